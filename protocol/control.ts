@@ -1,0 +1,75 @@
+/**
+ * What the CLI says to cargo: JSON lines over cargo's unix socket, reached by `docker exec -i <cargo> socat STDIO UNIX-CONNECT:<socket>`.
+ * One request per line, answers carry the request's id and may come in any order. A connection that has asked for a
+ * lifeline and ends without `release` means that the CLI died.
+ */
+import type { BridgeRef } from './heartbeat.ts';
+import type { Identity } from './identity.ts';
+import type { Transport } from './objects.ts';
+
+export const controlSocket = '/run/podbridge/control.sock';
+
+export interface ControlRequest<M extends ControlMethod = ControlMethod> {
+  id: number;
+  method: M;
+  params: ControlMethods[M]['params'];
+}
+
+export type ControlAnswer<M extends ControlMethod = ControlMethod> =
+  | { id: number; result: ControlMethods[M]['result'] }
+  | { id: number; error: { code: ControlErrorCode; message: string } };
+
+/** usage: a malformed request; unreachable: the agent or hub could not be reached; refused: it answered with an error; internal: a defect. */
+export type ControlErrorCode = 'usage' | 'unreachable' | 'refused' | 'internal';
+
+export type ControlMethod = keyof ControlMethods;
+
+export interface ControlMethods {
+  /** Who is there. Answered as soon as the key exists, before any link. */
+  hello: { params: Record<string, never>; result: { version: string; publicKey: string; configured: boolean } };
+  /** Set up (or change) the link. Idempotent; survives `docker restart`, so containers keep their route. */
+  configure: { params: LinkConfig; result: { implementation: 'kernel' | 'wireguard-go' } };
+  status: { params: Record<string, never>; result: LinkStatus };
+  /** Lead hub ports to a container. Replaces the bridge's earlier forwards. */
+  forward: { params: { bridge: BridgeRef; forwards: Forward[] }; result: Record<string, never> };
+  unforward: { params: { bridge: BridgeRef }; result: Record<string, never> };
+  /** Ask an agent for the pod's identity, and open it with cargo's key. */
+  identity: { params: { agent: string; bridge: BridgeRef }; result: Identity };
+  /** From now on the end of this connection means that the session of this bridge has ended: forwards go, and the hub is told to delete it. */
+  lifeline: { params: { bridge: BridgeRef }; result: Record<string, never> };
+  release: { params: { bridge: BridgeRef }; result: Record<string, never> };
+}
+
+export interface LinkConfig {
+  /** This client's WireGuard address. */
+  address: string;
+  hub: { publicKey: string; endpoint: { host: string; port: number }; address: string };
+  transport: Transport;
+  mtu: number;
+  dns: { server: string; domain: string };
+  /** CIDR of the Docker network whose containers use this link, and cargo's own address in it. */
+  network: { subnet: string; address: string };
+}
+
+export interface LinkStatus {
+  transport: Transport;
+  endpoint: string;
+  /** Milliseconds since the last WireGuard handshake; null before the first. */
+  handshakeAgeMs: number | null;
+  /** Milliseconds since the last echo of a heartbeat; null before the first. */
+  echoAgeMs: number | null;
+  /** Round trip of the last heartbeats, newest last, at most 60. */
+  rttMs: number[];
+  rxBytes: number;
+  txBytes: number;
+  mtu: number;
+  forwards: { bridge: BridgeRef; forwards: Forward[] }[];
+}
+
+export interface Forward {
+  hubPort: number;
+  protocol: 'TCP' | 'UDP';
+  /** The app container's address in the link's network, and the port there. */
+  address: string;
+  port: number;
+}

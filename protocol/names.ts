@@ -1,0 +1,46 @@
+/** Names, labels and annotations that every part uses. Everything podbridge creates is found again by these, never by memory. */
+
+export const apiGroup = 'podbridge.dev';
+export const apiVersion = 'v1alpha1';
+export const groupVersion = `${apiGroup}/${apiVersion}`;
+
+/** Namespace of the cluster side. */
+export const systemNamespace = 'bridge-system';
+
+/** Field manager of server-side apply; agents and hub append their role so that each owns only its own fields. */
+export const fieldManager = 'podbridge';
+
+export const labels = {
+  managedBy: 'app.kubernetes.io/managed-by',
+  component: 'app.kubernetes.io/component',
+  version: 'podbridge.dev/version',
+  link: 'podbridge.dev/link',
+  bridge: 'podbridge.dev/bridge',
+  owner: 'podbridge.dev/owner',
+  /** Docker only: what the object is for: `cargo`, `app`, `network`, `volume`, `mounter`. */
+  role: 'podbridge.dev/role',
+  /** Docker only: namespace of the bridge that the container belongs to. */
+  namespace: 'podbridge.dev/namespace',
+} as const;
+
+/** Value of {@link labels.managedBy} on every object of ours. */
+export const managedBy = 'podbridge';
+
+/** Names of the cluster side's objects. */
+export const names = {
+  hub: 'stowaway-hub',
+  /** The hub is a StatefulSet, so its pod has a fixed name and rights on it can be narrow. */
+  hubPod: 'stowaway-hub-0',
+  hubKeySecret: 'stowaway-hub-key',
+  hubKeySecretField: 'privateKey',
+  controller: 'stowaway-controller',
+  controllerLease: 'stowaway-controller',
+  /** Agents are bare pods `stowaway-agent-<hash of the node name>`. */
+  agent: 'stowaway-agent',
+  userRole: 'podbridge-user',
+  installerRole: 'podbridge-installer',
+  viewerRole: 'podbridge-viewer',
+} as const;
+
+/** The custom verb on `bridges` and `clients` that lets someone alter what others own (cluster administrators have it through `*`). */
+export const administerVerb = 'administer';

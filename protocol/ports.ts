@@ -1,0 +1,15 @@
+/** Every port number that two parts agree on. */
+
+export const ports = {
+  /** UDP, hub pod: WireGuard. Also the port of the hub's Service (its NodePort is the cluster's choice). */
+  wireguard: 51820,
+  /** UDP, hub's WireGuard address: heartbeats of clients. The source address is authentic, because WireGuard's allowed IPs are one address per peer. */
+  heartbeat: 7070,
+  /** TCP, agent pod address: HTTP server for identities (sealed for the client's key). */
+  agent: 7080,
+  /** TCP, 127.0.0.1 of hub/controller/agent: /healthz. Agents serve it on {@link ports.agent}. */
+  health: 7081,
+} as const;
+
+/** Range (inclusive) from which the controller assigns one hub port per bridged port. The same number is used on the client's WireGuard address. */
+export const hubPortRange = { first: 20000, last: 29999 } as const;
