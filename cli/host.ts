@@ -1,0 +1,15 @@
+/** Everything of the process that commands may see. bin.ts makes the real one, tests a fake one; nothing else reads `process`. */
+import type { Readable, Writable } from 'node:stream';
+
+export interface Host {
+  argv: string[];
+  env: Record<string, string | undefined>;
+  cwd: string;
+  homeDir: string;
+  stdin: Readable & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
+  stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number };
+  stderr: Writable & { isTTY?: boolean; columns?: number };
+  now(): number;
+  /** Called with each SIGINT/SIGTERM/SIGHUP until the returned function is called. Without a handler the process ends as usual. */
+  onSignal(handler: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void): () => void;
+}
