@@ -1,0 +1,144 @@
+/**
+ * The cluster as the CLI sees it: plain objects in, plain objects out, no types of any SDK. Every method throws BridgeError
+ * only: cluster-unreachable, cluster-unauthorized, cluster-forbidden, cluster-not-found, cluster-conflict,
+ * cluster-already-exists, cluster-invalid, cluster-error.
+ */
+import type { ObjectMeta } from '../../../protocol/objects.ts';
+import type { ResourceType } from './resources.ts';
+
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+}
+
+export interface ContextInfo {
+  /** Name of the kubeconfig context. */
+  name: string;
+  /** URL of the API server. */
+  server: string;
+  /** The context's namespace, `default` when it names none. */
+  namespace: string;
+  /** Name of the kubeconfig user entry (not the user name that the API server knows: that is whoAmI). */
+  user: string;
+  /** PEM of the cluster's CA; absent for system roots. */
+  certificateAuthority?: string;
+  /** The kubeconfig files that were read. */
+  files: string[];
+}
+
+export interface Who {
+  username: string;
+  uid?: string;
+  groups: string[];
+}
+
+/** A right, as in `kubectl auth can-i VERB RESOURCE -n NAMESPACE`. */
+export interface Access {
+  verb: string;
+  /** Plural, with group: `bridges.podbridge.dev`, `pods`, `deployments.apps`. */
+  resource: string;
+  subresource?: string;
+  namespace?: string;
+  name?: string;
+}
+
+export interface ListOptions {
+  /** Absent: all namespaces (or a cluster-wide kind). */
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+}
+
+export interface Listing<T> {
+  items: T[];
+  resourceVersion: string;
+}
+
+export type WatchEvent<T> =
+  /** The whole state: first of all, and again whenever the watch had to start over. */
+  | { type: 'synced'; items: T[] }
+  | { type: 'added' | 'modified' | 'deleted'; object: T };
+
+export interface WatchOptions extends ListOptions {
+  /** Ends the iteration without an error. */
+  signal?: AbortSignal;
+}
+
+export interface ApplyOptions {
+  /** Default: fieldManager of protocol/names.ts. */
+  fieldManager?: string;
+  /** Take fields over from other managers. Default true: what we apply is ours alone. */
+  force?: boolean;
+  dryRun?: boolean;
+}
+
+export interface DeleteOptions {
+  namespace?: string;
+  propagation?: 'Background' | 'Foreground' | 'Orphan';
+  gracePeriodSeconds?: number;
+}
+
+export interface PatchOptions {
+  namespace?: string;
+  subresource?: 'status' | 'scale';
+  /** merge: RFC 7386 (default); json: RFC 6902; strategic: Kubernetes' own, built-in kinds only. */
+  strategy?: 'merge' | 'json' | 'strategic';
+}
+
+export interface UntilOptions {
+  namespace?: string;
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+export interface LogOptions {
+  container?: string;
+  tailLines?: number;
+  previous?: boolean;
+}
+
+export interface Cluster {
+  readonly context: ContextInfo;
+  /** `v1.35.4`; the cheapest question there is, also the proof that the API server answers. */
+  serverVersion(): Promise<string>;
+  /** Who we are for the API server (SelfSubjectReview); asked once, then remembered. */
+  whoAmI(): Promise<Who>;
+  /** SelfSubjectAccessReview. */
+  can(access: Access): Promise<boolean>;
+  /** Throws cluster-not-found. */
+  get<T extends KubeObject>(type: ResourceType, name: string, namespace?: string): Promise<T>;
+  /** undefined when it is not there (or its kind is not). */
+  find<T extends KubeObject>(type: ResourceType, name: string, namespace?: string): Promise<T | undefined>;
+  list<T extends KubeObject>(type: ResourceType, options?: ListOptions): Promise<Listing<T>>;
+  /** Throws cluster-already-exists. The kind must stand in resources.ts, or be given. */
+  create<T extends KubeObject>(object: T, type?: ResourceType): Promise<T>;
+  /** Server-side apply: creates or changes; nothing changed returns the same resourceVersion. */
+  apply<T extends KubeObject>(object: T, options?: ApplyOptions, type?: ResourceType): Promise<T>;
+  patch<T extends KubeObject>(type: ResourceType, name: string, patch: unknown, options?: PatchOptions): Promise<T>;
+  /** False when there was nothing to delete. Does not wait until it is gone. */
+  delete(type: ResourceType, name: string, options?: DeleteOptions): Promise<boolean>;
+  /** List, then watch from there; resumes by itself with jitter until the signal aborts. Throws only what will not heal (unauthorized, forbidden, not-found). */
+  watch<T extends KubeObject>(type: ResourceType, options?: WatchOptions): AsyncIterable<WatchEvent<T>>;
+  /**
+   * Watches one object until the predicate holds and returns it then; the predicate sees undefined while it is not there.
+   * Throws cluster-timeout with the last state as cause.
+   */
+  until<T extends KubeObject>(type: ResourceType, name: string, predicate: (object: T | undefined) => boolean, options: UntilOptions): Promise<T | undefined>;
+  /** Last lines of a pod's log; for error messages. */
+  podLog(namespace: string, pod: string, options?: LogOptions): Promise<string>;
+  /** Headers (Authorization) and TLS material for a connection of one's own, e.g. a websocket. Exec plugins have run. */
+  credentials(): Promise<Credentials>;
+  /** Closes kept-alive connections. */
+  close(): void;
+}
+
+export interface Credentials {
+  server: string;
+  headers: Record<string, string>;
+  ca?: string | Buffer;
+  cert?: string | Buffer;
+  key?: string | Buffer;
+  rejectUnauthorized?: boolean;
+  servername?: string;
+}
