@@ -145,9 +145,22 @@ export interface BridgeStatus {
   ports?: AssignedPort[];
   /** The hub pod's address, where the hub ports are. Written by the controller. */
   hubAddress?: string;
+  /** For people: what `kubectl get bridges` shows. Written by the controller. */
+  summary?: BridgeSummary;
   conditions?: Condition[];
   /** Times of `Ready` etc. stand in conditions. */
   observedGeneration?: number;
+}
+
+export interface BridgeSummary {
+  /** `deploy/api`. */
+  target: string;
+  /** Attached pods of wanted ones: `2/3`. */
+  pods: string;
+  /** `8080,9090:3000`. */
+  ports: string;
+  /** `all`, or the rules. */
+  match: string;
 }
 
 /** A label selector in string form (`app=api,tier in (a,b)`), or one pod by name. */
