@@ -40,6 +40,8 @@ export const names = {
   userRole: 'podbridge-user',
   installerRole: 'podbridge-installer',
   viewerRole: 'podbridge-viewer',
+  /** ConfigMap that says which version is installed. */
+  info: 'podbridge-info',
 } as const;
 
 /** The custom verb on `bridges` and `clients` that lets someone alter what others own (cluster administrators have it through `*`). */

@@ -1,0 +1,110 @@
+/**
+ * Who may make and alter which Client and Bridge, checked by the API server itself (CEL, no webhook that could be down).
+ * Roles say whether someone may touch bridges of a namespace at all; these say: only one's own.
+ */
+import { administerVerb, apiGroup, apiVersion, names, systemNamespace } from '../../../protocol/names.ts';
+import type { Manifest } from './manifest.ts';
+
+interface Validation {
+  expression: string;
+  message: string;
+  reason: 'Forbidden' | 'Invalid';
+}
+
+const serviceAccount = (name: string): string => `system:serviceaccount:${systemNamespace}:${name}`;
+
+/** CEL variables, evaluated only where used. */
+const variables = {
+  isOwner: 'oldObject.spec.owner == request.userInfo.username',
+  // The hub deletes bridges whose session ended, the controller clients that are gone for long.
+  isOurs: `request.userInfo.username in ${celList([names.hub, names.controller].map(serviceAccount))}`,
+  // Namespace deletion and garbage collection.
+  isKubernetes: `request.userInfo.username.startsWith('system:serviceaccount:kube-system:') || request.userInfo.username == 'system:kube-controller-manager'`,
+  administers: `authorizer.group('${apiGroup}').resource(request.resource.resource).namespace(request.namespace).check('${administerVerb}').allowed()`,
+};
+
+const ownership: Validation[] = [
+  {
+    expression: "request.operation != 'CREATE' || object.spec.owner == request.userInfo.username",
+    message: 'spec.owner must be the user who makes the request',
+    reason: 'Forbidden',
+  },
+  {
+    expression: "request.operation != 'UPDATE' || object.spec.owner == oldObject.spec.owner",
+    message: 'spec.owner cannot be changed',
+    reason: 'Invalid',
+  },
+  {
+    expression: "request.operation == 'CREATE' || variables.isOwner || variables.isOurs || variables.isKubernetes || variables.administers",
+    message: `only its owner may change or delete this object (or who has the verb '${administerVerb}' on it)`,
+    reason: 'Forbidden',
+  },
+];
+
+const bridgesOnly: Validation[] = [
+  {
+    expression: `!(request.namespace in ${celList([systemNamespace, 'kube-system'])}) || request.operation == 'DELETE'`,
+    message: `workloads in ${systemNamespace} and kube-system cannot be bridged`,
+    reason: 'Forbidden',
+  },
+  {
+    expression: "request.operation != 'UPDATE' || object.spec.client == oldObject.spec.client",
+    message: 'spec.client cannot be changed: make a new bridge',
+    reason: 'Invalid',
+  },
+];
+
+const clientsOnly: Validation[] = [
+  {
+    expression: `request.operation != 'CREATE' || request.namespace == '${systemNamespace}'`,
+    message: `clients live in ${systemNamespace} only`,
+    reason: 'Forbidden',
+  },
+];
+
+/** Agents write which pods are attached and where they are to be reached; the hub opens its ports to exactly those. */
+const statusWriters: Validation[] = [
+  {
+    expression: `request.userInfo.username in ${celList([names.hub, names.controller, names.agent].map(serviceAccount))} || variables.administers`,
+    message: "status is written by podbridge's own parts only",
+    reason: 'Forbidden',
+  },
+];
+
+export function policies(): Manifest[] {
+  return [
+    ...policy('podbridge-bridges', 'bridges', ['CREATE', 'UPDATE', 'DELETE'], [...ownership, ...bridgesOnly]),
+    ...policy('podbridge-clients', 'clients', ['CREATE', 'UPDATE', 'DELETE'], [...ownership, ...clientsOnly]),
+    ...policy('podbridge-bridges-status', 'bridges/status', ['UPDATE'], statusWriters),
+    ...policy('podbridge-clients-status', 'clients/status', ['UPDATE'], statusWriters),
+  ];
+}
+
+function policy(name: string, resource: string, operations: string[], validations: Validation[]): Manifest[] {
+  const used = Object.entries(variables).filter(([variable]) => validations.some(({ expression }) => expression.includes(`variables.${variable}`)));
+  return [
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name },
+      spec: {
+        failurePolicy: 'Fail',
+        matchConstraints: {
+          resourceRules: [{ apiGroups: [apiGroup], apiVersions: [apiVersion], resources: [resource], operations }],
+        },
+        variables: used.map(([variable, expression]) => ({ name: variable, expression })),
+        validations,
+      },
+    },
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: { name },
+      spec: { policyName: name, validationActions: ['Deny'] },
+    },
+  ];
+}
+
+function celList(values: string[]): string {
+  return `[${values.map((value) => `'${value}'`).join(', ')}]`;
+}

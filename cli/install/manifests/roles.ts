@@ -1,0 +1,46 @@
+/** The ClusterRoles for people: user and viewer. (The installer's is derived from all other manifests: installer-role.ts.) */
+import { apiGroup, names } from '../../../protocol/names.ts';
+import type { Manifest } from './manifest.ts';
+
+/** A rule of Role and ClusterRole. */
+export interface PolicyRule {
+  apiGroups: string[];
+  resources: string[];
+  resourceNames?: string[];
+  verbs: string[];
+}
+
+const read = ['get', 'list', 'watch'];
+const readAndWrite = [...read, 'create', 'update', 'patch', 'delete'];
+
+export function clusterRole(name: string, rules: PolicyRule[]): Manifest {
+  return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules };
+}
+
+/** Tells which version is installed; readable for whoever may use podbridge at all. */
+const readInfo: PolicyRule = { apiGroups: [''], resources: ['configmaps'], resourceNames: [names.info], verbs: ['get'] };
+
+/**
+ * Bound by RoleBinding, in each namespace whose workloads may be bridged and in bridge-system (there: clients, and the
+ * hub's port-forward for links over the API server). Who may create bridges in a namespace gets the environment of its
+ * pods and their traffic: that is as strong as pods/exec.
+ */
+export function userRole(): Manifest {
+  return clusterRole(names.userRole, [
+    { apiGroups: [apiGroup], resources: ['bridges', 'clients'], verbs: readAndWrite },
+    // Targets are looked up: kind, containers, ports, and how far a rollout is.
+    { apiGroups: [''], resources: ['pods', 'services'], verbs: read },
+    { apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets', 'replicasets'], verbs: read },
+    { apiGroups: ['batch'], resources: ['jobs'], verbs: read },
+    // Since Kubernetes 1.35 a port-forward over websocket needs create besides get. No other pod, no exec.
+    { apiGroups: [''], resources: ['pods/portforward'], resourceNames: [names.hubPod], verbs: ['get', 'create'] },
+    readInfo,
+  ]);
+}
+
+export function viewerRole(): Manifest {
+  return clusterRole(names.viewerRole, [
+    { apiGroups: [apiGroup], resources: ['bridges', 'clients'], verbs: read },
+    readInfo,
+  ]);
+}
