@@ -1,0 +1,123 @@
+/** What the API server and the way to it can answer, converted once into errors that say what to do. */
+import { BridgeError } from '../../errors.ts';
+import type { ContextInfo } from './cluster.ts';
+import type { ResourceType } from './resources.ts';
+
+/** What was asked, for the words of the error. */
+export interface Asked {
+  verb: 'get' | 'list' | 'watch' | 'create' | 'patch' | 'update' | 'delete';
+  type?: ResourceType;
+  namespace?: string;
+  name?: string;
+  subresource?: string;
+}
+
+/** `metav1.Status`, the parts that are read. */
+export interface Status {
+  code?: number;
+  reason?: string;
+  message?: string;
+  details?: { name?: string; kind?: string; causes?: { field?: string; message?: string }[]; retryAfterSeconds?: number };
+}
+
+function subject(asked: Asked): string {
+  if (asked.type === undefined) return 'the answer';
+  const kind = asked.type.kind.toLowerCase();
+  const where = asked.namespace === undefined ? '' : ` in namespace ${asked.namespace}`;
+  return asked.name === undefined ? `${asked.type.plural}${where}` : `${kind} ${asked.name}${where}`;
+}
+
+function qualified(asked: Asked): string {
+  if (asked.type === undefined) return '';
+  const group = asked.type.apiVersion.includes('/') ? `.${asked.type.apiVersion.split('/')[0]}` : '';
+  return `${asked.type.plural}${group}${asked.subresource === undefined ? '' : `/${asked.subresource}`}`;
+}
+
+/** `kubectl auth can-i create bridges.podbridge.dev -n shop` */
+export function canILine(asked: Asked, context: ContextInfo): string {
+  const [resource, subresource] = qualified(asked).split('/');
+  return ['kubectl', '--context', context.name, 'auth', 'can-i', asked.verb, resource, ...(subresource === undefined ? [] : ['--subresource', subresource]), ...(asked.namespace === undefined ? [] : ['-n', asked.namespace])].join(' ');
+}
+
+/** Text of Kubernetes when an admission policy or webhook says no: `... denied request: <message of the policy>`. */
+function denialOf(message: string): string | undefined {
+  return /(?:denied (?:the )?request|forbidden): (.*)$/s.exec(/admission ?policy|admission webhook/i.test(message) ? message : '')?.[1]?.trim();
+}
+
+/** Text of the API server when the kind itself is unknown: a 404 without details.name. */
+function kindIsMissing(status: Status): boolean {
+  return /could not find the requested resource|page not found/.test(status.message ?? '') || (status.details?.name === undefined && status.reason === undefined);
+}
+
+export function errorFromStatus(code: number, status: Status, asked: Asked, context: ContextInfo): BridgeError {
+  const message = status.message ?? `HTTP ${code}`;
+  const base = { detail: message, cause: { code, status } };
+  const denial = denialOf(message);
+  if (denial !== undefined && (code === 403 || code === 422 || code === 400)) {
+    return new BridgeError({ ...base, kind: 'refused', code: 'cluster-denied', what: `the cluster refused to ${asked.verb} ${subject(asked)}`, why: denial, next: 'ask who administers the cluster, or use an object of your own' });
+  }
+  switch (code) {
+    case 401:
+      return new BridgeError({
+        ...base, kind: 'refused', code: 'cluster-unauthorized', what: `the API server ${context.server} does not accept the credentials of context ${context.name}`,
+        why: 'they have expired, or belong to another cluster', next: `kubectl --context ${context.name} auth whoami`,
+      });
+    case 403:
+      return new BridgeError({
+        ...base, kind: 'refused', code: 'cluster-forbidden', what: `you may not ${asked.verb} ${qualified(asked)}${asked.namespace === undefined ? '' : ` in namespace ${asked.namespace}`}`,
+        why: 'your user has no Role or ClusterRole that allows it', next: canILine(asked, context),
+      });
+    case 404:
+      if (kindIsMissing(status)) {
+        return new BridgeError({ ...base, kind: 'environment', code: 'cluster-kind-missing', what: `the cluster knows no ${qualified(asked)}`, why: asked.type?.apiVersion.startsWith('podbridge.dev') === true ? 'podbridge is not installed there' : 'it is of another version', next: 'bridge install' });
+      }
+      return new BridgeError({ ...base, kind: 'usage', code: 'cluster-not-found', what: `there is no ${subject(asked)}`, next: asked.type === undefined ? undefined : `kubectl --context ${context.name} get ${asked.type.plural}${asked.namespace === undefined ? '' : ` -n ${asked.namespace}`}` });
+    case 409:
+      return status.reason === 'AlreadyExists'
+        ? new BridgeError({ ...base, kind: 'refused', code: 'cluster-already-exists', what: `${subject(asked)} exists already`, next: asked.type === undefined ? undefined : `kubectl --context ${context.name} get ${asked.type.plural} ${asked.name ?? ''}${asked.namespace === undefined ? '' : ` -n ${asked.namespace}`}` })
+        : new BridgeError({ ...base, kind: 'refused', code: 'cluster-conflict', what: `${subject(asked)} was changed by somebody else at the same moment`, next: 'try again' });
+    case 400:
+    case 422: {
+      const causes = (status.details?.causes ?? []).map((cause) => [cause.field, cause.message].filter((part) => part !== undefined).join(': '));
+      return new BridgeError({ ...base, kind: code === 422 ? 'usage' : 'defect', code: 'cluster-invalid', what: `the cluster does not accept ${subject(asked)}`, why: causes.length > 0 ? causes.join('; ') : message });
+    }
+    default:
+      return new BridgeError({ ...base, kind: 'environment', code: 'cluster-error', what: `the API server answered ${code} to ${asked.verb} ${subject(asked)}`, why: message, next: `kubectl --context ${context.name} get --raw /readyz?verbose` });
+  }
+}
+
+const networkWords: Record<string, string> = {
+  ECONNREFUSED: 'nothing listens there: the cluster is not running, or its address has changed',
+  ENOTFOUND: 'its name does not resolve: are you in the right network or VPN?',
+  EAI_AGAIN: 'its name does not resolve at the moment: are you in the right network or VPN?',
+  ETIMEDOUT: 'nothing answers: are you in the right network or VPN?',
+  EHOSTUNREACH: 'there is no way to that address: are you in the right network or VPN?',
+  ENETUNREACH: 'there is no way to that address: are you in the right network or VPN?',
+  ECONNRESET: 'the connection was cut: a proxy in between, or the API server restarts',
+  EPIPE: 'the connection was cut: a proxy in between, or the API server restarts',
+};
+
+function certificateWords(code: string): string | undefined {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name';
+  if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired';
+  return /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code) ? 'its certificate is not signed by the CA of the kubeconfig: was the cluster made anew?' : undefined;
+}
+
+/** Connection errors of node:https, and failures of exec plugins (which come from client-node as plain Errors with the plugin's stderr). */
+export function errorFromNetwork(error: unknown, context: ContextInfo): BridgeError {
+  const code = typeof (error as { code?: unknown }).code === 'string' ? (error as { code: string }).code : '';
+  const message = error instanceof Error ? error.message : String(error);
+  return new BridgeError({
+    kind: 'environment', code: 'cluster-unreachable', what: `the API server ${context.server} (context ${context.name}) cannot be reached`,
+    why: networkWords[code] ?? certificateWords(code) ?? message, next: `kubectl --context ${context.name} version`, detail: message, cause: error,
+  });
+}
+
+export function credentialError(error: unknown, context: ContextInfo): BridgeError {
+  const message = error instanceof Error ? error.message : String(error);
+  const missing = (error as { code?: unknown }).code === 'ENOENT';
+  return new BridgeError({
+    kind: 'environment', code: 'cluster-credentials', what: `the credentials of context ${context.name} could not be had`,
+    why: missing ? `a program or file that the kubeconfig names is missing: ${message}` : message.trim() || 'the credential plugin failed without a word', next: `kubectl --context ${context.name} auth whoami`, detail: message, cause: error,
+  });
+}

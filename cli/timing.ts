@@ -1,0 +1,32 @@
+/** Every timeout and interval of the CLI's own waiting; those that two parts agree on stand in protocol/. */
+export const timing = {
+  /** Until a connection to the API server stands; kubectl waits 30 s, people do not. */
+  apiConnectTimeoutMs: 6_000,
+  /** Until an answer to an ordinary request is complete. */
+  apiRequestTimeoutMs: 30_000,
+  /** Idempotent requests are tried again this often after 429, 503 or a broken connection. */
+  apiRetries: 3,
+  apiRetryDelayMs: 150,
+  /** A watch that was cut is resumed after this long at first, twice as long each time, with jitter. */
+  watchResumeMinDelayMs: 50,
+  watchResumeMaxDelayMs: 5_000,
+  /** The API server ends a watch after this long; it is resumed from where it stood. */
+  watchServerTimeoutSeconds: 290,
+  /** First TCP keep-alive probe on connections to the API server: below the usual idle limit of load balancers. */
+  apiKeepAliveDelayMs: 15_000,
+  /** All pods of the target attached, from the creation of the bridge. */
+  bridgeReadyTimeoutMs: 90_000,
+  /** Controller must have resolved the target by then; it does within milliseconds when it lives. */
+  bridgeAcceptedTimeoutMs: 20_000,
+  /** Open requests may finish for as long as agents wait (10 s), and a little for the way. */
+  bridgeDrainTimeoutMs: 13_000,
+  /** The agent's answer to the identity request. */
+  identityTimeoutMs: 15_000,
+  identityRetryDelayMs: 50,
+  /** SIGTERM to SIGKILL of the app container when a bridge ends, as `docker stop`. */
+  containerStopTimeoutMs: 10_000,
+  /** How often a plain reporter repeats what a long step waits for. */
+  waitingLineIntervalMs: 5_000,
+  /** Ink redraws at most this often. */
+  spinnerIntervalMs: 120,
+} as const;
