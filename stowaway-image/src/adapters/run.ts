@@ -41,7 +41,7 @@ export async function run(argv: readonly [string, ...string[]], options: RunOpti
   const { exitCode, stdout, stderr } = result;
   if (exitCode !== undefined && (options.ok ?? [0]).includes(exitCode)) return { exitCode, stdout, stderr };
   const reason = result.timedOut ? `no end after ${options.timeoutMs ?? commandTimeoutMs} ms`
-    : exitCode !== undefined ? `exit code ${exitCode}` : result.signal ?? result.shortMessage;
+    : exitCode !== undefined ? `exit code ${exitCode}` : result.signal ?? result.originalMessage ?? 'could not be started';
   throw new CommandError(argv, exitCode, reason, [stdout, stderr].join('\n').trim().split('\n').slice(-tailLines).join('\n'));
 }
 

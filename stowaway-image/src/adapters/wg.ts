@@ -1,0 +1,51 @@
+/** wireguard-tools. */
+import { run } from './run.ts';
+
+export interface WgPeer {
+  publicKey: string;
+  /** CIDRs. */
+  allowedIps: string[];
+}
+
+export interface PeerChanges {
+  /** Public keys. */
+  remove: string[];
+  put: WgPeer[];
+}
+
+export interface Wg {
+  /** The key goes through stdin: argv is readable by every process of the node. */
+  setInterface(device: string, settings: { privateKey: string; listenPort: number }): Promise<void>;
+  peers(device: string): Promise<WgPeer[]>;
+  /** Peers that are not named are left alone, and so are their sessions. */
+  change(device: string, changes: PeerChanges): Promise<void>;
+}
+
+/** Argv has a limit (128 KiB per word, 2 MiB in all); a peer takes about 100 bytes. */
+const peersPerCall = 500;
+
+/** `wg show DEVICE allowed-ips`: key, tab, blank-separated CIDRs or `(none)` (wg(8)). */
+export function parseAllowedIps(output: string): WgPeer[] {
+  return output.split('\n').filter((line) => line !== '').map((line) => {
+    const [publicKey = '', allowed = ''] = line.split('\t');
+    return { publicKey, allowedIps: allowed.split(' ').filter((cidr) => cidr !== '' && cidr !== '(none)') };
+  });
+}
+
+export const wg: Wg = {
+  async setInterface(device, { privateKey, listenPort }) {
+    await run(['wg', 'set', device, 'listen-port', String(listenPort), 'private-key', '/dev/stdin'], { input: `${privateKey}\n` });
+  },
+  async peers(device) {
+    return parseAllowedIps((await run(['wg', 'show', device, 'allowed-ips'])).stdout);
+  },
+  async change(device, { remove, put }) {
+    const words = [
+      ...remove.map((key) => ['peer', key, 'remove']),
+      ...put.map(({ publicKey, allowedIps }) => ['peer', publicKey, 'replace-allowed-ips', 'allowed-ips', allowedIps.join(',')]),
+    ];
+    for (let start = 0; start < words.length; start += peersPerCall) {
+      await run(['wg', 'set', device, ...words.slice(start, start + peersPerCall).flat()]);
+    }
+  },
+};

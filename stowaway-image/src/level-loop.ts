@@ -1,0 +1,66 @@
+/**
+ * Runs one task whenever something may have changed: never twice at once, never forgetting a trigger that came while it ran,
+ * and again after a pause when it failed. The task looks at the whole state, so triggers carry nothing.
+ */
+import { Backoff } from './kube/backoff.ts';
+
+export interface LevelLoopOptions {
+  /** Triggers within this time become one run. */
+  gatherMs?: number;
+  onError: (error: unknown) => void;
+  signal: AbortSignal;
+}
+
+const firstRetryMs = 100;
+const mostRetryMs = 10_000;
+
+export class LevelLoop {
+  readonly #task: () => Promise<void>;
+  readonly #options: LevelLoopOptions;
+  readonly #backoff = new Backoff(firstRetryMs, mostRetryMs);
+  #running = false;
+  #wanted = false;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = Infinity;
+
+  constructor(task: () => Promise<void>, options: LevelLoopOptions) {
+    this.#task = task;
+    this.#options = options;
+    options.signal.addEventListener('abort', () => clearTimeout(this.#timer), { once: true });
+  }
+
+  /** Something may have changed. */
+  trigger(): void {
+    if (this.#running) this.#wanted = true;
+    else this.triggerIn(this.#options.gatherMs ?? 0);
+  }
+
+  /** Run no later than this, even if nothing happens. */
+  triggerIn(ms: number): void {
+    const dueAt = Date.now() + ms;
+    if (this.#options.signal.aborted || dueAt >= this.#dueAt) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => void this.#run(), ms);
+  }
+
+  async #run(): Promise<void> {
+    this.#dueAt = Infinity;
+    if (this.#running) {
+      this.#wanted = true;
+      return;
+    }
+    this.#running = true;
+    this.#wanted = false;
+    try {
+      await this.#task();
+      this.#backoff.reset();
+    } catch (error) {
+      this.#options.onError(error);
+      this.triggerIn(this.#backoff.next());
+    } finally {
+      this.#running = false;
+      if (this.#wanted) this.trigger();
+    }
+  }
+}
