@@ -25,6 +25,26 @@ export const timing = {
   identityRetryDelayMs: 50,
   /** SIGTERM to SIGKILL of the app container when a bridge ends, as `docker stop`. */
   containerStopTimeoutMs: 10_000,
+  /** Server-side apply of one object, when somebody else writes it too or its namespace is not seen everywhere yet. */
+  applyAttempts: 20,
+  applyRetryDelayMs: 100,
+  /** An object whose immutable field changed is deleted first; its pods get their grace. */
+  replaceTimeoutMs: 60_000,
+  /** Custom resources served, admission policies compiled: tenths of a second. */
+  establishTimeoutMs: 30_000,
+  establishPollIntervalMs: 50,
+  /** Hub and controller running: images may have to be pulled. */
+  rolloutTimeoutMs: 180_000,
+  /** How often is looked for why a pod does not start. */
+  rolloutReasonIntervalMs: 500,
+  /** A pod that reports this long that it cannot start will not: tell, instead of waiting on. */
+  rolloutHopelessMs: 20_000,
+  /** Open requests of bridges may finish before everything is removed. */
+  uninstallDrainTimeoutMs: 12_000,
+  /** Pods that do not end by themselves (their node is dead) are removed by force after this. */
+  uninstallPodTimeoutMs: 40_000,
+  uninstallGoneTimeoutMs: 120_000,
+  uninstallPollIntervalMs: 100,
   /** How often a plain reporter repeats what a long step waits for. */
   waitingLineIntervalMs: 5_000,
   /** Ink redraws at most this often. */

@@ -1,0 +1,57 @@
+/** Waits until the API server serves our kinds and enforces our policies. */
+import { apiGroup, groupVersion, systemNamespace } from '../../protocol/names.ts';
+import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
+import { BridgeError, isBridgeError } from '../errors.ts';
+import { timing } from '../timing.ts';
+import type { Manifest } from './manifests/manifest.ts';
+
+interface Crd extends KubeObject {
+  status?: { conditions?: { type: string; status: string; message?: string }[] };
+}
+
+export async function waitForKinds(cluster: Cluster): Promise<void> {
+  await Promise.all([`clients.${apiGroup}`, `bridges.${apiGroup}`].map((name) =>
+    cluster.until<Crd>(resources.CustomResourceDefinition, name, (crd) => crd?.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true, { timeoutMs: timing.establishTimeoutMs })));
+}
+
+/** An owner that nobody can be: user names of this form belong to no authenticator. */
+const nobody = 'podbridge:nobody';
+
+/** Objects that the policies must refuse; they are only ever sent as dry runs. */
+const forgeries: Manifest[] = [
+  {
+    apiVersion: groupVersion, kind: 'Client', metadata: { name: 'podbridge-policy-probe', namespace: systemNamespace },
+    spec: { owner: nobody, publicKey: Buffer.alloc(32).toString('base64') },
+  },
+  {
+    apiVersion: groupVersion, kind: 'Bridge', metadata: { name: 'podbridge-policy-probe', namespace: systemNamespace },
+    spec: { owner: nobody, client: 'podbridge-policy-probe', target: { kind: 'Pod', name: 'none', container: 'none' }, ports: [] },
+  },
+];
+
+/** A policy counts a moment after it was written, when the API server has compiled it: proved by trying what it forbids. */
+export async function waitForPolicies(cluster: Cluster, now: () => number): Promise<void> {
+  await Promise.all(forgeries.map((forgery) => waitUntilRefused(cluster, forgery, now)));
+}
+
+async function waitUntilRefused(cluster: Cluster, forgery: Manifest, now: () => number): Promise<void> {
+  const end = now() + timing.establishTimeoutMs;
+  for (;;) {
+    try {
+      await cluster.apply(forgery, { dryRun: true });
+    } catch (error) {
+      if (!isBridgeError(error)) throw error;
+      if (error.facts.code === 'cluster-denied') return;
+      // The namespace or kind is not seen by the API server that answered.
+      if (!['cluster-not-found', 'cluster-kind-missing', 'cluster-conflict'].includes(error.facts.code)) throw error;
+    }
+    if (now() >= end) {
+      throw new BridgeError({
+        kind: 'timeout', code: 'policies-not-in-force', what: `the cluster does not enforce the admission policy for ${forgery.kind} objects`,
+        why: 'ValidatingAdmissionPolicy is switched off, or the API server is too old (1.30 is the first that has it)',
+        next: `kubectl --context ${cluster.context.name} get validatingadmissionpolicies -o yaml`,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, timing.establishPollIntervalMs));
+  }
+}
