@@ -45,8 +45,12 @@ export const timing = {
   uninstallPodTimeoutMs: 40_000,
   uninstallGoneTimeoutMs: 120_000,
   uninstallPollIntervalMs: 100,
+  /** How long a definition may wait for its objects before foreign finalizers are taken off them. */
+  uninstallFinalizerIntervalMs: 3_000,
   /** How often a plain reporter repeats what a long step waits for. */
   waitingLineIntervalMs: 5_000,
-  /** Ink redraws at most this often. */
+  /** A step must run this long before Ink is loaded. */
+  inkDelayMs: 300,
+  /** Ink redraws this often. */
   spinnerIntervalMs: 120,
 } as const;
