@@ -1,0 +1,3 @@
+export const edition = 'regular';
+
+export const price = (cents) => cents;

@@ -1,0 +1,3 @@
+export const edition = 'twenty percent off';
+
+export const price = (cents) => Math.round(cents * 0.8);
