@@ -47,6 +47,12 @@ export const timing = {
   uninstallPollIntervalMs: 100,
   /** How long a definition may wait for its objects before foreign finalizers are taken off them. */
   uninstallFinalizerIntervalMs: 3_000,
+  /** Node's npm package (30 MB) from the registry. */
+  nodePackageTimeoutMs: 300_000,
+  basePullTimeoutMs: 300_000,
+  imageBuildTimeoutMs: 900_000,
+  imageLoadTimeoutMs: 300_000,
+  imagePushTimeoutMs: 900_000,
   /** How often a plain reporter repeats what a long step waits for. */
   waitingLineIntervalMs: 5_000,
   /** A step must run this long before Ink is loaded. */
