@@ -50,6 +50,8 @@ export interface Command {
   examples?: { command: string; explains: string }[];
   arguments?: ArgumentSpec[];
   options?: OptionSpec[];
+  /** Words after `--` are the command's own; without it they are a usage error. */
+  takesRest?: boolean;
   /** SDKs are imported inside, never at the top of a command's file. */
   run(context: CommandContext): Promise<CommandResult>;
 }

@@ -6,6 +6,7 @@ export interface Host {
   env: Record<string, string | undefined>;
   cwd: string;
   homeDir: string;
+  nodeVersion: string;
   stdin: Readable & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
   stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   stderr: Writable & { isTTY?: boolean; columns?: number };

@@ -13,4 +13,6 @@ export type UiEvent =
 /** Where steps report. Every long operation takes one. */
 export interface Reporter {
   emit(event: UiEvent): void;
+  /** Takes its live drawing off the terminal, so that something else may write there; the next event may draw again. */
+  release?(): Promise<void>;
 }

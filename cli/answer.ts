@@ -1,0 +1,17 @@
+/** Puts a command's answer on stdout: text as it is, or one object as JSON or YAML. */
+import type { Writable } from 'node:stream';
+import type { CommandResult, OutputFormat } from './command.ts';
+
+export async function formatObject(data: unknown, output: 'json' | 'yaml'): Promise<string> {
+  if (output === 'json') return `${JSON.stringify(data, null, 2)}\n`;
+  const { stringify } = await import('yaml');
+  return stringify(data);
+}
+
+export async function writeAnswer(stdout: Writable, output: OutputFormat, result: CommandResult): Promise<void> {
+  if (output === 'json' || output === 'yaml') {
+    if (result.data !== undefined) stdout.write(await formatObject(result.data, output));
+    return;
+  }
+  if (result.text !== undefined && result.text !== '') stdout.write(result.text.endsWith('\n') ? result.text : `${result.text}\n`);
+}

@@ -1,0 +1,49 @@
+/** The program's entry: the only place that touches `process`. Node's version is checked before anything newer than it is loaded. */
+import module from 'node:module';
+import { homedir } from 'node:os';
+import type { Host } from './host.ts';
+
+const oldestNode = 22;
+
+function makeHost(): Host {
+  return {
+    argv: process.argv.slice(2),
+    env: process.env,
+    cwd: process.cwd(),
+    homeDir: process.env.HOME ?? homedir(),
+    nodeVersion: process.versions.node,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    now: () => performance.now(),
+    onSignal(handler) {
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+      const listeners = signals.map((signal) => [signal, () => handler(signal)] as const);
+      for (const [signal, listener] of listeners) process.on(signal, listener);
+      return () => {
+        for (const [signal, listener] of listeners) process.off(signal, listener);
+      };
+    },
+  };
+}
+
+/** Pipes are written asynchronously: exiting before they are drained loses the end of the answer. */
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => (stream.writableLength === 0 || stream.destroyed ? resolve() : stream.write('', () => resolve())));
+}
+
+async function start(): Promise<number> {
+  if (Number(process.versions.node.split('.')[0]) < oldestNode) {
+    process.stderr.write(`error: bridge needs Node.js ${oldestNode} or newer; this is ${process.versions.node} (${process.execPath})\n  next: install a newer one from https://nodejs.org, or: npx --package=node@${oldestNode} --package=podbridge bridge\n`);
+    return 3;
+  }
+  module.enableCompileCache?.();
+  // `bridge list | head` closes the pipe early: that is no error of ours.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  const { main } = await import('./main.ts');
+  return main(process.argv.slice(2), makeHost());
+}
+
+const exitCode = await start();
+await Promise.all([drained(process.stdout), drained(process.stderr)]);
+process.exit(exitCode);

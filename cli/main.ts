@@ -1,0 +1,93 @@
+/** Finds the command, runs it, puts its answer or its error where they belong, and returns the exit code. */
+import { writeAnswer, formatObject } from './answer.ts';
+import type { Command, OutputFormat } from './command.ts';
+import { commands, type CommandEntry } from './commands/index.ts';
+import { BridgeError, exitCodes, type ErrorFacts } from './errors.ts';
+import type { Host } from './host.ts';
+import { globalOptions } from './parse/global-options.ts';
+import { version } from './version.ts';
+
+/** Index of the first word that is neither an option nor the value of a global one. */
+function commandIndex(argv: readonly string[]): number {
+  const takesValue = new Set(globalOptions.filter((option) => option.value !== undefined).flatMap((option) => [`--${option.name}`, ...(option.short === undefined ? [] : [`-${option.short}`])]));
+  for (let index = 0; index < argv.length; index++) {
+    const word = argv[index]!;
+    if (word === '--') return -1;
+    if (takesValue.has(word)) index++;
+    else if (!word.startsWith('-')) return index;
+  }
+  return -1;
+}
+
+/** The wanted form as far as it can be seen before parsing: a usage error must come in it too. */
+function outputOf(argv: readonly string[], env: Host['env']): OutputFormat {
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const text = own.includes('--json') ? 'json' : (/(?:^|\0)(?:-o[=\0]?|--output[=\0])(json|yaml|wide)(?:\0|$)/.exec(own.join('\0'))?.[1] ?? env.PODBRIDGE_OUTPUT);
+  return text === 'json' || text === 'yaml' || text === 'wide' ? text : 'text';
+}
+
+async function findCommand(name: string, entries: readonly CommandEntry[]): Promise<Command> {
+  const entry = entries.find((candidate) => candidate.name === name);
+  if (entry !== undefined) return entry.load();
+  const { suggest } = await import('./parse/suggest.ts');
+  const meant = suggest(name, entries.map((candidate) => candidate.name));
+  throw new BridgeError({ kind: 'usage', code: 'command-unknown', what: `there is no command '${name}'`, ...(meant === undefined ? {} : { why: `did you mean '${meant}'?` }), next: meant === undefined ? 'bridge --help' : `bridge ${meant} --help` });
+}
+
+async function writeError(host: Host, output: OutputFormat, error: unknown, verbose: boolean): Promise<ErrorFacts> {
+  const { errorObject, errorText, factsOf } = await import('./ui/error-text.ts');
+  const facts = factsOf(error);
+  if (output === 'json' || output === 'yaml') {
+    host.stdout.write(await formatObject(errorObject(facts), output));
+  } else {
+    const { paint, wantsColor } = await import('./ui/terminal.ts');
+    host.stderr.write(errorText(facts, paint(wantsColor(host)), verbose));
+  }
+  return facts;
+}
+
+export async function main(argv: readonly string[], host: Host, entries: readonly CommandEntry[] = commands): Promise<number> {
+  let output = outputOf(argv, host.env);
+  let verbose = argv.includes('--verbose');
+  try {
+    const index = commandIndex(argv);
+    if (index === -1) {
+      if (argv.includes('--version')) {
+        await writeAnswer(host.stdout, output, { text: version, data: { version } });
+        return exitCodes.ok;
+      }
+      const { programHelp } = await import('./parse/help.ts');
+      if (argv.length === 0 || argv.includes('--help') || argv.includes('-h')) {
+        (argv.length === 0 ? host.stderr : host.stdout).write(programHelp(entries, version));
+        return argv.length === 0 ? exitCodes.usage : exitCodes.ok;
+      }
+      throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no command was given', next: 'bridge --help' });
+    }
+    const word = argv[index]!;
+    if (word === 'help' && !entries.some((entry) => entry.name === 'help')) return await main([...argv.slice(index + 1), '--help'], host, entries);
+    const command = await findCommand(word, entries);
+    const { parse } = await import('./parse/parse.ts');
+    const { options, args, rest } = parse(command, [...argv.slice(0, index), ...argv.slice(index + 1)], host.env);
+    if (options.help === true) {
+      const { commandHelp } = await import('./parse/help.ts');
+      host.stdout.write(commandHelp(command));
+      return exitCodes.ok;
+    }
+    verbose = options.verbose === true;
+    const wanted = options.json === true ? 'json' : options.output;
+    output = wanted === 'json' || wanted === 'yaml' || wanted === 'wide' ? wanted : 'text';
+    const { chooseReporter } = await import('./ui/choose.ts');
+    const reporter = await chooseReporter(host, output, options.progress as 'auto' | 'plain' | 'json' | 'none');
+    try {
+      const result = await command.run({ host, reporter, output, options, args, rest });
+      await reporter.release?.();
+      await writeAnswer(host.stdout, output, result);
+      return result.exitCode ?? exitCodes.ok;
+    } finally {
+      await reporter.release?.();
+    }
+  } catch (error) {
+    const facts = await writeError(host, output, error, verbose);
+    return facts.exitCode ?? exitCodes[facts.kind];
+  }
+}

@@ -1,0 +1,76 @@
+/** Words of the command line -> values, by commander behind our own description of commands. */
+import { Argument, Command as Program, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Command, CommandContext, OptionSpec } from '../command.ts';
+import { BridgeError } from '../errors.ts';
+import { allOptions } from './global-options.ts';
+import { optionTerm, usageLine } from './help.ts';
+import { suggest } from './suggest.ts';
+
+export type Parsed = Pick<CommandContext, 'options' | 'args' | 'rest'>;
+
+export function camelCase(name: string): string {
+  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function declare(spec: OptionSpec): Option {
+  const option = new Option(`${optionTerm(spec).trim().replace(/ (\S+)$/, spec.value === undefined ? ' $1' : ' <$1>')}`, spec.description);
+  option.argParser<string | string[] | undefined>((value, previous) => {
+    if (spec.value?.choices !== undefined && !spec.value.choices.includes(value)) {
+      throw new InvalidArgumentError(`it must be one of ${spec.value.choices.join(', ')}`);
+    }
+    return spec.repeatable === true ? [...(Array.isArray(previous) ? previous : []), value] : value;
+  });
+  return option;
+}
+
+function fromEnv(spec: OptionSpec, env: Record<string, string | undefined>): string | string[] | boolean | undefined {
+  const value = spec.env === undefined ? undefined : env[spec.env];
+  if (value === undefined || value === '') return undefined;
+  if (spec.value === undefined) return !['0', 'false', 'no'].includes(value.toLowerCase());
+  if (spec.value.choices !== undefined && !spec.value.choices.includes(value)) {
+    throw new BridgeError({ kind: 'usage', code: 'usage', what: `${spec.env} is '${value}'`, why: `it must be one of ${spec.value.choices.join(', ')}`, next: `unset ${spec.env}` });
+  }
+  return spec.repeatable === true ? [value] : value;
+}
+
+function usageError(error: CommanderError, command: Command, specs: OptionSpec[]): BridgeError {
+  const what = error.message.replace(/^error: /, '').split('\n')[0]!.replace(/\.$/, '');
+  const unknown = error.code === 'commander.unknownOption' ? /'(-[^']+)'/.exec(what)?.[1] : undefined;
+  const meant = unknown === undefined ? undefined : suggest(unknown.replace(/=.*/, ''), specs.map((spec) => `--${spec.name}`));
+  return new BridgeError({
+    kind: 'usage', code: 'usage', what, ...(meant === undefined ? {} : { why: `did you mean ${meant}?` }), next: `bridge ${command.name} --help`, detail: `usage: ${usageLine(command)}`,
+  });
+}
+
+/** Precedence: flag, environment variable, default. Throws BridgeError `usage`. */
+export function parse(command: Command, words: readonly string[], env: Record<string, string | undefined>): Parsed {
+  const dashes = words.indexOf('--');
+  const own = dashes === -1 ? words : words.slice(0, dashes);
+  const rest = dashes === -1 ? [] : words.slice(dashes + 1);
+  if (rest.length > 0 && command.takesRest !== true) {
+    throw new BridgeError({ kind: 'usage', code: 'usage', what: `bridge ${command.name} takes no command after --`, next: `bridge ${command.name} --help` });
+  }
+  const specs = allOptions(command.options);
+  const program = new Program(command.name).exitOverride().configureOutput({ writeErr: () => undefined, writeOut: () => undefined }).helpOption(false).allowExcessArguments(false).showSuggestionAfterError(false);
+  for (const spec of specs) program.addOption(declare(spec));
+  for (const argument of command.arguments ?? []) {
+    const name = `${argument.name}${argument.variadic === true ? '...' : ''}`;
+    program.addArgument(new Argument(argument.required === true ? `<${name}>` : `[${name}]`, argument.description));
+  }
+  program.action(() => undefined);
+  try {
+    program.parse(own, { from: 'user' });
+  } catch (error) {
+    // Help wins over whatever else is wrong or missing on the line.
+    if (own.includes('--help') || own.includes('-h')) return { options: { help: true }, args: [], rest };
+    if (error instanceof CommanderError || (error as { code?: string }).code?.startsWith('commander.') === true) throw usageError(error as CommanderError, command, specs);
+    throw error;
+  }
+  const given = program.opts<Record<string, string | string[] | boolean | undefined>>();
+  const options: Parsed['options'] = {};
+  for (const spec of specs) {
+    const name = camelCase(spec.name);
+    options[name] = given[name] ?? fromEnv(spec, env) ?? spec.default;
+  }
+  return { options, args: program.args, rest };
+}

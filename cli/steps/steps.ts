@@ -1,0 +1,117 @@
+/**
+ * A long operation as named steps, each with an undo that is registered as soon as there is something to undo. Steps may
+ * run side by side: `undo` first waits for those still under way, so that nothing is made behind its back.
+ */
+import type { Reporter } from '../ui/events.ts';
+import { errorText, factsOf } from '../ui/error-text.ts';
+import { paint } from '../ui/terminal.ts';
+
+export interface StepContext {
+  /** Aborted when the whole operation is given up (Ctrl-C, failure of a step beside this one). */
+  signal: AbortSignal;
+  /** What the step waits for just now; the same words twice are told once. */
+  waiting: (waitingFor: string) => void;
+  /** From now on this has to be undone. `title` says what is done then: `remove the container`. */
+  undo: (title: string, action: UndoAction) => void;
+}
+
+/** `force` aborts when the user insists (second Ctrl-C): stop waiting for anything graceful. */
+export type UndoAction = (force: AbortSignal, waiting: (waitingFor: string) => void) => Promise<void>;
+
+export interface Step<T> {
+  id: string;
+  title: string;
+  act: (context: StepContext) => Promise<T>;
+  /** Few words about the result, for the line that says it is done. */
+  detail?: (result: T) => string | undefined;
+}
+
+interface Undo {
+  /** Position of its step: steps are undone in reverse order of their start. */
+  order: number;
+  title: string;
+  action: UndoAction;
+}
+
+export class Steps {
+  readonly #reporter: Reporter;
+  readonly #now: () => number;
+  readonly #abort = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+  #undos: Undo[] = [];
+  #started = 0;
+
+  constructor(reporter: Reporter, now: () => number) {
+    this.#reporter = reporter;
+    this.#now = now;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Gives up: running steps see their signal. Does not undo by itself. */
+  abort(reason: unknown): void {
+    this.#abort.abort(reason);
+  }
+
+  async run<T>({ id, title, act, detail }: Step<T>): Promise<T> {
+    this.#abort.signal.throwIfAborted();
+    const order = this.#started++;
+    const start = this.#now();
+    let told = '';
+    this.#reporter.emit({ type: 'step-started', id, title, at: start });
+    const waiting = (waitingFor: string) => {
+      if (waitingFor === told) return;
+      told = waitingFor;
+      this.#reporter.emit({ type: 'step-waiting', id, waitingFor, at: this.#now() });
+    };
+    const acting = act({ signal: this.#abort.signal, waiting, undo: (undoTitle, action) => void this.#undos.push({ order, title: undoTitle, action }) });
+    this.#running.add(acting);
+    try {
+      const result = await acting;
+      const words = detail?.(result);
+      this.#reporter.emit({ type: 'step-done', id, title, ...(words === undefined ? {} : { detail: words }), elapsedMs: this.#now() - start, at: this.#now() });
+      return result;
+    } catch (error) {
+      this.#reporter.emit({ type: 'step-failed', id, title, elapsedMs: this.#now() - start, at: this.#now() });
+      throw error;
+    } finally {
+      this.#running.delete(acting);
+    }
+  }
+
+  /** Something made outside a step that has to be undone with the rest, before all that was started earlier. */
+  onUndo(title: string, action: UndoAction): void {
+    this.#undos.push({ order: this.#started++, title, action });
+  }
+
+  /** Forgets every undo: what was made stays (`--detach`, `--retain`). */
+  keep(): void {
+    this.#undos = [];
+  }
+
+  /** Undoes in reverse. One that fails is told as a warning and the others go on. Returns the titles of those that failed. Nothing to undo: nothing happens. */
+  async undo(force: AbortSignal = new AbortController().signal): Promise<string[]> {
+    this.abort(new Error('the operation is being undone'));
+    await Promise.allSettled([...this.#running]);
+    const failed: string[] = [];
+    const undos = this.#undos.sort((a, b) => b.order - a.order || -1);
+    this.#undos = [];
+    for (const { title, action } of undos) {
+      const id = `undo-${title}`;
+      const start = this.#now();
+      this.#reporter.emit({ type: 'step-started', id, title, at: start });
+      try {
+        await action(force, (waitingFor) => this.#reporter.emit({ type: 'step-waiting', id, waitingFor, at: this.#now() }));
+        this.#reporter.emit({ type: 'step-undone', id, title, at: this.#now() });
+      } catch (error) {
+        failed.push(title);
+        const facts = factsOf(error);
+        this.#reporter.emit({ type: 'step-failed', id, title, elapsedMs: this.#now() - start, at: this.#now() });
+        this.#reporter.emit({ type: 'warning', code: facts.code, text: errorText(facts, paint(false), false).replace(/^error: /, '').trimEnd(), at: this.#now() });
+      }
+    }
+    return failed;
+  }
+}

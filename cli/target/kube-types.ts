@@ -1,0 +1,47 @@
+/** The parts of Kubernetes objects that resolving a target reads. */
+import type { KubeObject } from '../adapters/cluster/index.ts';
+
+export interface ContainerPort {
+  name?: string;
+  containerPort: number;
+  protocol?: 'TCP' | 'UDP' | 'SCTP';
+}
+
+export interface ContainerSpec {
+  name: string;
+  image?: string;
+  ports?: ContainerPort[];
+  env?: { name: string }[];
+  envFrom?: unknown[];
+  /** `Always` on an init container makes it a sidecar (KEP-753). */
+  restartPolicy?: string;
+}
+
+export interface PodSpec {
+  containers: ContainerSpec[];
+  initContainers?: ContainerSpec[];
+  hostNetwork?: boolean;
+  os?: { name?: string };
+  nodeSelector?: Record<string, string>;
+}
+
+export interface Pod extends KubeObject {
+  spec: PodSpec;
+  status?: { phase?: string };
+}
+
+export interface Workload extends KubeObject {
+  spec: {
+    replicas?: number;
+    template: { metadata?: { annotations?: Record<string, string> }; spec: PodSpec };
+  };
+  status?: { replicas?: number; desiredNumberScheduled?: number; active?: number; conditions?: { type: string; status: string }[] };
+}
+
+export interface Service extends KubeObject {
+  spec: {
+    type?: string;
+    selector?: Record<string, string>;
+    ports?: { name?: string; port: number; targetPort?: number | string; protocol?: 'TCP' | 'UDP' | 'SCTP' }[];
+  };
+}

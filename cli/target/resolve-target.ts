@@ -1,0 +1,110 @@
+/** What a target is in the cluster: its container and ports; refuses what cannot be bridged, and says what there is instead. */
+import type { BridgePort } from '../../protocol/objects.ts';
+import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
+import { BridgeError, isBridgeError } from '../errors.ts';
+import { suggest } from '../parse/suggest.ts';
+import { chooseContainer } from './choose-container.ts';
+import type { ContainerSpec, Pod, PodSpec, Service, Workload } from './kube-types.ts';
+import { describeTarget, type TargetRef } from './parse-target.ts';
+import { choosePorts, servicePorts } from './ports.ts';
+
+export interface TargetQuestion {
+  ref: TargetRef;
+  namespace: string;
+  /** `--container`. */
+  container?: string;
+  /** `--port`. */
+  ports: string[];
+  /** Only the container matters (`bridge env`): ports are left alone. */
+  withoutPorts?: boolean;
+}
+
+export interface ResolvedTarget {
+  ref: TargetRef;
+  namespace: string;
+  container: ContainerSpec;
+  ports: BridgePort[];
+}
+
+interface Template {
+  spec: PodSpec;
+  annotations: Record<string, string>;
+  service?: Service;
+}
+
+const namesShown = 12;
+
+async function whatThereIs(cluster: Cluster, { kind, name }: TargetRef, namespace: string): Promise<{ why?: string; next: string }> {
+  const type = resources[kind];
+  const next = `kubectl --context ${cluster.context.name} get ${type.plural} -n ${namespace}`;
+  try {
+    const [{ items }, found] = await Promise.all([cluster.list(type, { namespace }), cluster.find(resources.Namespace, namespace).catch(() => ({}))]);
+    if (found === undefined) return { why: `there is no namespace ${namespace}`, next: `kubectl --context ${cluster.context.name} get namespaces` };
+    const names = items.map((item) => item.metadata.name);
+    if (names.length === 0) return { why: `namespace ${namespace} has no ${type.plural} at all`, next: 'name the right namespace with -n' };
+    const meant = suggest(name, names);
+    const shown = names.slice(0, namesShown).join(', ') + (names.length > namesShown ? `, and ${names.length - namesShown} more` : '');
+    return { why: `there ${names.length === 1 ? 'is' : 'are'}: ${shown}${meant === undefined ? '' : `; did you mean ${meant}?`}`, next };
+  } catch {
+    // Without the right to list, the plain words are all there is.
+    return { next };
+  }
+}
+
+async function fetch<T extends KubeObject>(cluster: Cluster, ref: TargetRef, namespace: string): Promise<T> {
+  try {
+    return await cluster.get<T>(resources[ref.kind], ref.name, namespace);
+  } catch (error) {
+    if (!isBridgeError(error) || error.facts.code !== 'cluster-not-found') throw error;
+    throw new BridgeError({ kind: 'usage', code: 'target-not-found', what: `there is no ${describeTarget(ref)} in namespace ${namespace}`, ...(await whatThereIs(cluster, ref, namespace)), cause: error });
+  }
+}
+
+function refuse(what: string, why: string, next?: string): BridgeError {
+  return new BridgeError({ kind: 'usage', code: 'target-unsupported', what, why, ...(next === undefined ? {} : { next }) });
+}
+
+function noPods(ref: TargetRef, namespace: string, next: string): BridgeError {
+  return new BridgeError({ kind: 'environment', code: 'target-without-pods', what: `${describeTarget(ref)} in namespace ${namespace} has no pods`, why: 'the container takes its environment from a running pod, and traffic comes only to pods', next });
+}
+
+async function templateOf(cluster: Cluster, ref: TargetRef, namespace: string): Promise<Template> {
+  if (ref.kind === 'Pod') {
+    const pod = await fetch<Pod>(cluster, ref, namespace);
+    const phase = pod.status?.phase;
+    if (phase === 'Succeeded' || phase === 'Failed') throw refuse(`pod ${ref.name} has ended (${phase})`, 'a pod that does not run has no traffic and no environment', `kubectl get pods -n ${namespace}`);
+    return { spec: pod.spec, annotations: pod.metadata.annotations ?? {} };
+  }
+  if (ref.kind === 'Service') {
+    const service = await fetch<Service>(cluster, ref, namespace);
+    const selector = Object.entries(service.spec.selector ?? {}).map(([key, value]) => `${key}=${value}`).join(',');
+    if (selector === '') throw refuse(`service ${ref.name} selects no pods`, service.spec.type === 'ExternalName' ? 'it is an ExternalName' : 'it has no selector: its endpoints are made by something else', 'name a workload, as deploy/NAME');
+    const { items } = await cluster.list<Pod>(resources.Pod, { namespace, labelSelector: selector });
+    const pod = items.find((item) => item.status?.phase === 'Running') ?? items.find((item) => item.status?.phase === 'Pending');
+    if (pod === undefined) throw noPods(ref, namespace, `kubectl get pods -n ${namespace} -l ${selector}`);
+    return { spec: pod.spec, annotations: pod.metadata.annotations ?? {}, service };
+  }
+  const workload = await fetch<Workload>(cluster, ref, namespace);
+  const finished = (workload.status?.conditions ?? []).find((condition) => ['Complete', 'Failed'].includes(condition.type) && condition.status === 'True');
+  if (ref.kind === 'Job' && finished !== undefined) throw refuse(`job ${ref.name} has ended (${finished.type})`, 'its pods do not run any more', `kubectl get jobs -n ${namespace}`);
+  if (workload.spec.replicas === 0) throw noPods(ref, namespace, `kubectl scale ${ref.kind.toLowerCase()}/${ref.name} -n ${namespace} --replicas=1`);
+  if (ref.kind === 'DaemonSet' && workload.status?.desiredNumberScheduled === 0) throw noPods(ref, namespace, `kubectl describe daemonset/${ref.name} -n ${namespace}`);
+  return { spec: workload.spec.template.spec, annotations: workload.spec.template.metadata?.annotations ?? {} };
+}
+
+/** Throws BridgeError `target-not-found`, `target-unsupported`, `target-without-pods`, `container-*`, `port-*`, `no-ports`. */
+export async function resolveTarget(cluster: Cluster, question: TargetQuestion): Promise<ResolvedTarget> {
+  const { ref, namespace } = question;
+  const target = describeTarget(ref);
+  const { spec, annotations, service } = await templateOf(cluster, ref, namespace);
+  if (spec.hostNetwork === true) throw refuse(`the pods of ${target} use their node's network (hostNetwork)`, 'their ports are the node\'s: bridging them would reach everything else on the node');
+  const os = spec.os?.name ?? spec.nodeSelector?.['kubernetes.io/os'] ?? 'linux';
+  if (os !== 'linux') throw refuse(`the pods of ${target} run on ${os}`, 'only Linux pods can be bridged');
+  const behind = service === undefined || question.withoutPorts === true ? undefined : servicePorts(service, spec);
+  const container = chooseContainer({ target, spec, annotations, wanted: question.container, servicePorts: behind?.containerPorts.map((port) => port.containerPort) });
+  if (question.withoutPorts === true) return { ref, namespace, container, ports: [] };
+  // `--port http` may also be the name of one of the Service's ports.
+  const declaring = behind === undefined ? container : { ...container, ports: [...(container.ports ?? []), ...behind.containerPorts] };
+  const ports = behind !== undefined && question.ports.length === 0 ? behind.ports : choosePorts({ target, container: declaring, flags: question.ports });
+  return { ref, namespace, container, ports };
+}
