@@ -51,6 +51,7 @@ const status = object({
     ready: flag(),
     since: time,
     agent: text(64, { pattern: '^[0-9a-fA-F.:\\[\\]]+:[0-9]+$' }),
+    address: ipv4,
     serving: flag(),
     message: text(1024),
   }, ['name', 'node', 'ready', 'since', 'agent']), ['name'], 10000),

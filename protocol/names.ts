@@ -33,6 +33,9 @@ export const names = {
   hubPod: 'stowaway-hub-0',
   hubKeySecret: 'stowaway-hub-key',
   hubKeySecretField: 'privateKey',
+  /** ConfigMap in which the controller has written the clients' address pool, once and for all. */
+  network: 'stowaway-network',
+  networkPoolField: 'pool',
   controller: 'stowaway-controller',
   controllerLease: 'stowaway-controller',
   /** Agents are bare pods `stowaway-agent-<hash of the node name>`. */

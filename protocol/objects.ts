@@ -180,6 +180,8 @@ export interface BridgePod {
   since: string;
   /** `address:port` of the agent, for the identity; the hub admits only these addresses to the bridge's hub ports. */
   agent: string;
+  /** The pod's own IPv4 address. Needed for UDP, which comes to the hub from the pod itself (address translation, no proxy). */
+  address?: string;
   /** Does the app container's port accept connections, as HAProxy's check sees it? False: requests go to the original. */
   serving?: boolean;
   /** Why it is not ready, for people. */

@@ -7,7 +7,7 @@ export const ports = {
   heartbeat: 7070,
   /** TCP, agent pod address: HTTP server for identities (sealed for the client's key). */
   agent: 7080,
-  /** TCP, 127.0.0.1 of hub/controller/agent: /healthz. Agents serve it on {@link ports.agent}. */
+  /** TCP, address of the hub's and the controller's pod: /healthz, for the kubelet. Agents serve it on {@link ports.agent}. */
   health: 7081,
 } as const;
 

@@ -1,0 +1,92 @@
+/** What the hub has to do for the present Clients and Bridges: peers, ports, and who may use them. Pure. */
+import type { Bridge, Client, Protocol } from '../../../protocol/objects.ts';
+import type { WgPeer } from '../adapters/wg.ts';
+import { isIpv4 } from '../network/ipv4.ts';
+
+export interface HubPort {
+  protocol: Protocol;
+  hubPort: number;
+  /** The client's WireGuard address. */
+  address: string;
+  /** Addresses that may use the port: the agents', and for UDP the target pods' own, because no agent stands in its way. */
+  sources: string[];
+}
+
+export interface HubPlan {
+  peers: WgPeer[];
+  ports: HubPort[];
+  /** Addresses of clients that are silent: what is under way to them is refused. */
+  silent: string[];
+  /** Client name to the reason why it got no peer, for people. */
+  refused: Map<string, string>;
+}
+
+export interface PlanInput {
+  clients: Iterable<Client>;
+  bridges: Iterable<Bridge>;
+  /** The hub's own key. */
+  publicKey: string;
+  isOnline: (client: Client) => boolean;
+}
+
+export function planHub({ clients, bridges, publicKey, isOnline }: PlanInput): HubPlan {
+  const peers: WgPeer[] = [];
+  const refused = new Map<string, string>();
+  const silent: string[] = [];
+  const served = new Map<string, Client & { status: { address: string } }>();
+  const keys = new Map<string, string>([[publicKey, 'the hub']]);
+  const addresses = new Map<string, string>();
+  // Public keys are no secret: who came first keeps the key, so that nobody can take another's link by copying it.
+  for (const client of [...clients].sort(byAge)) {
+    const address = client.status?.address;
+    if (address === undefined || !isIpv4(address)) continue;
+    const holder = keys.get(client.spec.publicKey) ?? addresses.get(address);
+    if (holder !== undefined) {
+      refused.set(client.metadata.name, `its public key or address belongs to ${holder}`);
+      continue;
+    }
+    keys.set(client.spec.publicKey, `client ${client.metadata.name}`);
+    addresses.set(address, `client ${client.metadata.name}`);
+    peers.push({ publicKey: client.spec.publicKey, allowedIps: [`${address}/32`] });
+    if (isOnline(client)) served.set(client.metadata.name, client as Client & { status: { address: string } });
+    else silent.push(address);
+  }
+  return { peers, refused, silent, ports: planPorts(bridges, served) };
+}
+
+function planPorts(bridges: Iterable<Bridge>, served: ReadonlyMap<string, Client & { status: { address: string } }>): HubPort[] {
+  const ports = new Map<number, HubPort>();
+  for (const bridge of [...bridges].sort(byAge)) {
+    const client = served.get(bridge.spec.client);
+    // The admission policy sees to the owner when the bridge is made; the client may have been made anew since by someone else.
+    if (client === undefined || client.spec.owner !== bridge.spec.owner) continue;
+    const pods = bridge.status?.pods ?? [];
+    const sources = {
+      TCP: addresses(pods.map(({ agent }) => agent.slice(0, agent.lastIndexOf(':')))),
+      UDP: addresses(pods.map(({ address }) => address ?? '')),
+    };
+    for (const { hubPort, protocol } of bridge.status?.ports ?? []) {
+      if (!ports.has(hubPort)) ports.set(hubPort, { protocol, hubPort, address: client.status.address, sources: sources[protocol] });
+    }
+  }
+  return [...ports.values()];
+}
+
+function addresses(words: string[]): string[] {
+  return [...new Set(words.filter(isIpv4))].sort();
+}
+
+function byAge(one: Client | Bridge, other: Client | Bridge): number {
+  const key = ({ metadata }: Client | Bridge): string => `${metadata.creationTimestamp ?? ''} ${metadata.uid ?? ''}`;
+  return key(one) < key(other) ? -1 : 1;
+}
+
+/** What turns the present peers into the wanted ones; peers that are right are not touched, so their sessions go on. */
+export function peerChanges(present: readonly WgPeer[], wanted: readonly WgPeer[]): { remove: string[]; put: WgPeer[] } {
+  const now = new Map(present.map(({ publicKey, allowedIps }) => [publicKey, allowedIps.join(',')]));
+  const keys = new Set(wanted.map(({ publicKey }) => publicKey));
+  return {
+    remove: present.map(({ publicKey }) => publicKey).filter((key) => !keys.has(key)),
+    put: wanted.filter(({ publicKey, allowedIps }) => now.get(publicKey) !== allowedIps.join(',')),
+  };
+}

@@ -1,0 +1,82 @@
+/** The hub's end of all WireGuard tunnels. */
+import { readFile } from 'node:fs/promises';
+import { ports } from '../../../protocol/ports.ts';
+import type { Ip } from '../adapters/ip.ts';
+import type { Nft } from '../adapters/nft.ts';
+import type { Wg, WgPeer } from '../adapters/wg.ts';
+import { hubAddress } from '../network/pool.ts';
+import { renderElements, renderTable } from './firewall.ts';
+import type { KeyPair } from './key.ts';
+import { peerChanges, type HubPlan } from './plan.ts';
+
+export const device = 'wg0';
+/** Outer IPv4 or IPv6, UDP and WireGuard headers around a packet (40 + 8 + 32). */
+const wireguardOverheadBytes = 80;
+/** WireGuard's own default on a path of 1500. */
+const defaultMtu = 1420;
+/** Packets that may wait for wireguard-go; the default of 500 drops bursts that its crypto threads would clear in milliseconds. */
+const transmitQueueLength = 5000;
+
+export interface TunnelTools {
+  wg: Wg;
+  ip: Ip;
+  nft: Nft;
+}
+
+/** Of what leaves the pod: overlays make it smaller than 1500. */
+export async function pathMtu(uplink: string): Promise<number> {
+  const mtu = Number((await readFile(`/sys/class/net/${uplink}/mtu`, 'utf8').catch(() => '')).trim());
+  return mtu > 0 ? Math.min(mtu - wireguardOverheadBytes, defaultMtu) : defaultMtu;
+}
+
+/** @throws Error when the pod's network does not forward and cannot be made to. */
+export async function requireForwarding(read: () => Promise<string> = () => readFile('/proc/sys/net/ipv4/ip_forward', 'utf8')): Promise<void> {
+  if ((await read()).trim() === '1') return;
+  throw new Error('net.ipv4.ip_forward is 0 in the hub\'s pod: pods inherit it from their node, and Kubernetes nodes have 1. Set it on the node, or allow it as a pod sysctl');
+}
+
+export async function bringUp({ wg, ip, nft }: TunnelTools, key: KeyPair, pool: string): Promise<void> {
+  // Before the tunnel carries anything, so that nothing passes unjudged.
+  await nft.apply(renderTable(device, pool));
+  await wg.setInterface(device, { privateKey: key.privateKey, listenPort: ports.wireguard });
+  const prefix = pool.slice(pool.indexOf('/'));
+  await ip.batch([
+    `address replace ${hubAddress(pool)}${prefix} dev ${device}`,
+    `link set dev ${device} mtu ${await pathMtu('eth0')} txqueuelen ${transmitQueueLength} up`,
+  ]);
+}
+
+/** Brings peers and ports to what is planned. Idempotent; what is right already is not touched. */
+export class Tunnel {
+  readonly #tools: TunnelTools;
+  #elements = '';
+  /** What the device was last seen to have. */
+  #peers: WgPeer[] | undefined;
+
+  constructor(tools: TunnelTools) {
+    this.#tools = tools;
+  }
+
+  /** Compare with the device itself next time, whatever we believe. */
+  distrust(): void {
+    this.#peers = undefined;
+  }
+
+  /** Returns whether anything changed. */
+  async apply(plan: HubPlan): Promise<boolean> {
+    const { wg, nft } = this.#tools;
+    const changes = peerChanges(this.#peers ?? await wg.peers(device), plan.peers);
+    this.#peers = undefined;
+    const peersDiffer = changes.remove.length + changes.put.length > 0;
+    const elements = renderElements(plan);
+    const portsDiffer = elements !== this.#elements;
+    // Ports of a client whose address went to another must be closed before the new peer is there.
+    if (portsDiffer) {
+      await nft.apply(elements);
+      this.#elements = elements;
+    }
+    if (peersDiffer) await wg.change(device, changes);
+    else this.#peers = plan.peers;
+    return peersDiffer || portsDiffer;
+  }
+}
