@@ -1,13 +1,16 @@
 /**
  * What the CLI says to cargo: JSON lines over cargo's unix socket, reached by `docker exec -i <cargo> socat STDIO UNIX-CONNECT:<socket>`.
  * One request per line, answers carry the request's id and may come in any order. A connection that has asked for a
- * lifeline and ends without `release` means that the CLI died.
+ * lifeline and ends without `release` means that the CLI died. A line whose id cannot be read is answered with {@link noRequestId}.
  */
 import type { BridgeRef } from './heartbeat.ts';
 import type { Identity } from './identity.ts';
 import type { Transport } from './objects.ts';
 
 export const controlSocket = '/run/podbridge/control.sock';
+
+/** Id of answers to lines that are not requests at all. */
+export const noRequestId = -1;
 
 export interface ControlRequest<M extends ControlMethod = ControlMethod> {
   id: number;
@@ -47,8 +50,8 @@ export interface LinkConfig {
   transport: Transport;
   mtu: number;
   dns: { server: string; domain: string };
-  /** CIDR of the Docker network whose containers use this link, and cargo's own address in it. */
-  network: { subnet: string; address: string };
+  /** CIDR of the Docker network whose containers use this link, the address that they have as gateway and DNS (cargo takes it), and the network's real gateway: cargo's own way out. */
+  network: { subnet: string; address: string; gateway: string };
 }
 
 export interface LinkStatus {

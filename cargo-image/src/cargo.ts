@@ -1,0 +1,162 @@
+/** Puts the parts together: one link, its forwards, its sessions. Changes run one after the other. */
+import type { Forward, LinkConfig, LinkStatus } from '../../protocol/control.ts';
+import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import type { Implementation } from './adapters/tunnel-device.ts';
+import { ControlError } from './control/errors.ts';
+import { createLifelines } from './control/lifelines.ts';
+import type { Handlers } from './control/server.ts';
+import type { Forwarder } from './dns/forwarder.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import { createHeartbeats } from './heartbeat/heartbeats.ts';
+import { withoutGone } from './heartbeat/tracker.ts';
+import { fetchIdentity } from './identity/identity.ts';
+import type { Log } from './log.ts';
+import { sameBridge, type State } from './state.ts';
+import type { KeyPair } from './wireguard/key.ts';
+import type { Tunnel } from './wireguard/tunnel.ts';
+
+export interface CargoParts {
+  version: string;
+  keys: KeyPair;
+  /** Resolves when the device stands; a link cannot be configured earlier. */
+  device: Promise<Implementation>;
+  tunnel: Tunnel;
+  gateway: Gateway;
+  dns: Forwarder;
+  state: State;
+  save: (state: State) => Promise<void>;
+  log: Log;
+}
+
+export interface Cargo {
+  handlers: Handlers;
+  /** Brings up what was known before a restart. */
+  resume(): Promise<void>;
+  close(): void;
+}
+
+export function createCargo({ version, keys, device, tunnel, gateway, dns, state, save, log }: CargoParts): Cargo {
+  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
+    const result = queue.then(run);
+    queue = result.catch(() => undefined);
+    return result;
+  };
+  const remember = async (): Promise<void> => {
+    state.lifelines = lifelines.list();
+    await save(state);
+  };
+  const background = (what: string, run: () => Promise<unknown>): void => {
+    inTurn(run).catch((error: unknown) => log('failed', { what, message: String(error) }));
+  };
+
+  const heartbeats = createHeartbeats(() => state.ended, (gone) => background('forget', async () => {
+    state.ended = withoutGone(state.ended, gone);
+    await remember();
+  }));
+  const allForwards = (): Forward[] => state.forwards.flatMap(({ forwards }) => forwards);
+
+  async function setForwards(bridge: BridgeRef, forwards: Forward[]): Promise<void> {
+    const before = state.forwards;
+    const others = before.filter((entry) => !sameBridge(entry.bridge, bridge));
+    const taken = others.find((entry) => entry.forwards.some((a) => forwards.some((b) => a.hubPort === b.hubPort && a.protocol === b.protocol)));
+    if (taken !== undefined) throw new ControlError('refused', `a hub port of ${bridge.namespace}/${bridge.name} already leads to ${taken.bridge.namespace}/${taken.bridge.name}`);
+    state.forwards = forwards.length === 0 ? others : [...others, { bridge, forwards }];
+    try {
+      if (state.link !== undefined) await gateway.forward(allForwards());
+      else if (forwards.length > 0) throw new ControlError('usage', 'not configured yet');
+    } catch (error) {
+      state.forwards = before;
+      throw error;
+    }
+    await remember();
+  }
+
+  const lifelines = createLifelines((bridge) => {
+    log('session-ended', { bridge });
+    state.ended = [...state.ended.filter((other) => !sameBridge(other, bridge)), bridge];
+    heartbeats.now();
+    background('end of a session', () => setForwards(bridge, []));
+  });
+
+  async function apply(link: LinkConfig): Promise<Implementation> {
+    const implementation = await device;
+    await tunnel.configure(link);
+    await gateway.configure(link, allForwards());
+    heartbeats.start(link);
+    await dns.serve(link);
+    return implementation;
+  }
+
+  const linked = (): LinkConfig => {
+    if (state.link === undefined) throw new ControlError('usage', 'not configured yet');
+    return state.link;
+  };
+
+  const handlers: Handlers = {
+    hello: async () => ({ version, publicKey: keys.publicKey, configured: state.link !== undefined }),
+    configure: (link) => inTurn(async () => {
+      const unchanged = JSON.stringify(link) === JSON.stringify(state.link);
+      if (unchanged && heartbeats.echoAgeMs() !== null) return { implementation: await device };
+      const implementation = await apply(link);
+      state.link = link;
+      await remember();
+      log('configured', { transport: link.transport, endpoint: link.hub.endpoint, implementation });
+      return { implementation };
+    }),
+    status: async (): Promise<LinkStatus> => {
+      const link = linked();
+      const peer = await tunnel.peer();
+      return {
+        transport: link.transport,
+        endpoint: peer?.endpoint ?? `${link.hub.endpoint.host}:${link.hub.endpoint.port}`,
+        handshakeAgeMs: peer === undefined || peer.latestHandshakeS === 0 ? null : Math.max(0, Date.now() - peer.latestHandshakeS * 1000),
+        echoAgeMs: heartbeats.echoAgeMs(),
+        rttMs: heartbeats.rttMs(),
+        rxBytes: peer?.rxBytes ?? 0,
+        txBytes: peer?.txBytes ?? 0,
+        mtu: link.mtu,
+        forwards: state.forwards,
+      };
+    },
+    forward: ({ bridge, forwards }) => inTurn(async () => {
+      await setForwards(bridge, forwards);
+      return {};
+    }),
+    unforward: ({ bridge }) => inTurn(async () => {
+      await setForwards(bridge, []);
+      return {};
+    }),
+    identity: ({ agent, bridge }) => fetchIdentity(agent, bridge, linked().address, keys.privateKey),
+    lifeline: ({ bridge }, session) => {
+      // Held before anything waits, so that a session that dies in this very moment is seen.
+      lifelines.hold(bridge, session);
+      return inTurn(async () => {
+        state.ended = state.ended.filter((other) => !sameBridge(other, bridge));
+        await remember();
+        return {};
+      });
+    },
+    release: ({ bridge }) => {
+      lifelines.release(bridge);
+      return inTurn(async () => {
+        await remember();
+        return {};
+      });
+    },
+  };
+
+  return {
+    handlers,
+    async resume() {
+      const { link } = state;
+      if (link !== undefined) await inTurn(() => apply(link));
+      lifelines.restore(state.lifelines);
+    },
+    close() {
+      lifelines.close();
+      heartbeats.stop();
+      dns.stop();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** What heartbeats say and what their echoes tell. No I/O: time and datagrams come from outside. */
+import { heartbeatMaxBytes, type BridgeRef, type Heartbeat, type HeartbeatEcho } from '../../../protocol/heartbeat.ts';
+import type { Transport } from '../../../protocol/objects.ts';
+import { sameBridge } from '../state.ts';
+
+const rttKept = 60;
+/** Echoes of older heartbeats tell nothing. */
+const sentKept = 60;
+
+export interface Tracker {
+  /** The next datagram. */
+  next(transport: Transport, ended: BridgeRef[], nowMs: number): Buffer;
+  /** Bridges that are gone, or undefined when the datagram is no echo of ours. */
+  echo(datagram: Buffer, nowMs: number): BridgeRef[] | undefined;
+  echoAgeMs(nowMs: number): number | null;
+  rttMs(): number[];
+}
+
+function isEcho(value: unknown): value is HeartbeatEcho {
+  const echo = value as Partial<HeartbeatEcho> | null;
+  return typeof echo === 'object' && echo !== null && echo.v === 1 && typeof echo.seq === 'number' && Array.isArray(echo.gone)
+    && echo.gone.every((ref) => typeof ref.namespace === 'string' && typeof ref.name === 'string');
+}
+
+export function createTracker(): Tracker {
+  const sentAtMs = new Map<number, number>();
+  let seq = 0;
+  let lastEchoMs: number | undefined;
+  const rtts: number[] = [];
+
+  return {
+    next(transport, ended, nowMs) {
+      seq += 1;
+      sentAtMs.set(seq, nowMs);
+      sentAtMs.delete(seq - sentKept);
+      const heartbeat: Heartbeat = { v: 1, seq, transport, ended: [...ended] };
+      let datagram = Buffer.from(JSON.stringify(heartbeat));
+      // What does not fit is said later, when the first ones are gone.
+      while (datagram.length > heartbeatMaxBytes && heartbeat.ended.length > 0) {
+        heartbeat.ended.pop();
+        datagram = Buffer.from(JSON.stringify(heartbeat));
+      }
+      return datagram;
+    },
+    echo(datagram, nowMs) {
+      let value: unknown;
+      try {
+        value = JSON.parse(datagram.toString('utf8'));
+      } catch {
+        return undefined;
+      }
+      if (!isEcho(value)) return undefined;
+      const sent = sentAtMs.get(value.seq);
+      if (sent === undefined) return undefined;
+      sentAtMs.delete(value.seq);
+      lastEchoMs = nowMs;
+      rtts.push(Math.round((nowMs - sent) * 100) / 100);
+      if (rtts.length > rttKept) rtts.shift();
+      return value.gone;
+    },
+    echoAgeMs: (nowMs) => (lastEchoMs === undefined ? null : Math.round(nowMs - lastEchoMs)),
+    rttMs: () => [...rtts],
+  };
+}
+
+export function withoutGone(ended: BridgeRef[], gone: BridgeRef[]): BridgeRef[] {
+  return ended.filter((ref) => !gone.some((other) => sameBridge(ref, other)));
+}

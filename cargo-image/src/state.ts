@@ -1,0 +1,49 @@
+/**
+ * What cargo must know again after `docker restart`: the link, the forwards, whose session holds a lifeline, which sessions
+ * have ended. Kept in the container's own writable layer, so it goes with the container.
+ */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import * as z from 'zod/mini';
+import type { Forward, LinkConfig } from '../../protocol/control.ts';
+import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import { bridgeRef, forward, linkConfig } from './control/schemas.ts';
+
+export interface State {
+  link?: LinkConfig;
+  forwards: { bridge: BridgeRef; forwards: Forward[] }[];
+  lifelines: BridgeRef[];
+  ended: BridgeRef[];
+}
+
+const schema = z.object({
+  link: z.optional(linkConfig),
+  forwards: z.array(z.object({ bridge: bridgeRef, forwards: z.array(forward) })),
+  lifelines: z.array(bridgeRef),
+  ended: z.array(bridgeRef),
+});
+
+export const noState = (): State => ({ forwards: [], lifelines: [], ended: [] });
+
+export function sameBridge(a: BridgeRef, b: BridgeRef): boolean {
+  return a.namespace === b.namespace && a.name === b.name;
+}
+
+/** A missing or unreadable file (written by another version) is the empty state: the CLI configures again. */
+export async function readState(path: string): Promise<State> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return noState();
+  try {
+    const { link, ...rest } = schema.parse(JSON.parse(text));
+    return link === undefined ? rest : { ...rest, link };
+  } catch {
+    return noState();
+  }
+}
+
+/** Atomic: a kill in the middle leaves the old state. */
+export async function writeState(path: string, state: State): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.new`, JSON.stringify(state), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
