@@ -1,7 +1,6 @@
-import { embedded } from './embedded/provider.ts';
-import { chooseProvider } from './choose.ts';
+import { chooseProvider, providerOf } from './choose.ts';
 import { progressOn, type Progress } from './progress.ts';
-import type { Cluster, ClusterStatus, Provider } from './provider.ts';
+import type { Cluster, ClusterStatus } from './provider.ts';
 
 export { ensureBaseImage } from './base-image.ts';
 export { ensureDocker } from './docker-engine.ts';
@@ -29,7 +28,7 @@ export async function ensureCluster(options: ClusterOptions = {}): Promise<Clust
 
 /** Copies images from Docker into every node; those that a node has are skipped. */
 export async function loadImages(cluster: Cluster, images: string[], progress: Progress = progressOn(process.stderr)): Promise<void> {
-  await providerOf(cluster, await chooseProvider()).load(cluster, images, progress);
+  await providerOf(cluster).load(cluster, images, progress);
 }
 
 /** Removes all containers, networks and volumes of the cluster. */
@@ -46,5 +45,3 @@ export async function findCluster(name = defaultName): Promise<Cluster | undefin
 export async function clusterStatus(name = defaultName): Promise<ClusterStatus> {
   return (await chooseProvider()).status(name);
 }
-
-const providerOf = (cluster: Cluster, chosen: Provider): Provider => cluster.provider === 'embedded' ? embedded : chosen;
