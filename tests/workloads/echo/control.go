@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,6 +17,7 @@ import (
 //	POST /start {"args": [...]}                   answers {"id": N} at once
 //	GET  /peek?id=N                               the report so far
 //	POST /stop?id=N                               ends the probe and answers its report
+//	POST /fetch {"url", "method", "headers", "body"}  makes one request and answers {"status", "headers", "body"}
 func newControl(ctx context.Context) http.Handler {
 	type running struct {
 		stop   context.CancelFunc
@@ -99,5 +102,39 @@ func newControl(ctx context.Context) http.Handler {
 			}
 		}
 	})
+	mux.HandleFunc("POST /fetch", fetch)
 	return mux
+}
+
+func fetch(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		URL, Method, Body string
+		Headers           map[string]string
+	}
+	if err := json.NewDecoder(r.Body).Decode(&ask); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	request, err := http.NewRequestWithContext(r.Context(), ask.Method, ask.URL, strings.NewReader(ask.Body))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	for name, value := range ask.Headers {
+		request.Header.Set(name, value)
+	}
+	// A connection of its own: what an earlier request left open must not decide who answers this one.
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	writeJSON(w, map[string]any{"status": response.StatusCode, "headers": lowerCase(response.Header), "body": string(body)})
 }
