@@ -1,0 +1,51 @@
+/** Builds an image of ours unless Docker has exactly this one. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { PassThrough, type Readable } from 'node:stream';
+import type { ImageEngine } from '../adapters/docker/image-engine.ts';
+import type { Host } from '../host.ts';
+import { labels, managedBy } from '../../protocol/names.ts';
+import { version } from '../version.ts';
+import { ensureBaseImage } from './base-image.ts';
+import { nodePackage } from './node-package.ts';
+import { imageSource, localReference, type ContextFile, type ImageName } from './source.ts';
+
+export interface BuildContext {
+  engine: ImageEngine;
+  host: Pick<Host, 'env' | 'homeDir'>;
+  waiting(waitingFor: string): void;
+  signal: AbortSignal;
+}
+
+export interface BuiltImage {
+  name: ImageName;
+  tag: string;
+  /** In this Docker. */
+  reference: string;
+  id: string;
+}
+
+/** Idempotent; several at once do the same work and get the same image. */
+export async function ensureImage(name: ImageName, { engine, host, waiting, signal }: BuildContext): Promise<BuiltImage> {
+  const source = await imageSource(name);
+  const reference = localReference(source);
+  const present = await engine.imageId(reference);
+  if (present !== undefined) return { name, tag: source.tag, reference, id: present };
+  await ensureBaseImage(engine, waiting, signal);
+  waiting('the npm package of Node');
+  const node = await nodePackage(host, (await engine.info()).architecture);
+  const context = await tar([...source.files, { name: `node/${basename(node)}`, content: await readFile(node) }]);
+  await engine.build(context, { tag: reference, labels: { [labels.managedBy]: managedBy, [labels.component]: name, [labels.version]: version } }, waiting, signal);
+  const id = await engine.imageId(reference);
+  if (id === undefined) throw new Error(`Docker has built ${reference} but does not have it`);
+  return { name, tag: source.tag, reference, id };
+}
+
+/** Without owners and times: equal content gives equal layers. */
+async function tar(files: ContextFile[]): Promise<Readable> {
+  const { pack } = await import('tar-stream');
+  const archive = pack();
+  for (const { name, content } of files) archive.entry({ name, mode: 0o644, mtime: new Date(0) }, content);
+  archive.finalize();
+  return archive.pipe(new PassThrough());
+}
