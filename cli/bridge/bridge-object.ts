@@ -1,0 +1,51 @@
+/** The Bridge object that a run asks the cluster for. */
+import { apiGroup, groupVersion, labels, managedBy } from '../../protocol/names.ts';
+import type { Bridge, BridgePort, BridgeTarget } from '../../protocol/objects.ts';
+import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import type { Rule } from '../../protocol/rule.ts';
+import { resources, type Cluster } from '../adapters/cluster/index.ts';
+import { BridgeError, isBridgeError } from '../errors.ts';
+import { version } from '../version.ts';
+
+export interface BridgeRequest {
+  ref: BridgeRef;
+  owner: string;
+  client: string;
+  target: BridgeTarget;
+  ports: BridgePort[];
+  rules: Rule[];
+}
+
+export function bridgeObject({ ref, owner, client, target, ports, rules }: BridgeRequest): Bridge {
+  return {
+    apiVersion: groupVersion, kind: 'Bridge',
+    metadata: { name: ref.name, namespace: ref.namespace, labels: { [labels.managedBy]: managedBy, [labels.link]: client, [labels.version]: version } },
+    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }) },
+  };
+}
+
+/** Throws `bridge-exists` when the name is taken. */
+export async function createBridge(cluster: Cluster, request: BridgeRequest): Promise<Bridge> {
+  try {
+    return await cluster.create(bridgeObject(request));
+  } catch (error) {
+    if (!isBridgeError(error) || error.facts.code !== 'cluster-already-exists') throw error;
+    const { name, namespace } = request.ref;
+    const existing = await cluster.find<Bridge>(resources.Bridge, name, namespace);
+    throw bridgeExists(request.ref, existing, request.owner, error);
+  }
+}
+
+export function bridgeExists(ref: BridgeRef, existing: Bridge | undefined, owner: string, cause?: unknown): BridgeError {
+  const mine = existing === undefined || existing.spec.owner === owner;
+  return new BridgeError({
+    kind: 'refused', code: 'bridge-exists', what: `there is a bridge ${ref.name} in namespace ${ref.namespace} already`,
+    why: mine ? 'an earlier `bridge run` still runs, or was detached' : `it belongs to ${existing.spec.owner}`,
+    next: mine ? `bridge stop ${ref.name} -n ${ref.namespace}  (or give this one another name with --name)` : 'give yours another name with --name', cause,
+  });
+}
+
+/** `kubectl get bridges.podbridge.dev api-ann -n shop -o yaml` */
+export function showBridgeLine(cluster: Cluster, { namespace, name }: BridgeRef): string {
+  return `kubectl --context ${cluster.context.name} get bridges.${apiGroup} ${name} -n ${namespace} -o yaml`;
+}

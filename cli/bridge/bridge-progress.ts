@@ -1,0 +1,69 @@
+/** How far a Bridge is, in words, and when it is ready or has failed. */
+import { labels, names, systemNamespace } from '../../protocol/names.ts';
+import type { Bridge } from '../../protocol/objects.ts';
+import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
+import { BridgeError } from '../errors.ts';
+import { showBridgeLine } from './bridge-object.ts';
+
+interface AgentPod extends KubeObject {
+  spec?: { nodeName?: string };
+  status?: { phase?: string; conditions?: { type: string; status: string; reason?: string; message?: string }[]; containerStatuses?: { state?: { waiting?: { reason?: string; message?: string } } }[] };
+}
+
+/** The message of the condition that stands in the way. */
+function trouble(bridge: Bridge): string | undefined {
+  return (bridge.status?.conditions ?? []).find((condition) => condition.status === 'False' && condition.message !== '')?.message;
+}
+
+/** Attached pods as the controller counts them. */
+export function attached(bridge: Bridge): { ready: number; desired: number | undefined } {
+  return { ready: (bridge.status?.pods ?? []).filter((pod) => pod.ready).length, desired: bridge.status?.desiredPods };
+}
+
+export function progressWords(bridge: Bridge | undefined): string {
+  if (bridge === undefined) return 'the bridge to appear';
+  const { ready, desired } = attached(bridge);
+  if (desired === undefined) return 'the controller to find the pods';
+  if (bridge.status?.phase === 'Suspended') return 'the link: the hub hears nothing of this machine';
+  const waitingPod = (bridge.status?.pods ?? []).find((pod) => !pod.ready && pod.message !== undefined);
+  const count = `pods, ${ready} of ${desired} attached`;
+  return waitingPod === undefined ? count : `${count}; ${waitingPod.name}: ${waitingPod.message}`;
+}
+
+/** True when every pod is attached. Throws when the bridge has failed or was deleted by somebody. */
+export function isReady(bridge: Bridge | undefined, everSeen: boolean): boolean {
+  if (bridge === undefined) {
+    if (!everSeen) return false;
+    throw new BridgeError({ kind: 'environment', code: 'bridge-gone', what: 'the bridge was deleted while it was being made', why: 'somebody stopped it, or its client was removed', next: 'bridge list' });
+  }
+  if (bridge.status?.phase === 'Failed') {
+    throw new BridgeError({
+      kind: 'environment', code: 'bridge-failed', what: `the cluster could not make the bridge ${bridge.metadata.name}`, ...(trouble(bridge) === undefined ? {} : { why: trouble(bridge) }),
+      next: `kubectl describe bridges.podbridge.dev ${bridge.metadata.name} -n ${bridge.metadata.namespace ?? ''}`,
+    });
+  }
+  return bridge.status?.phase === 'Ready';
+}
+
+/** Why an agent does not start: a bare pod that is Pending says it in its conditions. undefined when all run, or may not be seen. */
+export async function agentTrouble(cluster: Cluster): Promise<string | undefined> {
+  try {
+    const { items } = await cluster.list<AgentPod>(resources.Pod, { namespace: systemNamespace, labelSelector: `${labels.component}=${names.agent}` });
+    for (const pod of items) {
+      if (pod.status?.phase === 'Running') continue;
+      const waiting = pod.status?.containerStatuses?.find((status) => status.state?.waiting?.reason !== undefined && status.state.waiting.reason !== 'ContainerCreating')?.state?.waiting;
+      const condition = pod.status?.conditions?.find((candidate) => candidate.status === 'False' && candidate.message !== undefined && candidate.message !== '' && candidate.type !== 'Ready' && candidate.type !== 'ContainersReady');
+      const reason = waiting === undefined ? condition?.message : [waiting.reason, waiting.message].filter((part) => part !== undefined).join(': ');
+      if (reason !== undefined) return `the agent on ${pod.spec?.nodeName ?? 'a node'} does not start: ${reason}`;
+    }
+  } catch {
+    // Only the hint is lost: the bridge's own state is told anyway.
+  }
+  return undefined;
+}
+
+export async function notReady(cluster: Cluster, bridge: Bridge | undefined, error: BridgeError): Promise<BridgeError> {
+  const agent = await agentTrouble(cluster);
+  const why = agent ?? (bridge === undefined ? undefined : (trouble(bridge) ?? bridge.status?.pods?.find((pod) => !pod.ready && pod.message !== undefined)?.message)) ?? error.facts.why;
+  return new BridgeError({ ...error.facts, ...(why === undefined ? {} : { why }), ...(bridge === undefined ? {} : { next: showBridgeLine(cluster, { namespace: bridge.metadata.namespace ?? '', name: bridge.metadata.name }) }) });
+}

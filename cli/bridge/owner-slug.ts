@@ -1,0 +1,19 @@
+/** A user name as part of an object's name: `ann@example.com` -> `ann`, `system:serviceaccount:ci:runner` -> `runner`. */
+
+const slugMaxLength = 20;
+
+export function ownerSlug(owner: string): string {
+  const last = owner.split(':').filter((part) => part !== '').at(-1) ?? '';
+  const local = last.split('@')[0] ?? '';
+  const slug = local.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, slugMaxLength).replace(/-+$/, '');
+  return slug === '' ? 'user' : slug;
+}
+
+/** Names of bridges, and of their containers, must fit a label (63 characters). */
+const nameMaxLength = 63;
+
+export function defaultBridgeName(target: string, owner: string): string {
+  const slug = ownerSlug(owner);
+  const room = nameMaxLength - slug.length - 1;
+  return `${target.replace(/\./g, '-').slice(0, room).replace(/-+$/, '')}-${slug}`;
+}

@@ -1,0 +1,29 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseHeader, rulesFromFlags, type RuleFlags } from '../../../cli/bridge/rules.ts';
+
+const none: RuleFlags = { header: [], mark: [], path: [], pathPrefix: [], pathRegex: [], method: [] };
+
+describe('--header', () => {
+  test.each([
+    ['x-user=ann', { name: 'x-user', match: 'exact', value: 'ann' }], ['X-User^=an', { name: 'X-User', match: 'prefix', value: 'an' }], ['x-user~=^a.*n$', { name: 'x-user', match: 'regex', value: '^a.*n$' }],
+    ['cookie=a=b; c~=d', { name: 'cookie', match: 'exact', value: 'a=b; c~=d' }], ['x-empty=', { name: 'x-empty', match: 'exact', value: '' }], ['x-q="quoted \\ value"', { name: 'x-q', match: 'exact', value: '"quoted \\ value"' }],
+  ])('%s', (text, header) => expect(parseHeader(text)).toEqual(header));
+
+  test.each(['x-user', '=ann', 'x user=ann', 'x-user~=(', 'x-user^=', 'x-user=a\nb', 'x:y=1'])('%j is refused', (text) => expect(() => parseHeader(text)).toThrow(/is no rule/));
+});
+
+test('no flags, no rules', () => expect(rulesFromFlags(none)).toEqual([]));
+
+test('headers and methods hold together; marks and paths are alternatives', () => {
+  expect(rulesFromFlags({ ...none, header: ['a=1', 'b=2'], method: ['get', 'POST,get'] })).toEqual([
+    { headers: [{ name: 'a', match: 'exact', value: '1' }, { name: 'b', match: 'exact', value: '2' }], methods: ['GET', 'POST'] },
+  ]);
+  expect(rulesFromFlags({ ...none, mark: ['ann', 'ann', 'bob'], path: ['/x'], pathPrefix: ['/y/'], pathRegex: ['^/z'] })).toEqual([
+    { mark: 'ann', path: { match: 'exact', value: '/x' } }, { mark: 'ann', path: { match: 'prefix', value: '/y/' } }, { mark: 'ann', path: { match: 'regex', value: '^/z' } },
+    { mark: 'bob', path: { match: 'exact', value: '/x' } }, { mark: 'bob', path: { match: 'prefix', value: '/y/' } }, { mark: 'bob', path: { match: 'regex', value: '^/z' } },
+  ]);
+});
+
+test.each([
+  [{ mark: ['a b'] }], [{ mark: [''] }], [{ path: ['x'] }], [{ pathPrefix: ['x'] }], [{ pathRegex: ['('] }], [{ method: ['G ET'] }], [{ mark: ['-a'] }],
+])('%j is refused', (flags) => expect(() => rulesFromFlags({ ...none, ...flags })).toThrow(/is no rule/));
