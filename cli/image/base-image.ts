@@ -1,14 +1,14 @@
-import type { ImageEngine } from '../adapters/docker/image-engine.ts';
+import type { Docker } from '../adapters/docker/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 
 /** What the Dockerfiles build on. */
 export const baseImage = 'debian:trixie-slim';
 
 /** An image of that name counts, wherever it comes from: where no registry can be reached, any Debian 13 may take its place. */
-export async function ensureBaseImage(engine: ImageEngine, waiting: (waitingFor: string) => void, signal: AbortSignal): Promise<void> {
-  if (await engine.imageId(baseImage) !== undefined) return;
+export async function ensureBaseImage(docker: Docker, onLine: (line: string) => void, signal: AbortSignal): Promise<void> {
+  if (await docker.images.find(baseImage) !== undefined) return;
   try {
-    await engine.pull(baseImage, waiting, signal);
+    await docker.images.pull(baseImage, { onLine, signal });
   } catch (error) {
     throw new BridgeError({
       kind: 'environment', code: 'base-image-unavailable', what: `${baseImage}, which podbridge's images build on, cannot be pulled`,

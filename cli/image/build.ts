@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
-import type { ImageEngine } from '../adapters/docker/image-engine.ts';
+import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { labels, managedBy } from '../../protocol/names.ts';
 import { version } from '../version.ts';
@@ -11,9 +11,9 @@ import { nodePackage } from './node-package.ts';
 import { imageSource, localReference, type ContextFile, type ImageName } from './source.ts';
 
 export interface BuildContext {
-  engine: ImageEngine;
+  docker: Docker;
   host: Pick<Host, 'env' | 'homeDir'>;
-  waiting(waitingFor: string): void;
+  waiting: (waitingFor: string) => void;
   signal: AbortSignal;
 }
 
@@ -26,19 +26,19 @@ export interface BuiltImage {
 }
 
 /** Idempotent; several at once do the same work and get the same image. */
-export async function ensureImage(name: ImageName, { engine, host, waiting, signal }: BuildContext): Promise<BuiltImage> {
+export async function ensureImage(name: ImageName, { docker, host, waiting, signal }: BuildContext): Promise<BuiltImage> {
   const source = await imageSource(name);
   const reference = localReference(source);
-  const present = await engine.imageId(reference);
-  if (present !== undefined) return { name, tag: source.tag, reference, id: present };
-  await ensureBaseImage(engine, waiting, signal);
+  const present = await docker.images.find(reference);
+  if (present !== undefined) return { name, tag: source.tag, reference, id: present.id };
+  await ensureBaseImage(docker, waiting, signal);
   waiting('the npm package of Node');
-  const node = await nodePackage(host, (await engine.info()).architecture);
+  const node = await nodePackage(host, (await docker.info()).architecture);
   const context = await tar([...source.files, { name: `node/${basename(node)}`, content: await readFile(node) }]);
-  await engine.build(context, { tag: reference, labels: { [labels.managedBy]: managedBy, [labels.component]: name, [labels.version]: version } }, waiting, signal);
-  const id = await engine.imageId(reference);
-  if (id === undefined) throw new Error(`Docker has built ${reference} but does not have it`);
-  return { name, tag: source.tag, reference, id };
+  await docker.images.build(context, { tag: reference, labels: { [labels.managedBy]: managedBy, [labels.component]: name, [labels.version]: version }, onLine: waiting, signal });
+  const built = await docker.images.find(reference);
+  if (built === undefined) throw new Error(`Docker has built ${reference} but does not have it`);
+  return { name, tag: source.tag, reference, id: built.id };
 }
 
 /** Without owners and times: equal content gives equal layers. */

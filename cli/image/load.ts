@@ -1,6 +1,6 @@
 /** Copies an image from Docker into nodes that are containers of it. */
 import { PassThrough } from 'node:stream';
-import type { ImageEngine } from '../adapters/docker/image-engine.ts';
+import type { Docker } from '../adapters/docker/index.ts';
 import { BridgeError } from '../errors.ts';
 import type { LocalNode, Runtime } from './local-nodes.ts';
 
@@ -27,18 +27,18 @@ const tools: Record<Runtime, { import: string[]; has(reference: string): string[
 };
 
 /** The tag names the content, so an image that a node has under it need not be compared. Returns the nodes that lacked it. */
-export async function loadIntoNodes(engine: ImageEngine, reference: string, nodes: LocalNode[], waiting: (waitingFor: string) => void): Promise<string[]> {
-  const present = await Promise.all(nodes.map(async ({ container, runtime }) => (await engine.exec(container, tools[runtime].has(reference))).stdout.trim() !== ''));
+export async function loadIntoNodes(docker: Docker, reference: string, nodes: LocalNode[], waiting: (waitingFor: string) => void): Promise<string[]> {
+  const present = await Promise.all(nodes.map(async ({ container, runtime }) => (await docker.containers.exec(container, tools[runtime].has(reference))).stdout.trim() !== ''));
   const lacking = nodes.filter((_, index) => !present[index]);
   if (lacking.length === 0) return [];
   const left = new Set(lacking.map(({ name }) => name));
   waiting(`copies on ${[...left].join(', ')}`);
   // One stream for all: Docker writes it once, at the pace of the slowest.
-  const image = await engine.save(reference);
+  const image = await docker.images.save(reference);
   await Promise.all(lacking.map(async ({ name, container, runtime }) => {
     const copy = image.pipe(new PassThrough());
     image.once('error', (error) => copy.destroy(error));
-    const { exitCode, stderr } = await engine.exec(container, tools[runtime].import, copy);
+    const { exitCode, stderr } = await docker.containers.exec(container, tools[runtime].import, { stdin: copy });
     // A copy that nobody reads any more would hold up the others.
     copy.resume();
     if (exitCode !== 0) {
@@ -51,12 +51,12 @@ export async function loadIntoNodes(engine: ImageEngine, reference: string, node
 }
 
 /** Removes all versions of an image from the nodes; returns how many names were removed. What is still used stays. */
-export async function removeFromNodes(engine: ImageEngine, repository: string, nodes: LocalNode[]): Promise<number> {
+export async function removeFromNodes(docker: Docker, repository: string, nodes: LocalNode[]): Promise<number> {
   const counts = await Promise.all(nodes.map(async ({ container, runtime }) => {
-    const { stdout } = await engine.exec(container, tools[runtime].list);
+    const { stdout } = await docker.containers.exec(container, tools[runtime].list);
     const ours = stdout.split('\n').map((line) => line.trim()).filter((name) => name.startsWith(`${runtime === 'docker' ? repository : qualified(repository).replace(/:latest$/, '')}:`));
     if (ours.length === 0) return 0;
-    const { exitCode } = await engine.exec(container, tools[runtime].remove(ours));
+    const { exitCode } = await docker.containers.exec(container, tools[runtime].remove(ours));
     return exitCode === 0 ? ours.length : 0;
   }));
   return counts.reduce((sum, each) => sum + each, 0);

@@ -1,6 +1,6 @@
 /** Is the cluster on this machine, in the very Docker that builds our images? Then they are copied into its nodes, without a registry. */
 import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
-import type { ImageEngine, RunningContainer } from '../adapters/docker/image-engine.ts';
+import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 
 export type Runtime = 'containerd' | 'docker' | 'cri-o';
 
@@ -33,8 +33,8 @@ const providerLabels: Record<string, string> = {
   'podbridge.dev/test-cluster': 'embedded',
 };
 
-export async function locateCluster(cluster: Cluster, engine: ImageEngine): Promise<Location> {
-  const [{ items: nodes }, containers, info] = await Promise.all([cluster.list<Node>(resources.Node), engine.runningContainers(), engine.info()]);
+export async function locateCluster(cluster: Cluster, docker: Docker): Promise<Location> {
+  const [{ items: nodes }, containers, info] = await Promise.all([cluster.list<Node>(resources.Node), docker.containers.list({}, { running: true }), docker.info()]);
   const runtimes = nodes.map(runtimeOf);
   if (nodes.length === 1 && runtimes[0] === 'docker' && nodes[0]?.metadata.name === info.name) return { kind: 'same-engine', provider: info.name };
 
@@ -51,9 +51,9 @@ export async function locateCluster(cluster: Cluster, engine: ImageEngine): Prom
 }
 
 /** Name and address must both agree: either alone may be the same by chance on two machines. */
-function isNode(container: RunningContainer, node: Node): boolean {
+function isNode(container: ContainerSummary, node: Node): boolean {
   const internal = (node.status?.addresses ?? []).filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
-  return container.name === node.metadata.name && container.addresses.some((address) => internal.includes(address));
+  return container.name === node.metadata.name && Object.values(container.addresses).some((address) => internal.includes(address));
 }
 
 function runtimeOf(node: Node): Runtime | undefined {
