@@ -1,4 +1,5 @@
 /** nftables. One script is one transaction: either all of it is in force or nothing changed. */
+import { inNetns } from './netns.ts';
 import { run } from './run.ts';
 
 export interface Nft {
@@ -8,6 +9,7 @@ export interface Nft {
 
 export const nft: Nft = {
   async apply(script, netns) {
-    await run(netns === undefined ? ['nft', '-f', '-'] : ['ip', 'netns', 'exec', netns, 'nft', '-f', '-'], { input: script });
+    if (netns === undefined) await run(['nft', '-f', '-'], { input: script });
+    else await inNetns(netns, ['nft', '-f', '-'], { input: script });
   },
 };

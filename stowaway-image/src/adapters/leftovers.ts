@@ -1,0 +1,18 @@
+/** Our nftables tables in a network namespace that has no name (yet). */
+import { inNetnsOf } from './netns.ts';
+
+/** Names of the IPv4 tables there. */
+export async function tablesOf(pid: number): Promise<string[]> {
+  const { stdout } = await inNetnsOf(pid, ['nft', '-j', 'list', 'tables', 'ip']);
+  const { nftables } = JSON.parse(stdout) as { nftables: { table?: { name: string } }[] };
+  return nftables.flatMap(({ table }) => (table === undefined ? [] : [table.name]));
+}
+
+export async function applyOf(pid: number, script: string): Promise<void> {
+  await inNetnsOf(pid, ['nft', '-f', '-'], { input: script });
+}
+
+export async function removeReturnRouteOf(pid: number, { mark, table, priority }: { mark: number; table: number; priority: number }): Promise<void> {
+  await inNetnsOf(pid, ['ip', 'rule', 'delete', 'fwmark', String(mark), 'lookup', String(table), 'priority', String(priority)], { ok: [0, 2] });
+  await inNetnsOf(pid, ['ip', 'route', 'flush', 'table', String(table)], { ok: [0, 2] });
+}

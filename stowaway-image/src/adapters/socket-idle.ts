@@ -1,0 +1,29 @@
+/** Which connections of a pod's port are idle between two requests? The kernel knows (tcp_info, as `ss -i` prints it). */
+import { inNetns } from './netns.ts';
+
+export interface SocketTimes {
+  peer: string;
+  /** Bytes in our queues or on their way, unacknowledged. */
+  pending: boolean;
+  sinceSentMs: number;
+  sinceReceivedMs: number;
+}
+
+/** Established connections to `address:port`, by the peer's `address:port`. */
+export async function establishedTo(netns: string, address: string, port: number): Promise<Map<string, SocketTimes>> {
+  const { stdout } = await inNetns(netns, ['ss', '-tinHO', 'state', 'established', 'src', `${address}:${port}`]);
+  return new Map(parseSockets(stdout).map((socket) => [socket.peer, socket]));
+}
+
+/** Lines of `ss -tinHO state ...`: Recv-Q, Send-Q, local, peer, then the details, in which zeros are left out. */
+export function parseSockets(text: string): SocketTimes[] {
+  return text.split('\n').flatMap((line) => {
+    const [received, sent, , peer] = line.trim().split(/\s+/);
+    if (peer === undefined) return [];
+    const detail = (name: string): number => Number(new RegExp(`\\b${name}:(\\d+)`).exec(line)?.[1] ?? 0);
+    return [{
+      peer, pending: received !== '0' || sent !== '0' || detail('unacked') > 0,
+      sinceSentMs: detail('lastsnd'), sinceReceivedMs: detail('lastrcv'),
+    }];
+  });
+}

@@ -1,0 +1,81 @@
+/**
+ * The end of a bridge: its servers take nothing new (further requests on open HTTP connections go to the original), what is
+ * open may finish, and TCP connections that are idle between two requests are closed, so that the client opens a new one.
+ */
+import { establishedTo, type SocketTimes } from '../adapters/socket-idle.ts';
+import { hubPortName } from './proxy/hub-port.ts';
+import type { HubPort } from './proxy/model.ts';
+import { parseServerStats, parseSessions, serverStatsCommand, sessionBytes, sessionsTo, type Session } from './proxy/stats.ts';
+import type { Generation } from './proxy/supervisor.ts';
+
+/** What is still open then is left to break with the container. */
+export const drainLimitMs = 10_000;
+/** An answer was sent at least this long ago and nothing came since: the client is not in the middle of anything. */
+const idleAfterMs = 25;
+
+export interface DrainingPort {
+  /** Of the frontend, see proxy/model.ts. */
+  frontend: string;
+  netns: string;
+  address: string;
+  port: number;
+  hub: HubPort;
+}
+
+export interface Drain {
+  bridge: string;
+  ports: DrainingPort[];
+  startedAt: number;
+}
+
+/** Nothing new goes to these hub ports, in any process. */
+export async function refuseNew(hubs: readonly HubPort[], generations: readonly Generation[]): Promise<void> {
+  // All at once; a generation that does not know the server (or has just ended) answers an error that does not matter.
+  await Promise.all(generations.flatMap(({ api }) => hubs.map(async (hub) => {
+    await api.ask(`set server ${hubPortName(hub)}/s state maint`).catch(() => undefined);
+  })));
+}
+
+/** One look. Returns the number of sessions that are still open. */
+export async function advance(drain: Drain, generations: readonly Generation[]): Promise<number> {
+  const open = await Promise.all(generations.map(async ({ api }) => {
+    try {
+      const stats = parseServerStats(await api.ask(serverStatsCommand));
+      const count = drain.ports.reduce((sum, { hub }) => sum + sessionsTo(hub.port, stats), 0);
+      return count === 0 ? 0 : count - await closeIdle(drain, api);
+    } catch {
+      return 0; // this process has ended meanwhile
+    }
+  }));
+  return open.reduce((sum, count) => sum + count, 0);
+}
+
+async function closeIdle(drain: Drain, api: Generation['api']): Promise<number> {
+  const sessions = parseSessions(await api.ask('show sess')).filter(({ server, backend }) => server === 'bridge' && backend.startsWith('btcp_'));
+  let closed = 0;
+  for (const place of drain.ports) {
+    const here = sessions.filter(({ backend }) => backend === `btcp_${place.frontend}_${place.hub.port}`);
+    if (here.length === 0) continue;
+    const before = await bytesOf(here, api);
+    const sockets = await establishedTo(place.netns, place.address, place.port);
+    for (const session of here) {
+      const socket = sockets.get(session.source);
+      if (socket === undefined || !isIdle(socket)) continue;
+      // Between the kernel's word and now a request may have come: only an unchanged session is closed, at once.
+      const now = sessionBytes(await api.ask(`show sess ${session.id}`));
+      if (now === '' || now !== before.get(session.id)) continue;
+      await api.ask(`shutdown session ${session.id}`);
+      closed += 1;
+    }
+  }
+  return closed;
+}
+
+async function bytesOf(sessions: readonly Session[], api: Generation['api']): Promise<Map<string, string>> {
+  const entries = await Promise.all(sessions.map(async ({ id }) => [id, sessionBytes(await api.ask(`show sess ${id}`))] as const));
+  return new Map(entries);
+}
+
+export function isIdle({ pending, sinceSentMs, sinceReceivedMs }: SocketTimes): boolean {
+  return !pending && sinceSentMs >= idleAfterMs && sinceSentMs <= sinceReceivedMs;
+}

@@ -1,0 +1,67 @@
+/**
+ * Agents before us may have died without a word. What they left in pods is harmless (a tproxy rule without its listener does
+ * not match) but not ours to leave. An instance's name is its process: number and start time, so that anybody on the node can
+ * see whether it lives.
+ */
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { applyOf, removeReturnRouteOf, tablesOf } from '../adapters/leftovers.ts';
+import { words, type Log } from '../log.ts';
+import { renderRemoval, returnMark, returnRulePriority, returnTable, tableInstance } from './netns/tables.ts';
+import { startTimeOf } from './pods/proc-table.ts';
+
+function instanceOf(pid: string, proc = '/proc'): string | undefined {
+  try {
+    const startTime = startTimeOf(readFileSync(`${proc}/${pid}/stat`, 'latin1'));
+    return startTime === undefined ? undefined : `${pid}_${startTime}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name of this process. In the node's PID namespace (hostPID), where /proc/self is what others see too. */
+export function ownInstance(): string {
+  const instance = instanceOf(readlinkSync('/proc/self'));
+  if (instance === undefined) throw new Error('/proc/self/stat cannot be read: is /proc mounted?');
+  return instance;
+}
+
+export function isAlive(instance: string, proc?: string): boolean {
+  return instanceOf(instance.split('_')[0] ?? '', proc) === instance;
+}
+
+/** One process of every network namespace on the node but the node's own and ours. */
+function namespaces(nodePid: number): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const netns = readlinkSync(`/proc/${name}/ns/net`);
+      if (!found.has(netns)) found.set(netns, Number(name));
+    } catch {
+      // It has ended, or is a kernel thread.
+    }
+  }
+  for (const pid of [nodePid, 'self']) found.delete(readlinkSync(`/proc/${pid}/ns/net`));
+  return found;
+}
+
+/** Removes the tables and routes of dead instances from all pods of the node. */
+export async function removeLeftovers(own: string, nodePid: number, log: Log): Promise<void> {
+  for (const pid of namespaces(nodePid).values()) {
+    try {
+      const tables = await tablesOf(pid);
+      const dead = tables.filter((name) => {
+        const instance = tableInstance(name);
+        return instance !== undefined && instance !== own && !isAlive(instance);
+      });
+      if (dead.length === 0) continue;
+      await applyOf(pid, renderRemoval(dead));
+      const route = { mark: returnMark, table: returnTable, priority: returnRulePriority };
+      // Another living instance needs the shared rule.
+      if (tables.every((name) => tableInstance(name) === undefined || dead.includes(name))) await removeReturnRouteOf(pid, route);
+      log('removed what a dead agent had left', { pid, tables: dead });
+    } catch (error) {
+      log('a network namespace could not be searched for leftovers', { pid, error: words(error) });
+    }
+  }
+}

@@ -1,0 +1,120 @@
+/** The network namespace of one pod, entered from outside: its name, its address, and our rules in it. */
+import { readFileSync, readlinkSync } from 'node:fs';
+import { addReturnRoute, attachNetns, detachNetns, netnsAddresses, nodeSourceAddress, removeReturnRoute } from '../../adapters/netns.ts';
+import { nft } from '../../adapters/nft.ts';
+import { forgetUdpFlows } from '../../adapters/conntrack.ts';
+import { whoSpeaksFirst, type FirstByte } from '../../adapters/first-byte.ts';
+import { freePort, listeningPorts } from './listening.ts';
+import { renderRemoval, renderReturn, renderRules, returnMark, returnRulePriority, returnTable, tableName, type PodRules } from './tables.ts';
+
+const returnRoute = { mark: returnMark, table: returnTable, priority: returnRulePriority };
+/** A port that was closed is asked again, but not at every look. */
+const askAgainMs = 1000;
+
+export class PodNetwork {
+  readonly netns: string;
+  readonly address: string;
+  /** Where the kubelet's probes come from. */
+  readonly nodeAddress: string | undefined;
+  readonly #instance: string;
+  readonly #pid: number;
+  readonly #listenPorts = new Map<number, number>();
+  readonly #firstBytes = new Map<number, { answer: FirstByte; askedAt: number }>();
+  #udpPorts = new Set<number>();
+  #applied = '';
+  #returns = false;
+
+  private constructor(netns: string, address: string, nodeAddress: string | undefined, instance: string, pid: number) {
+    this.netns = netns;
+    this.address = address;
+    this.nodeAddress = nodeAddress;
+    this.#instance = instance;
+    this.#pid = pid;
+  }
+
+  /**
+   * @param pid a process of the pod; the sandbox's (`pause`) is there before all others
+   * @param known the pod's addresses as the API server knows them, perhaps none yet
+   * @returns undefined when the namespace is not set up yet
+   */
+  static async enter(netns: string, pid: number, known: readonly string[], { instance, nodePid }: { instance: string; nodePid: number }): Promise<PodNetwork | undefined> {
+    if (!hasOwnNetwork(pid, nodePid)) return undefined;
+    await attachNetns(netns, pid);
+    const addresses = await netnsAddresses(netns);
+    const address = addresses.find((candidate) => known.includes(candidate)) ?? addresses[0];
+    if (address === undefined) {
+      await detachNetns(netns);
+      return undefined;
+    }
+    return new PodNetwork(netns, address, await nodeSourceAddress(address, nodePid), instance, pid);
+  }
+
+  /** The port of our listener for a port of the pod; chosen once. @param reserved ports that the pod declares */
+  listenPort(port: number, reserved: readonly number[]): number {
+    const chosen = this.#listenPorts.get(port);
+    if (chosen !== undefined) return chosen;
+    const taken = new Set([...reserved, ...this.#listenPorts.values(), ...this.#listening()]);
+    const free = freePort(taken);
+    this.#listenPorts.set(port, free);
+    return free;
+  }
+
+  async speaksFirst(port: number, now: number): Promise<FirstByte> {
+    const known = this.#firstBytes.get(port);
+    if (known !== undefined && (known.answer !== 'closed' || now - known.askedAt < askAgainMs)) return known.answer;
+    const answer = await whoSpeaksFirst(this.netns, this.address, port);
+    this.#firstBytes.set(port, { answer, askedAt: now });
+    return answer;
+  }
+
+  /** The way back for connections that HAProxy makes in the client's name. Before HAProxy makes any. */
+  async prepareReturn(): Promise<void> {
+    if (this.#returns) return;
+    await addReturnRoute(this.netns, returnRoute);
+    await nft.apply(renderReturn(this.#instance), this.netns);
+    this.#returns = true;
+  }
+
+  /** Puts exactly these rules in force, in one step. Returns whether anything changed. */
+  async apply(tcp: PodRules['tcp'], udp: PodRules['udp']): Promise<boolean> {
+    const script = renderRules(this.#instance, { address: this.address, tcp, udp, listenPorts: [...this.#listenPorts.values()] });
+    if (script === this.#applied) return false;
+    await nft.apply(script, this.netns);
+    this.#applied = script;
+    const before = this.#udpPorts;
+    this.#udpPorts = new Set(udp.map(({ port }) => port));
+    const changed = [...before, ...this.#udpPorts].filter((port) => !before.has(port) || !this.#udpPorts.has(port));
+    for (const port of changed) await forgetUdpFlows(this.netns, port);
+    return true;
+  }
+
+  /** Removes every trace and the name. The pod may be gone already. */
+  async leave(): Promise<void> {
+    try {
+      await nft.apply(renderRemoval((['in', 'udp', 'ret'] as const).map((kind) => tableName(this.#instance, kind))), this.netns);
+      if (this.#returns) await removeReturnRoute(this.netns, returnRoute);
+    } finally {
+      await detachNetns(this.netns);
+    }
+  }
+
+  #listening(): number[] {
+    return ['tcp', 'tcp6'].flatMap((table) => {
+      try {
+        return listeningPorts(readFileSync(`/proc/${this.#pid}/net/${table}`, 'latin1'));
+      } catch {
+        return []; // no IPv6, or the process has ended: HAProxy's bind will tell
+      }
+    });
+  }
+}
+
+/** A process that runc has just made is in the node's network, or in ours, for a moment. */
+function hasOwnNetwork(pid: number, nodePid: number): boolean {
+  try {
+    const own = readlinkSync(`/proc/${pid}/ns/net`);
+    return own !== readlinkSync(`/proc/${nodePid}/ns/net`) && own !== readlinkSync('/proc/self/ns/net');
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The nftables rules inside a pod's network namespace. Three tables per instance of the agent, each replaced and removed as a
+ * whole, so that a change is atomic and a dead instance's leftovers are known by their names:
+ *   _in   tproxy: new connections to a bridged port go to our listener. If that is gone, the kernel goes on to the application.
+ *   _udp  address translation of bridged UDP ports
+ *   _ret  the way back of connections that HAProxy opens to the original in the client's name
+ */
+
+/** Mark of packets that return to HAProxy, and the routing table that delivers them here. Chosen to be nobody else's: 0x70b1. */
+export const returnMark = 0x70b1;
+export const returnTable = 28849;
+export const returnRulePriority = 28849;
+
+export interface TcpPort {
+  port: number;
+  listenPort: number;
+  /** The node's addresses, when a tcpSocket probe asks whether this port is open: accepting for it would hide a dead original. */
+  exclude: string[];
+}
+
+export interface UdpPort {
+  port: number;
+  hub: { address: string; port: number };
+}
+
+export interface PodRules {
+  address: string;
+  tcp: TcpPort[];
+  udp: UdpPort[];
+  /** Ports where HAProxy listens, also those of which no traffic is bridged at the moment. */
+  listenPorts: number[];
+}
+
+export type TableKind = 'in' | 'udp' | 'ret';
+
+export function tableName(instance: string, kind: TableKind): string {
+  return `podbridge_${instance}_${kind}`;
+}
+
+/** The instance in a table's name; undefined for tables that are not ours. */
+export function tableInstance(name: string): string | undefined {
+  return /^podbridge_([0-9a-z]+_[0-9]+)_(?:in|udp|ret)$/.exec(name)?.[1];
+}
+
+/** Input for `nft -f -`: puts exactly these rules in the place of what this instance had there. */
+export function renderRules(instance: string, rules: PodRules): string {
+  return replaceTable(tableName(instance, 'in'), tcpChains(rules)) + replaceTable(tableName(instance, 'udp'), udpChains(rules));
+}
+
+export function renderReturn(instance: string): string {
+  // Conntrack remembers which connections came from HAProxy: over lo, from an address that is not the pod's.
+  return replaceTable(tableName(instance, 'ret'), [
+    'chain out {',
+    '  type route hook output priority mangle; policy accept;',
+    `  ct direction original oifname "lo" fib saddr type != local ct mark set ${returnMark}`,
+    `  ct direction reply ct mark ${returnMark} meta mark set ${returnMark}`,
+    '}',
+  ]);
+}
+
+/** Naming a table first makes its deletion succeed when there was none. */
+export function renderRemoval(names: readonly string[]): string {
+  return names.map((name) => `table ip ${name}\ndelete table ip ${name}\n`).join('');
+}
+
+function replaceTable(name: string, body: readonly string[]): string {
+  if (body.length === 0) return renderRemoval([name]);
+  return `${renderRemoval([name])}table ip ${name} {\n${body.map((line) => `  ${line}\n`).join('')}}\n`;
+}
+
+function tcpChains({ address, tcp, listenPorts }: PodRules): string[] {
+  if (listenPorts.length === 0) return [];
+  return [
+    'chain pre {',
+    '  type filter hook prerouting priority mangle; policy accept;',
+    // What comes over lo is HAProxy's own connection to the original, and would turn in circles.
+    ...tcp.flatMap(({ port, listenPort, exclude }) => [
+      ...exclude.map((source) => `  iifname != "lo" ip saddr ${source} ip daddr ${address} tcp dport ${port} return`),
+      `  iifname != "lo" ip daddr ${address} tcp dport ${port} tproxy to :${listenPort}`,
+    ]),
+    '}',
+    // The listener answers for the bridged port only; whoever knocks at its own port finds it closed.
+    'chain in {',
+    '  type filter hook input priority mangle; policy accept;',
+    `  tcp dport { ${listenPorts.join(', ')} } reject with tcp reset`,
+    '}',
+  ];
+}
+
+function udpChains({ address, udp }: PodRules): string[] {
+  if (udp.length === 0) return [];
+  return [
+    'chain pre {',
+    '  type nat hook prerouting priority dstnat; policy accept;',
+    ...udp.map(({ port, hub }) => `  iifname != "lo" ip daddr ${address} udp dport ${port} dnat to ${hub.address}:${hub.port}`),
+    '}',
+    'chain post {',
+    '  type nat hook postrouting priority srcnat; policy accept;',
+    ...udp.map(({ hub }) => `  ip daddr ${hub.address} udp dport ${hub.port} masquerade`),
+    '}',
+  ];
+}

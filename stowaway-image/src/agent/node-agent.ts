@@ -1,0 +1,311 @@
+/**
+ * One node's agent: looks at the objects, at the node's processes and at HAProxy, and makes the three agree. Level-triggered:
+ * every run starts from the whole state, and doing it twice changes nothing.
+ */
+import type { Bridge, BridgePod, Client } from '../../../protocol/objects.ts';
+import { LevelLoop } from '../level-loop.ts';
+import { words, type Log } from '../log.ts';
+import { advance, drainLimitMs, refuseNew, type Drain } from './drain.ts';
+import { buildFrontends, frontendId, lacks } from './frontends.ts';
+import { bridgeKey, planAssignments, type Assignment } from './plan.ts';
+import { PodNetworks } from './pod-networks.ts';
+import type { NodePod } from './pods/node-pod.ts';
+import type { Processes } from './pods/proc-table.ts';
+import { renderConfig } from './proxy/config.ts';
+import { hubPortName } from './proxy/hub-port.ts';
+import type { Frontend, HubPort } from './proxy/model.ts';
+import { RuleCheck } from './proxy/rule-check.ts';
+import { renderServerState } from './proxy/server-state.ts';
+import { parseServerStats, serverStatsCommand, servingHubPorts } from './proxy/stats.ts';
+import { HaproxySupervisor } from './proxy/supervisor.ts';
+import { statusEntries, type EntryState } from './status-entries.ts';
+
+/** Pods whose sandbox does not exist yet are looked for this often, so that they are bridged before they are Ready. */
+const scanIntervalMs = 50;
+const drainIntervalMs = 30;
+const servingIntervalMs = 250;
+/** Configuration that nobody needs any more is dropped after this long: by then another change has often come. */
+const cleanupDelayMs = 3000;
+/** Changes of many pods become one reload. */
+const gatherMs = 5;
+
+export interface NodeAgentOptions {
+  node: string;
+  /** `address:port` where identities are asked for. */
+  agent: string;
+  /** Names our nft tables; tells whether their maker still lives. */
+  instance: string;
+  /** A process in the node's own network; 1 in the node's PID namespace. */
+  nodePid: number;
+  /** For HAProxy's files; private. */
+  directory: string;
+  threads: number;
+  pods: () => Iterable<NodePod>;
+  bridges: () => Iterable<Bridge>;
+  client: (name: string) => Client | undefined;
+  processes: Processes;
+  /** Replaces this node's entries in the bridge's status. */
+  writeStatus: (bridge: Bridge, entries: BridgePod[]) => Promise<void>;
+  log: Log;
+  signal: AbortSignal;
+}
+
+export class NodeAgent {
+  readonly #options: NodeAgentOptions;
+  readonly #loop: LevelLoop;
+  readonly #networks: PodNetworks;
+  readonly #proxy: HaproxySupervisor;
+  readonly #ruleCheck: RuleCheck;
+  #running: Frontend[] = [];
+  /** Assignments whose traffic is bridged now, by bridge and pod. */
+  #served = new Map<string, Assignment>();
+  readonly #drains = new Map<string, Drain>();
+  /** Hub ports that a drain has closed in the current process. */
+  #closed = new Set<string>();
+  #serving = new Set<string>();
+  readonly #written = new Map<string, { uid: string | undefined; entries: BridgePod[] }>();
+  /** Troubles found while acting, by pod UID. */
+  #troubles = new Map<string, string>();
+  #cleanupAt: number | undefined;
+
+  constructor(options: NodeAgentOptions) {
+    this.#options = options;
+    const { log, signal } = options;
+    this.#networks = new PodNetworks(options.processes, options);
+    this.#ruleCheck = new RuleCheck(options.directory);
+    this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: () => this.#loop.trigger() });
+    this.#loop = new LevelLoop(async () => await this.#reconcile(), {
+      gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
+    });
+    const polling = setInterval(() => void this.#pollServing(), servingIntervalMs);
+    signal.addEventListener('abort', () => clearInterval(polling), { once: true });
+  }
+
+  /** Pods, bridges or clients have changed. */
+  trigger(): void {
+    this.#loop.trigger();
+  }
+
+  /** Traffic goes back to the originals at once; open connections get until `graceMs`. After the signal was aborted. */
+  async stop(graceMs: number): Promise<void> {
+    for (const [, network] of this.#networks.entries()) await network.apply([], []).catch(() => undefined);
+    const until = Date.now() + graceMs;
+    const current = this.#proxy.current;
+    current?.child.kill('SIGUSR1');
+    for (const { api } of this.#proxy.generations) api.close();
+    while (this.#proxy.generations.length > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, drainIntervalMs));
+    await this.#proxy.stop('SIGTERM');
+    for (const [uid] of [...this.#networks.entries()]) await this.#networks.leave(uid).catch(() => undefined);
+  }
+
+  async #reconcile(): Promise<void> {
+    const { bridges, pods, client, log } = this.#options;
+    const all = [...bridges()];
+    await this.#ruleCheck.prepare(all.map(({ spec }) => spec.rules ?? []));
+    const assignments = planAssignments({ bridges: all, pods: pods(), client, rulesError: (rules) => this.#ruleCheck.verdict(rules) });
+    this.#troubles = new Map();
+    const wantedPods = [...new Map(assignments.map(({ pod }) => [pod.metadata.uid, pod])).values()];
+    const absent = await this.#networks.enter(wantedPods);
+    if (absent.length > 0) this.#loop.triggerIn(scanIntervalMs);
+    const serverFirst = await this.#whoSpeaksFirst(assignments);
+    const frontends = buildFrontends(assignments, {
+      network: (uid) => this.#networks.get(uid),
+      serverFirst: (uid, port) => serverFirst.has(frontendId(uid, port)),
+    });
+
+    await this.#applyRules(assignments, this.#running);
+    await this.#startDrains(assignments);
+    if (lacks(this.#running, frontends) || this.#reopens(frontends) || this.#cleanupDue(frontends)) await this.#launch(frontends);
+    await this.#applyRules(assignments, frontends);
+    this.#remember(assignments);
+    await this.#advanceDrains();
+    await this.#writeStatuses(all, assignments, serverFirst);
+    await this.#leavePods(wantedPods, log);
+  }
+
+  /** Leads to HAProxy what it has a frontend for, and nothing else. Called before a reload with the old ones and after it with the new ones. */
+  async #applyRules(assignments: readonly Assignment[], frontends: readonly Frontend[]): Promise<void> {
+    await Promise.all([...this.#networks.entries()].map(async ([uid, network]) => {
+      const mine = assignments.filter(({ pod, draining }) => pod.metadata.uid === uid && !draining);
+      const wanted = new Set(mine.flatMap(({ tcp }) => tcp.map(({ port }) => frontendId(uid, port))));
+      const probed = new Set(mine.flatMap(({ pod }) => pod.containers.flatMap(({ probes }) => probes.filter(({ kind }) => kind === 'tcp').map(({ port }) => port))));
+      const tcp = frontends.filter(({ id }) => wanted.has(id)).map(({ port, listenPort }) => ({
+        port, listenPort, exclude: probed.has(port) && network.nodeAddress !== undefined ? [network.nodeAddress] : [],
+      }));
+      try {
+        if (await network.apply(tcp, mine.flatMap(({ udp }) => udp))) this.#options.log('rules', { netns: network.netns, tcp: tcp.map(({ port }) => port) });
+      } catch (error) {
+        this.#troubles.set(uid, nftTrouble(words(error), this.#options.node));
+        this.#options.log('rules cannot be applied', { netns: network.netns, error: words(error) });
+      }
+    }));
+  }
+
+  async #launch(frontends: readonly Frontend[]): Promise<void> {
+    const started = Date.now();
+    for (const { netns } of frontends) {
+      for (const [, network] of this.#networks.entries()) if (network.netns === netns) await network.prepareReturn();
+    }
+    const hubs = new Map(frontends.flatMap(({ routes }) => routes).map(({ hub }) => [hubPortName(hub), hub]));
+    await this.#pollServing();
+    const unknown = [...hubs.keys()].filter((name) => !this.#serving.has(name) || this.#closed.has(name));
+    const generation = await this.#proxy.launch({
+      config: ({ socket, stateFile }) => renderConfig({ frontends: [...frontends] }, { socket, stateFile, threads: this.#options.threads }),
+      serverState: renderServerState(unknown, hubs),
+      contents: new Set(frontends.map(({ netns }) => netns)),
+    });
+    this.#running = [...frontends];
+    this.#closed = new Set();
+    this.#cleanupAt = undefined;
+    this.#options.log('haproxy', { generation: generation.number, frontends: frontends.length, ms: Date.now() - started });
+  }
+
+  /** A hub port that was closed for a drain is wanted again. */
+  #reopens(frontends: readonly Frontend[]): boolean {
+    return frontends.some(({ routes }) => routes.some(({ hub }) => this.#closed.has(hubPortName(hub))));
+  }
+
+  #cleanupDue(frontends: readonly Frontend[]): boolean {
+    if (frontends.length === this.#running.length) { this.#cleanupAt = undefined; return false; }
+    this.#cleanupAt ??= Date.now() + cleanupDelayMs;
+    if (Date.now() >= this.#cleanupAt && this.#drains.size === 0) return true;
+    this.#loop.triggerIn(Math.max(this.#cleanupAt - Date.now(), drainIntervalMs));
+    return false;
+  }
+
+  async #startDrains(assignments: readonly Assignment[]): Promise<void> {
+    const active = new Set(assignments.filter(({ draining }) => !draining).map(servedKey));
+    for (const [key, { bridge, pod, tcp }] of this.#served) {
+      if (active.has(key)) continue;
+      this.#served.delete(key);
+      const network = this.#networks.get(pod.metadata.uid ?? '');
+      if (network === undefined || tcp.length === 0) continue;
+      const drain = this.#drains.get(bridgeKey(bridge)) ?? { bridge: bridgeKey(bridge), ports: [], startedAt: Date.now() };
+      for (const { port, route } of tcp) drain.ports.push({ frontend: frontendId(pod.metadata.uid ?? '', port), netns: network.netns, address: network.address, port, hub: route.hub });
+      this.#drains.set(drain.bridge, drain);
+    }
+    // A pod may go while its bridge stays: hub ports that others still use stay open.
+    const used = new Set(assignments.filter(({ draining }) => !draining).flatMap(({ tcp }) => tcp.map(({ route }) => hubPortName(route.hub))));
+    const closing = [...this.#drains.values()].flatMap(({ ports }) => ports.map(({ hub }) => hub)).filter((hub) => !used.has(hubPortName(hub)) && !this.#closed.has(hubPortName(hub)));
+    if (closing.length === 0) return;
+    await refuseNew(unique(closing), this.#proxy.generations);
+    for (const hub of closing) this.#closed.add(hubPortName(hub));
+  }
+
+  async #advanceDrains(): Promise<void> {
+    for (const [key, drain] of this.#drains) {
+      const open = await advance(drain, this.#proxy.generations);
+      if (open > 0 && Date.now() - drain.startedAt < drainLimitMs) continue;
+      this.#drains.delete(key);
+      this.#options.log('drained', { bridge: key, ms: Date.now() - drain.startedAt, leftOpen: open });
+    }
+    if (this.#drains.size > 0) this.#loop.triggerIn(drainIntervalMs);
+  }
+
+  #remember(assignments: readonly Assignment[]): void {
+    for (const assignment of assignments) {
+      if (!assignment.draining && this.#networks.get(assignment.pod.metadata.uid ?? '') !== undefined) this.#served.set(servedKey(assignment), assignment);
+    }
+  }
+
+  /** Ports with rules where the application greets first. */
+  async #whoSpeaksFirst(assignments: readonly Assignment[]): Promise<Set<string>> {
+    const now = Date.now();
+    const found = new Set<string>();
+    await Promise.all(assignments.flatMap(({ bridge, pod, tcp, draining }) => {
+      const uid = pod.metadata.uid ?? '';
+      const network = this.#networks.get(uid);
+      if (network === undefined || draining || (bridge.spec.rules ?? []).length === 0) return [];
+      return tcp.map(async ({ port }) => {
+        const answer = await network.speaksFirst(port, now).catch(() => 'closed' as const);
+        if (answer === 'server') found.add(frontendId(uid, port));
+        if (answer === 'closed') this.#loop.triggerIn(1000);
+      });
+    }));
+    return found;
+  }
+
+  async #pollServing(): Promise<void> {
+    const { current } = this.#proxy;
+    if (current === undefined || this.#running.length === 0) return;
+    try {
+      const serving = servingHubPorts(parseServerStats(await current.api.ask(serverStatsCommand)));
+      if (serving.size === this.#serving.size && [...serving].every((name) => this.#serving.has(name))) return;
+      this.#serving = serving;
+      this.#loop.trigger();
+    } catch {
+      // It is being replaced or has ended; the next look asks its successor.
+    }
+    for (const generation of this.#proxy.generations) if (generation.retired) await this.#releaseIdle(generation);
+  }
+
+  async #releaseIdle(generation: HaproxySupervisor['generations'][number]): Promise<void> {
+    void generation;
+  }
+
+  async #writeStatuses(bridges: readonly Bridge[], assignments: readonly Assignment[], serverFirst: ReadonlySet<string>): Promise<void> {
+    const { node, agent, writeStatus, log } = this.#options;
+    for (const bridge of bridges) {
+      const key = bridgeKey(bridge);
+      const { uid } = bridge.metadata;
+      const known = this.#written.get(key);
+      const before = known !== undefined && known.uid === uid ? known.entries : (bridge.status?.pods ?? []).filter((entry) => entry.node === node);
+      const states = assignments
+        .filter((assignment) => bridgeKey(assignment.bridge) === key && (!assignment.draining || this.#drains.has(key)))
+        .map((assignment) => this.#state(assignment, serverFirst));
+      const entries = statusEntries(states, before, node, agent, new Date());
+      if (JSON.stringify(entries) === JSON.stringify(before)) continue;
+      try {
+        await writeStatus(bridge, entries);
+        this.#written.set(key, { uid, entries });
+      } catch (error) {
+        log('status cannot be written', { bridge: key, error: words(error) });
+        this.#loop.triggerIn(1000);
+      }
+    }
+    const present = new Set(bridges.map(bridgeKey));
+    for (const key of this.#written.keys()) if (!present.has(key)) this.#written.delete(key);
+  }
+
+  #state({ bridge, pod, tcp, udp, draining, trouble }: Assignment, serverFirst: ReadonlySet<string>): EntryState {
+    const { name, uid = '' } = pod.metadata;
+    const greets = (bridge.spec.rules ?? []).length > 0 ? tcp.find(({ port }) => serverFirst.has(frontendId(uid, port))) : undefined;
+    const message = draining ? 'draining'
+      : trouble ?? this.#troubles.get(uid)
+      ?? (greets !== undefined ? `the server at port ${greets.port} speaks first, so rules cannot apply to it (bridge it without a rule)` : undefined)
+      ?? (this.#networks.get(uid) === undefined ? "waiting for the pod's network" : undefined);
+    const running = new Set(this.#running.map(({ id }) => id));
+    const inForce = tcp.every(({ port }) => running.has(frontendId(uid, port))) && tcp.length + udp.length === bridge.spec.ports.length;
+    return {
+      name, ready: message === undefined && inForce,
+      ...(tcp.length === 0 ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
+      ...(message === undefined ? {} : { message }),
+    };
+  }
+
+  /** A namespace is left when nothing is bridged there and no process of HAProxy, also no replaced one, has connections in it. */
+  async #leavePods(wanted: readonly NodePod[], log: Log): Promise<void> {
+    const keep = new Set([...wanted.map(({ metadata }) => `pb-${metadata.uid}`), ...this.#running.map(({ netns }) => netns)]);
+    for (const { contents } of this.#proxy.generations) for (const netns of contents) keep.add(netns);
+    for (const [uid, { netns }] of [...this.#networks.entries()]) {
+      if (keep.has(netns)) continue;
+      await this.#networks.leave(uid).catch((error: unknown) => log('leaving a pod', { netns, error: words(error) }));
+    }
+  }
+}
+
+function servedKey({ bridge, pod }: Assignment): string {
+  return `${bridgeKey(bridge)} ${bridge.metadata.uid} ${pod.metadata.uid}`;
+}
+
+function unique(hubs: readonly HubPort[]): HubPort[] {
+  return [...new Map(hubs.map((hub) => [hubPortName(hub), hub])).values()];
+}
+
+/** The kernel's answer to an expression that it does not have is ENOENT or EOPNOTSUPP for the whole line. */
+function nftTrouble(error: string, node: string): string {
+  const noTproxy = /tproxy/.test(error) && /No such file or directory|Operation not supported/.test(error);
+  return noTproxy
+    ? `the kernel of node ${node} has no nft tproxy (CONFIG_NFT_TPROXY, module nft_tproxy), which bridging needs`
+    : `the rules cannot be applied: ${error.slice(0, 300)}`;
+}

@@ -1,0 +1,97 @@
+/** Which bridges does this node serve, on which pods? Pure: from the objects alone. */
+import type { Bridge, Client } from '../../../protocol/objects.ts';
+import type { Rule } from '../../../protocol/rule.ts';
+import type { NodePod } from './pods/node-pod.ts';
+import { podMatcher } from './pods/selector.ts';
+import type { HubPort, Route } from './proxy/model.ts';
+import { older } from './proxy/order.ts';
+
+/** One bridge on one pod of this node. */
+export interface Assignment {
+  bridge: Bridge;
+  pod: NodePod;
+  /** The bridge asks to end: nothing new goes to its client. */
+  draining: boolean;
+  tcp: { port: number; route: Route }[];
+  udp: { port: number; hub: HubPort }[];
+  /** Why traffic cannot be bridged (fully), for people. */
+  trouble: string | undefined;
+}
+
+export interface World {
+  bridges: Iterable<Bridge>;
+  pods: Iterable<NodePod>;
+  client: (name: string) => Client | undefined;
+  /** Why HAProxy could not apply these rules; undefined when it can. */
+  rulesError: (rules: readonly Rule[]) => string | undefined;
+}
+
+export function bridgeKey({ metadata: { namespace = '', name } }: Bridge): string {
+  return `${namespace}/${name}`;
+}
+
+/** What this node has to do for every bridge; a bridge that may not be served is left out. */
+export function planAssignments({ bridges, pods, client, rulesError }: World): Assignment[] {
+  const byNamespace = new Map<string, NodePod[]>();
+  for (const pod of pods) {
+    const { namespace = '' } = pod.metadata;
+    byNamespace.set(namespace, [...byNamespace.get(namespace) ?? [], pod]);
+  }
+  const assignments: Assignment[] = [];
+  for (const bridge of [...bridges].sort((a, b) => older(ageOf(a), ageOf(b)))) {
+    const selector = bridge.status?.podSelector;
+    if (selector === undefined || !mayServe(bridge, client(bridge.spec.client))) continue;
+    const matches = podMatcher(selector);
+    for (const pod of byNamespace.get(bridge.metadata.namespace ?? '') ?? []) {
+      if (!pod.completed && matches(pod)) assignments.push(assign(bridge, pod, rulesError));
+    }
+  }
+  reportCollisions(assignments);
+  return assignments;
+}
+
+/** An admission policy sees to this too; a bridge that got around it must still not lead traffic to somebody else's client. */
+export function mayServe(bridge: Bridge, client: Client | undefined): boolean {
+  return client !== undefined && client.spec.owner === bridge.spec.owner && bridge.metadata.deletionTimestamp === undefined;
+}
+
+function ageOf(bridge: Bridge): { createdAt: string; bridge: string } {
+  return { createdAt: bridge.metadata.creationTimestamp ?? '', bridge: bridgeKey(bridge) };
+}
+
+function assign(bridge: Bridge, pod: NodePod, rulesError: World['rulesError']): Assignment {
+  const { spec, status = {} } = bridge;
+  const rules = spec.rules ?? [];
+  const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining', tcp: [], udp: [], trouble: undefined };
+  if (spec.ports.length === 0) return assignment;
+  if (pod.hostNetwork) return { ...assignment, trouble: "the pod uses its node's network (hostNetwork), whose ports cannot be bridged" };
+  const unusable = rulesError(rules);
+  if (unusable !== undefined) return { ...assignment, trouble: `a rule cannot be applied: ${unusable}` };
+  for (const { port, protocol } of spec.ports) {
+    const hubPort = status.ports?.find((assigned) => assigned.port === port && assigned.protocol === protocol)?.hubPort;
+    if (hubPort === undefined || status.hubAddress === undefined) return { ...assignment, tcp: [], udp: [], trouble: 'waiting for the controller to assign hub ports' };
+    const hub = { address: status.hubAddress, port: hubPort };
+    if (protocol === 'TCP') assignment.tcp.push({ port, route: { ...ageOf(bridge), hub, rules, servedBy: spec.servedBy !== false } });
+    else if (rules.length === 0) assignment.udp.push({ port, hub });
+    else assignment.trouble = `UDP port ${port} is not bridged: rules apply to HTTP only`;
+  }
+  return assignment;
+}
+
+/** Of several bridges that want all of a pod's port, the oldest has it (see proxy/order.ts); the others must say so. */
+function reportCollisions(assignments: Assignment[]): void {
+  const holders = new Map<string, Assignment>();
+  // In order of age already.
+  for (const assignment of assignments) {
+    if (assignment.draining) continue;
+    const { bridge, pod } = assignment;
+    const taken = (port: number, protocol: string): boolean => {
+      const holder = holders.get(`${pod.metadata.uid} ${protocol} ${port}`);
+      if (holder === undefined) holders.set(`${pod.metadata.uid} ${protocol} ${port}`, assignment);
+      else assignment.trouble = `port ${port} is taken by bridge ${bridgeKey(holder.bridge)} of ${holder.bridge.spec.owner}, which takes all traffic; use a rule (--mark, --header, --path) to share it`;
+      return holder !== undefined;
+    };
+    if ((bridge.spec.rules ?? []).length === 0) assignment.tcp = assignment.tcp.filter(({ port }) => !taken(port, 'TCP'));
+    assignment.udp = assignment.udp.filter(({ port }) => !taken(port, 'UDP'));
+  }
+}

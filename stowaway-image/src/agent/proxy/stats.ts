@@ -1,0 +1,60 @@
+/** What HAProxy tells about servers and sessions (management guide 9.1 and "show sess"). */
+import { isHubPortName } from './hub-port.ts';
+
+/** Servers only, of all proxies. */
+export const serverStatsCommand = 'show stat -1 4 -1';
+
+export interface ServerStat {
+  backend: string;
+  server: string;
+  /** Takes requests. */
+  up: boolean;
+  sessions: number;
+}
+
+/** @param csv answer to {@link serverStatsCommand} */
+export function parseServerStats(csv: string): ServerStat[] {
+  const [head = '', ...lines] = csv.split('\n');
+  const columns = head.replace(/^# /, '').split(',');
+  const [backend, server, status, sessions] = ['pxname', 'svname', 'status', 'scur'].map((name) => columns.indexOf(name));
+  return lines.filter((line) => line !== '').map((line) => {
+    const cells = line.split(',');
+    const cell = (index: number | undefined): string => cells[index ?? -1] ?? '';
+    // `UP`, `UP 1/3`, `no check`; not `DOWN`, `DOWN 1/2`, `MAINT`, `MAINT (via ...)`, `DRAIN`.
+    return { backend: cell(backend), server: cell(server), up: /^UP|^no check/.test(cell(status)), sessions: Number(cell(sessions)) };
+  });
+}
+
+/** Hub ports whose server accepts connections. */
+export function servingHubPorts(stats: readonly ServerStat[]): Set<string> {
+  return new Set(stats.filter(({ backend, up }) => up && isHubPortName(backend)).map(({ backend }) => backend));
+}
+
+/** Open streams towards one hub port. */
+export function sessionsTo(hubPort: number, stats: readonly ServerStat[]): number {
+  return stats.reduce((sum, { backend, server, sessions }) => sum + (server === 'bridge' && backend.endsWith(`_${hubPort}`) ? sessions : 0), 0);
+}
+
+export interface Session {
+  /** HAProxy's name for it, for `shutdown session`. */
+  id: string;
+  frontend: string;
+  backend: string;
+  server: string;
+  /** `address:port` of the client. */
+  source: string;
+}
+
+/** @param text answer to `show sess` */
+export function parseSessions(text: string): Session[] {
+  return text.split('\n').flatMap((line) => {
+    const id = /^(0x[0-9a-f]+):/.exec(line)?.[1];
+    const word = (name: string): string => new RegExp(`\\b${name}=(\\S+)`).exec(line)?.[1] ?? '';
+    return id === undefined ? [] : [{ id, frontend: word('fe'), backend: word('be'), server: word('srv'), source: word('src') }];
+  });
+}
+
+/** The byte counters of one session (answer to `show sess <id>`): the same twice means that nothing passed in between. */
+export function sessionBytes(text: string): string {
+  return [...text.matchAll(/\btotal=(\d+)/g)].map(([, bytes]) => bytes).join('/');
+}
