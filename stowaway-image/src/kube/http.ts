@@ -16,6 +16,8 @@ const requestTimeoutMs = 20_000;
 const watchTimeoutSeconds = { least: 240, most: 480 };
 /** The server sends a bookmark about once a minute; a watch that is silent for longer is dead. */
 const watchSilenceMs = 130_000;
+/** Requests at a time: a change of everything must not become hundreds of connections. */
+const maxRequests = 8;
 /** Objects per page of a list: bounds the memory of one answer. */
 const pageSize = 250;
 
@@ -35,12 +37,16 @@ export interface HttpKubeOptions {
 export class HttpKube implements Kube {
   readonly #connection: KubeConnection;
   readonly #agent: Agent;
+  readonly #watchAgent: Agent;
   readonly #userAgent: string;
 
   constructor(connection: KubeConnection, options: HttpKubeOptions) {
     this.#connection = connection;
     this.#userAgent = options.userAgent;
-    this.#agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxFreeSockets: 4, ca: connection.ca, cert: connection.cert, key: connection.key });
+    const tls = { keepAlive: true, keepAliveMsecs: 15_000, ca: connection.ca, cert: connection.cert, key: connection.key };
+    this.#agent = new Agent({ ...tls, maxSockets: maxRequests, maxFreeSockets: 2 });
+    // Watches hold their connection for minutes; they must not wait for each other.
+    this.#watchAgent = new Agent(tls);
   }
 
   async get<T extends KubeObject>(resource: Resource, ref: ObjectRef): Promise<T> {
@@ -160,7 +166,7 @@ export class HttpKube implements Kube {
     const url = new URL(call.path, this.#connection.server);
     for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined && value !== '') url.searchParams.set(name, value);
     const options: RequestOptions = {
-      method: call.method, agent: this.#agent, ...(signal === undefined ? {} : { signal }),
+      method: call.method, agent: call.query?.['watch'] === undefined ? this.#agent : this.#watchAgent, ...(signal === undefined ? {} : { signal }),
       headers: {
         accept: 'application/json', 'user-agent': this.#userAgent,
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),

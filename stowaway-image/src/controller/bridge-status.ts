@@ -1,0 +1,157 @@
+/** What the controller says of a bridge, from everything that is known of it. Pure. */
+import { systemNamespace } from '../../../protocol/names.ts';
+import type { AssignedPort, Bridge, BridgePhase, BridgePod, BridgeStatus, Client, PodSelector } from '../../../protocol/objects.ts';
+import { describeRule } from '../../../protocol/rule.ts';
+import type { NewCondition } from '../conditions.ts';
+import type { SystemPod, TargetPod } from './pods.ts';
+import type { Problem } from './problem.ts';
+import { targetText, type TargetState } from './target.ts';
+
+export interface BridgeFacts {
+  bridge: Bridge;
+  client: Client | undefined;
+  /** Undefined: not known yet. */
+  target: TargetState | undefined;
+  /** Those of the target that are not over; undefined: not known yet. */
+  pods: TargetPod[] | undefined;
+  /** Undefined: no port is left. */
+  ports: AssignedPort[] | undefined;
+  hub: SystemPod | undefined;
+  /** The agent of a node. */
+  agent: (node: string) => SystemPod | undefined;
+}
+
+/** The controller's part of the status; conditions still without their times. */
+export interface DerivedStatus extends Omit<BridgeStatus, 'conditions' | 'pods' | 'phase'> {
+  phase: BridgePhase;
+  conditions: NewCondition[];
+}
+
+/** Namespaces whose pods are never bridged. */
+const forbiddenNamespaces = new Set([systemNamespace, 'kube-system']);
+/** Pods named in a message; the rest is counted. */
+const namedPods = 3;
+
+/** Pods that can and shall be bridged, each on a node. */
+export function wantedPods({ pods = [] }: Pick<BridgeFacts, 'pods'>): TargetPod[] {
+  return pods.filter(({ node, hostNetwork }) => node !== '' && !hostNetwork);
+}
+
+/** Why this bridge cannot work at all, whatever pods do; undefined when it can. No agent is made for one that cannot. */
+export function failure({ bridge, client, target, ports }: Pick<BridgeFacts, 'bridge' | 'client' | 'target' | 'ports'>): Problem | undefined {
+  const { namespace = '' } = bridge.metadata;
+  if (forbiddenNamespaces.has(namespace)) return { reason: 'NamespaceNotAllowed', message: `Workloads in ${namespace} cannot be bridged.` };
+  if (client === undefined) return { reason: 'ClientNotFound', message: `The link ${bridge.spec.client} does not exist (any more). Make it anew with 'bridge up'.` };
+  if (client.spec.owner !== bridge.spec.owner) {
+    return { reason: 'ClientOfAnotherOwner', message: `The link ${bridge.spec.client} belongs to ${client.spec.owner}, not to ${bridge.spec.owner}. Use your own: 'bridge up'.` };
+  }
+  if (target !== undefined && 'problem' in target) return target.problem;
+  if (ports === undefined) return { reason: 'NoHubPort', message: 'All ports of the hub are in use. Stop bridges that nobody needs: kubectl get bridges -A' };
+  return undefined;
+}
+
+export function deriveStatus(facts: BridgeFacts): DerivedStatus {
+  const { bridge, target, ports, hub } = facts;
+  const wanted = wantedPods(facts);
+  const attached = wanted.filter((pod) => isAttached(entryOf(bridge, pod), facts));
+  const { phase, ready, others } = judge(facts, wanted, attached);
+  const selector: PodSelector | undefined = target !== undefined && 'selector' in target ? target.selector : undefined;
+  return {
+    phase,
+    desiredPods: wanted.length,
+    ...(selector === undefined ? {} : { podSelector: selector }),
+    ...(ports === undefined || ports.length === 0 ? {} : { ports }),
+    ...(hub?.address === undefined || hub.deleting || hub.dead ? {} : { hubAddress: hub.address }),
+    summary: {
+      target: targetText(bridge.spec.target),
+      pods: `${attached.length}/${wanted.length}`,
+      ports: bridge.spec.ports.map(({ port, local, protocol }) => `${port}${local === port ? '' : `:${local}`}${protocol === 'UDP' ? '/UDP' : ''}`).join(','),
+      match: bridge.spec.ports.length === 0 ? 'none' : (bridge.spec.rules ?? []).map(describeRule).join(' or ') || 'all',
+    },
+    conditions: [...others, { type: 'Ready', status: phase === 'Ready' ? 'True' : 'False', ...ready }],
+    ...(bridge.metadata.generation === undefined ? {} : { observedGeneration: bridge.metadata.generation }),
+  };
+}
+
+interface Judgement {
+  phase: BridgePhase;
+  ready: Problem;
+  others: NewCondition[];
+}
+
+function judge(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[]): Judgement {
+  const { bridge, client, target, pods, hub } = facts;
+  const failed = failure(facts);
+  const hubRuns = hub !== undefined && hub.ready && !hub.deleting;
+  const others: NewCondition[] = [
+    condition('TargetFound', target === undefined ? 'Unknown' : 'selector' in target, target !== undefined && 'problem' in target ? target.problem : { reason: target === undefined ? 'Resolving' : 'Found', message: targetText(bridge.spec.target) }),
+    condition('ClientOnline', client?.status?.phase === 'Online', clientState(bridge, client)),
+    condition('HubRunning', hubRuns, hubRuns ? { reason: 'Running', message: 'The hub runs.' } : hubTrouble(hub)),
+    condition('PodsAttached', wanted.length > 0 && attached.length === wanted.length, attachment(facts, wanted, attached)),
+  ];
+  const say = (phase: BridgePhase, ready: Problem): Judgement => ({ phase, ready, others });
+  if (failed !== undefined) return say('Failed', failed);
+  if (bridge.spec.state === 'Draining') return say('Draining', { reason: 'Draining', message: draining(bridge) });
+  if (target === undefined || pods === undefined) return say('Pending', { reason: 'Resolving', message: 'Looking for the pods of the target.' });
+  if (!hubRuns) return say('Suspended', hubTrouble(hub));
+  if (client?.status?.phase !== 'Online') return say(client?.status?.phase === 'Suspended' ? 'Suspended' : 'Pending', clientState(bridge, client));
+  if (wanted.length === 0) return say(pods.some(({ hostNetwork }) => hostNetwork) ? 'Failed' : 'Pending', attachment(facts, wanted, attached));
+  return say(attached.length < wanted.length ? 'Attaching' : 'Ready', attachment(facts, wanted, attached));
+}
+
+function condition(type: string, status: boolean | 'Unknown', { reason, message }: Problem): NewCondition {
+  return { type, status: status === 'Unknown' ? status : status ? 'True' : 'False', reason, message };
+}
+
+function clientState({ spec }: Bridge, client: Client | undefined): Problem {
+  switch (client?.status?.phase) {
+    case 'Online': return { reason: 'Online', message: `The link ${spec.client} is up.` };
+    case 'Suspended': return { reason: 'ClientSuspended', message: `The link ${spec.client} of ${spec.owner} is silent (laptop asleep or offline): requests go to the original until it is back.` };
+    case 'Gone': return { reason: 'ClientGone', message: `The link ${spec.client} of ${spec.owner} has been silent for too long: its bridges are removed.` };
+    case 'Pending':
+    case undefined: return { reason: 'ClientPending', message: `The link ${spec.client} has not been up yet.` };
+  }
+}
+
+function hubTrouble(hub: SystemPod | undefined): Problem {
+  const why = hub === undefined ? 'its pod does not exist' : hub.trouble ?? (hub.deleting ? 'its pod is ending' : 'its pod is starting');
+  return { reason: 'HubNotRunning', message: `The hub does not run (${why}): requests go to the original until it does.` };
+}
+
+function attachment(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[]): Problem {
+  const { bridge, pods = [] } = facts;
+  const text = targetText(bridge.spec.target);
+  if (wanted.length === 0) {
+    if (pods.some(({ hostNetwork }) => hostNetwork)) return { reason: 'HostNetwork', message: `The pods of ${text} use their node's network, which cannot be bridged.` };
+    return { reason: 'NoPods', message: pods.length > 0 ? `No pod of ${text} has a node yet.` : `${text} has no pods now: they are bridged when they come.` };
+  }
+  if (attached.length === wanted.length) return { reason: 'PodsAttached', message: `${attached.length} of ${wanted.length} pods attached.` };
+  const missing = wanted.filter((pod) => !attached.includes(pod));
+  const named = missing.slice(0, namedPods).map((pod) => `${pod.metadata.name} (${whyNot(facts, pod)})`);
+  const more = missing.length > namedPods ? ` and ${missing.length - namedPods} more` : '';
+  return { reason: 'AttachingPods', message: `${attached.length} of ${wanted.length} pods attached; waiting for ${named.join(', ')}${more}.` };
+}
+
+function whyNot({ bridge, agent }: BridgeFacts, pod: TargetPod): string {
+  const message = entryOf(bridge, pod)?.message;
+  if (message !== undefined && message !== '') return message;
+  const runs = agent(pod.node);
+  if (runs === undefined) return `no agent on ${pod.node} yet`;
+  return runs.trouble === undefined ? `agent on ${pod.node} ${runs.ready ? 'attaches it' : 'is starting'}` : `agent on ${pod.node}: ${runs.trouble}`;
+}
+
+function draining(bridge: Bridge): string {
+  const left = bridge.status?.pods?.length ?? 0;
+  return left === 0 ? 'All open requests have ended.' : `Open requests end in ${left} ${left === 1 ? 'pod' : 'pods'}.`;
+}
+
+function entryOf(bridge: Bridge, pod: TargetPod): BridgePod | undefined {
+  return bridge.status?.pods?.find(({ name }) => name === pod.metadata.name);
+}
+
+/** An entry counts only as long as the agent that wrote it lives: a dead one's rules are not in force any more. */
+function isAttached(entry: BridgePod | undefined, { agent }: BridgeFacts): boolean {
+  if (entry === undefined || !entry.ready) return false;
+  const address = agent(entry.node)?.address;
+  return address !== undefined && entry.agent.startsWith(`${address}:`);
+}

@@ -1,0 +1,54 @@
+/** Bridges and clients that nobody needs any more. Pure. */
+import type { Bridge, Client } from '../../../protocol/objects.ts';
+
+/** A bridge whose client is not there may have come before it through another watch: this long it may stay. */
+export const clientGraceMs = 10_000;
+/** A client that has been Gone this long does not come back; its address becomes free. */
+export const goneRetentionMs = 7 * 24 * 3_600_000;
+
+export interface Removal<T> {
+  object: T;
+  why: string;
+}
+
+export interface GarbageInput {
+  bridges: Iterable<Bridge>;
+  client: (name: string) => Client | undefined;
+  /** Uid of a bridge to the moment since which its client has been missing. */
+  missingSince: ReadonlyMap<string, number>;
+  now: number;
+}
+
+export interface BridgeGarbage {
+  remove: Removal<Bridge>[];
+  missingSince: Map<string, number>;
+  nextAt: number;
+}
+
+export function bridgeGarbage({ bridges, client, missingSince, now }: GarbageInput): BridgeGarbage {
+  const result: BridgeGarbage = { remove: [], missingSince: new Map(), nextAt: Infinity };
+  for (const bridge of bridges) {
+    if (bridge.metadata.deletionTimestamp !== undefined) continue;
+    const { uid = '' } = bridge.metadata;
+    const owner = client(bridge.spec.client);
+    if (owner === undefined) {
+      const since = missingSince.get(uid) ?? now;
+      if (now - since >= clientGraceMs) result.remove.push({ object: bridge, why: `its client ${bridge.spec.client} does not exist` });
+      else {
+        result.missingSince.set(uid, since);
+        result.nextAt = Math.min(result.nextAt, since + clientGraceMs);
+      }
+    } else if (owner.status?.phase === 'Gone' && owner.spec.owner === bridge.spec.owner) {
+      result.remove.push({ object: bridge, why: `its client ${bridge.spec.client} has been silent for longer than its ttl` });
+    }
+  }
+  return result;
+}
+
+export function clientGarbage(clients: Iterable<Client>, now: number): Removal<Client>[] {
+  return [...clients].filter(({ status, metadata }) => {
+    if (status?.phase !== 'Gone') return false;
+    const seen = Date.parse(status.lastSeen ?? metadata.creationTimestamp ?? '');
+    return now - seen >= goneRetentionMs;
+  }).map((object) => ({ object, why: 'it has been gone for a week' }));
+}

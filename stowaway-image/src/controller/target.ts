@@ -1,0 +1,103 @@
+/** From a bridge's target to the pods that it stands for. */
+import type { Bridge, BridgeTarget, PodSelector, TargetKind } from '../../../protocol/objects.ts';
+import { isForbidden, isNotFound, resources, type Kube, type KubeObject, type Resource } from '../kube/index.ts';
+import { words } from '../log.ts';
+import type { Problem } from './problem.ts';
+import { selectorText, type LabelSelector } from './selector-text.ts';
+
+export type TargetState = { selector: PodSelector } | { problem: Problem };
+
+interface Workload extends KubeObject {
+  spec?: { selector?: LabelSelector | Record<string, string>; type?: string };
+}
+
+const kinds: Record<TargetKind, { resource: Resource; short: string }> = {
+  Deployment: { resource: resources.deployments, short: 'deploy' },
+  StatefulSet: { resource: resources.statefulSets, short: 'sts' },
+  DaemonSet: { resource: resources.daemonSets, short: 'ds' },
+  ReplicaSet: { resource: resources.replicaSets, short: 'rs' },
+  Pod: { resource: resources.pods, short: 'pod' },
+  Job: { resource: resources.jobs, short: 'job' },
+  Service: { resource: resources.services, short: 'svc' },
+};
+
+/** `deploy/api`. */
+export function targetText({ kind, name }: Pick<BridgeTarget, 'kind' | 'name'>): string {
+  return `${kinds[kind].short}/${name}`;
+}
+
+/** @throws KubeError when the API server could not say. */
+export async function resolveTarget(kube: Kube, namespace: string, target: BridgeTarget): Promise<TargetState> {
+  const text = targetText(target);
+  try {
+    const workload = await kube.get<Workload>(kinds[target.kind].resource, { namespace, name: target.name });
+    return selectorOf(target, workload, text);
+  } catch (error) {
+    if (isNotFound(error)) return { problem: { reason: 'TargetNotFound', message: `${text} does not exist in namespace ${namespace}.` } };
+    if (isForbidden(error)) return { problem: { reason: 'TargetUnreadable', message: `The controller may not read ${text}: ${words(error)}. Is the installation complete ('bridge install')?` } };
+    throw error;
+  }
+}
+
+function selectorOf(target: BridgeTarget, workload: Workload, text: string): TargetState {
+  if (target.kind === 'Pod') return { selector: { podName: target.name } };
+  const selector = workload.spec?.selector ?? {};
+  const labels = target.kind === 'Service' ? selectorText({ matchLabels: selector as Record<string, string> }) : selectorText(selector);
+  if (labels !== '') return { selector: { labels } };
+  return { problem: { reason: 'TargetWithoutPods', message: `${text} has no selector, so it has no pods that could be bridged.` } };
+}
+
+/** Found targets are looked at again this often, because a Service's selector may change; missing ones more often, because they may come. */
+const foundRefreshMs = 30_000;
+const missingRefreshMs = 2_000;
+
+interface Entry {
+  state?: TargetState;
+  /** When to look again; Infinity while a look is under way. */
+  dueAt: number;
+}
+
+/** What is known of the bridges' targets; looks at the API when it is time. */
+export class Targets {
+  readonly #entries = new Map<string, Entry>();
+  readonly #kube: Kube;
+  readonly #onChange: () => void;
+  readonly #onError: (error: unknown) => void;
+
+  constructor(kube: Kube, options: { onChange: () => void; onError: (error: unknown) => void }) {
+    this.#kube = kube;
+    this.#onChange = options.onChange;
+    this.#onError = options.onError;
+  }
+
+  /** Undefined until the first answer. */
+  of(bridge: Bridge, now: number): TargetState | undefined {
+    const uid = bridge.metadata.uid ?? '';
+    let entry = this.#entries.get(uid);
+    if (entry === undefined) this.#entries.set(uid, entry = { dueAt: 0 });
+    if (entry.dueAt <= now) void this.#look(bridge, entry, now);
+    return entry.state;
+  }
+
+  /** Milliseconds since the epoch at which some target is to be looked at again. */
+  get nextDueAt(): number {
+    return Math.min(Infinity, ...[...this.#entries.values()].map(({ dueAt }) => dueAt));
+  }
+
+  forgetAllBut(uids: ReadonlySet<string>): void {
+    for (const uid of this.#entries.keys()) if (!uids.has(uid)) this.#entries.delete(uid);
+  }
+
+  async #look(bridge: Bridge, entry: Entry, now: number): Promise<void> {
+    entry.dueAt = Infinity;
+    try {
+      entry.state = await resolveTarget(this.#kube, bridge.metadata.namespace ?? '', bridge.spec.target);
+      entry.dueAt = now + ('selector' in entry.state ? foundRefreshMs : missingRefreshMs);
+    } catch (error) {
+      entry.dueAt = now + missingRefreshMs;
+      this.#onError(error);
+    }
+    // Even if nothing is new: the loop asks for the next time.
+    this.#onChange();
+  }
+}
