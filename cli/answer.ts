@@ -8,7 +8,17 @@ export async function formatObject(data: unknown, output: 'json' | 'yaml'): Prom
   return stringify(data);
 }
 
+/** `kubectl apply -f -` takes it. */
+export async function formatDocuments(documents: unknown[]): Promise<string> {
+  const { stringify } = await import('yaml');
+  return documents.map((document) => `---\n${stringify(document, { aliasDuplicateObjects: false })}`).join('');
+}
+
 export async function writeAnswer(stdout: Writable, output: OutputFormat, result: CommandResult): Promise<void> {
+  if (output === 'yaml' && result.documents !== undefined) {
+    stdout.write(await formatDocuments(result.documents));
+    return;
+  }
   if (output === 'json' || output === 'yaml') {
     if (result.data !== undefined) stdout.write(await formatObject(result.data, output));
     return;

@@ -39,6 +39,8 @@ export interface CommandContext {
 /** What a command answers: `text` is printed as it is, `data` is the one object of `-o json`/`-o yaml`. */
 export interface CommandResult {
   data?: unknown;
+  /** Instead of `data` in `-o yaml`: one YAML document each. */
+  documents?: unknown[];
   text?: string;
   exitCode?: number;
 }

@@ -9,5 +9,7 @@ export interface CommandEntry {
 }
 
 export const commands: readonly CommandEntry[] = [
+  { name: 'install', summary: 'Install or upgrade the cluster side', load: async () => (await import('./install.ts')).command },
+  { name: 'uninstall', summary: 'Remove the cluster side and this machine\'s link to it', load: async () => (await import('./uninstall.ts')).command },
   { name: 'version', summary: 'Show the versions of this program, Docker and the cluster', load: async () => (await import('./version.ts')).command },
 ];

@@ -1,0 +1,22 @@
+/** Takes our images off this machine again: out of the nodes that are containers here, and out of Docker. */
+import { labels, managedBy } from '../../protocol/names.ts';
+import type { Docker } from '../adapters/docker/index.ts';
+import { removeFromNodes } from './load.ts';
+import type { Location } from './local-nodes.ts';
+import type { ImageName } from './source.ts';
+
+const imageNames: ImageName[] = ['cargo', 'stowaway'];
+
+/** Number of images removed. One that a container still uses (another link's cargo) stays. */
+export async function removeImages(docker: Docker, location: Location): Promise<number> {
+  if (location.kind === 'nodes') await removeFromNodes(docker, 'podbridge/stowaway', location.nodes);
+  let removed = 0;
+  for (const name of imageNames) {
+    const images = await docker.images.list({ [labels.managedBy]: managedBy, [labels.component]: name });
+    // By name as long as it has names: an image with several is not removed by its id.
+    for (const reference of images.flatMap(({ id, tags }) => (tags.length === 0 ? [id] : tags))) {
+      if (await docker.images.remove(reference)) removed++;
+    }
+  }
+  return removed;
+}

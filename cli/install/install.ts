@@ -1,0 +1,93 @@
+/**
+ * Brings the cluster side into being, or to this version. Everything is idempotent and applied by its owner alone, so that
+ * two of these at the same time do no harm, and one that was broken off is simply run again.
+ */
+import { names } from '../../protocol/names.ts';
+import { resources, type Cluster } from '../adapters/cluster/index.ts';
+import { BridgeError } from '../errors.ts';
+import type { Steps } from '../steps/steps.ts';
+import { timing } from '../timing.ts';
+import { version } from '../version.ts';
+import { applyAll } from './apply.ts';
+import { waitForKinds, waitForPolicies } from './established.ts';
+import { findNamespace } from './find-ours.ts';
+import { manifests } from './manifests/index.ts';
+import type { Manifest } from './manifests/manifest.ts';
+import { prune } from './prune.ts';
+import { waitForRollout } from './rollout.ts';
+import { findInstalled } from './version.ts';
+
+export interface Installation {
+  version: string;
+  /** What was there before; null: nothing. */
+  previous: string | null;
+  image: string;
+}
+
+export interface InstallContext {
+  cluster: Cluster;
+  steps: Steps;
+  now: () => number;
+  image: {
+    reference: string;
+    /** Makes the nodes able to run it; returns a few words about how. */
+    deliver: (waiting: (waitingFor: string) => void, signal: AbortSignal) => Promise<string>;
+  };
+}
+
+/** The first version with ValidatingAdmissionPolicy in `v1`. */
+const oldestKubernetes = [1, 30] as const;
+
+export async function install({ cluster, steps, now, image }: InstallContext): Promise<Installation> {
+  const [previous] = await Promise.all([findInstalled(cluster), checkKubernetes(cluster)]);
+  const all = manifests({ version, stowawayImage: image.reference });
+  const marker = all.filter(isMarker);
+  const workloads = all.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
+  const base = all.filter((manifest) => !marker.includes(manifest) && !workloads.includes(manifest));
+
+  await Promise.all([
+    steps.run({ id: 'image', title: 'Image on the nodes', act: ({ waiting, signal }) => image.deliver(waiting, signal), detail: (how) => how }),
+    steps.run({
+      id: 'objects', title: 'Custom resources, policies and roles', act: async ({ waiting, signal }) => {
+        await untilNamespaceIsFree(cluster, waiting);
+        await applyAll(cluster, base, signal);
+        await Promise.all([waitForKinds(cluster), waitForPolicies(cluster, now)]);
+      },
+    }),
+  ]);
+  await steps.run({
+    id: 'workloads', title: 'Hub and controller', act: async ({ waiting, signal }) => {
+      await applyAll(cluster, workloads, signal);
+      await Promise.all([
+        waitForRollout(cluster, { type: resources.StatefulSet, name: names.hub }, now, waiting),
+        waitForRollout(cluster, { type: resources.Deployment, name: names.controller }, now, waiting),
+      ]);
+      await applyAll(cluster, marker, signal);
+    },
+  });
+  if (previous !== undefined && previous.version !== version) await prune(cluster, all);
+  return { version, previous: previous?.version ?? null, image: image.reference };
+}
+
+function isMarker({ kind, metadata }: Manifest): boolean {
+  return kind === 'ConfigMap' && metadata.name === names.info;
+}
+
+async function checkKubernetes(cluster: Cluster): Promise<void> {
+  const found = await cluster.serverVersion();
+  const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(found) ?? [];
+  const [wantedMajor, wantedMinor] = oldestKubernetes;
+  if (Number(major) > wantedMajor || (Number(major) === wantedMajor && Number(minor) >= wantedMinor)) return;
+  throw new BridgeError({
+    kind: 'environment', code: 'kubernetes-too-old', what: `the cluster runs Kubernetes ${found}; podbridge needs ${oldestKubernetes.join('.')} or newer`,
+    why: 'who owns a bridge is enforced by ValidatingAdmissionPolicy, which older versions do not have', next: `kubectl --context ${cluster.context.name} version`,
+  });
+}
+
+/** An uninstall that is still under way would take new objects with it. */
+async function untilNamespaceIsFree(cluster: Cluster, waiting: (waitingFor: string) => void): Promise<void> {
+  const namespace = await findNamespace(cluster);
+  if (namespace?.metadata.deletionTimestamp === undefined) return;
+  waiting('the end of an uninstall');
+  await cluster.until(resources.Namespace, namespace.metadata.name, (current) => current?.metadata.uid !== namespace.metadata.uid, { timeoutMs: timing.uninstallGoneTimeoutMs });
+}
