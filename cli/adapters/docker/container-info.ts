@@ -1,0 +1,33 @@
+/** Docker's descriptions of containers in our words. */
+import type Dockerode from 'dockerode';
+import type { ContainerInfo, ContainerState, ContainerSummary, PortPublish } from './docker.ts';
+
+const empty = (address: string | undefined): string | undefined => (address === undefined || address === '' ? undefined : address);
+
+function addressesOf(networks: Record<string, { IPAddress?: string }>): Record<string, string> {
+  return Object.fromEntries(Object.entries(networks).flatMap(([name, { IPAddress }]) => (empty(IPAddress) === undefined ? [] : [[name, IPAddress as string]])));
+}
+
+export function summary(raw: Dockerode.ContainerInfo): ContainerSummary {
+  return {
+    id: raw.Id, name: (raw.Names[0] ?? '').replace(/^\//, ''), image: raw.Image, imageId: raw.ImageID, labels: raw.Labels ?? {},
+    state: raw.State as ContainerState, addresses: addressesOf(raw.NetworkSettings?.Networks ?? {}),
+  };
+}
+
+export function details(raw: Dockerode.ContainerInspectInfo): ContainerInfo {
+  const networks = raw.NetworkSettings.Networks ?? {};
+  const ports = Object.entries(raw.NetworkSettings.Ports ?? {}).flatMap(([key, bindings]): PortPublish[] => {
+    const [port = '', protocol] = key.split('/');
+    return (bindings ?? []).map(({ HostIp, HostPort }) => ({ containerPort: Number(port), protocol: protocol === 'udp' ? 'udp' : 'tcp', hostIp: HostIp, hostPort: Number(HostPort) }));
+  });
+  return {
+    id: raw.Id, name: raw.Name.replace(/^\//, ''), image: raw.Config.Image, imageId: raw.Image, labels: raw.Config.Labels ?? {},
+    state: raw.State.Status as ContainerState, running: raw.State.Running, exitCode: raw.State.ExitCode, outOfMemory: raw.State.OOMKilled, error: raw.State.Error, tty: raw.Config.Tty,
+    addresses: addressesOf(networks),
+    networks: Object.fromEntries(Object.entries(networks).map(([name, { NetworkID, IPAddress, IPAMConfig }]) => [name, {
+      id: NetworkID, requested: empty((IPAMConfig as { IPv4Address?: string } | null)?.IPv4Address), ipv4Address: empty(IPAddress),
+    }])),
+    ports,
+  };
+}
