@@ -21,6 +21,10 @@ export const labels = {
   role: 'podbridge.dev/role',
   /** Docker only: namespace of the bridge that the container belongs to. */
   namespace: 'podbridge.dev/namespace',
+  /** Docker only: uid of the container's Bridge: a later Bridge of the same name is not its own. */
+  bridgeUid: 'podbridge.dev/bridge-uid',
+  /** Docker only, `true`: the user wants to keep it (`--retain`), no sweep removes it. */
+  retain: 'podbridge.dev/retain',
 } as const;
 
 /** Value of {@link labels.managedBy} on every object of ours. */

@@ -69,7 +69,7 @@ export class BridgeWatch {
           resolve(answer);
         } catch (error) {
           end();
-          reject(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
       const aborted = () => {

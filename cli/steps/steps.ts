@@ -12,11 +12,16 @@ export interface StepContext {
   /** What the step waits for just now; the same words twice are told once. */
   waiting: (waitingFor: string) => void;
   /** From now on this has to be undone. `title` says what is done then: `remove the container`. */
-  undo: (title: string, action: UndoAction) => void;
+  undo: (title: string, action: UndoAction) => UndoHandle;
 }
 
 /** `force` aborts when the user insists (second Ctrl-C): stop waiting for anything graceful. */
 export type UndoAction = (force: AbortSignal, waiting: (waitingFor: string) => void) => Promise<void>;
+
+export interface UndoHandle {
+  /** Undo it before everything that has been registered so far. */
+  first(): void;
+}
 
 export interface Step<T> {
   id: string;
@@ -29,6 +34,8 @@ export interface Step<T> {
 interface Undo {
   /** Position of its step: steps are undone in reverse order of their start. */
   order: number;
+  /** Within a step: what was made last goes first. */
+  sequence: number;
   title: string;
   action: UndoAction;
 }
@@ -66,7 +73,7 @@ export class Steps {
       told = waitingFor;
       this.#reporter.emit({ type: 'step-waiting', id, waitingFor, at: this.#now() });
     };
-    const acting = act({ signal: this.#abort.signal, waiting, undo: (undoTitle, action) => void this.#undos.push({ order, title: undoTitle, action }) });
+    const acting = act({ signal: this.#abort.signal, waiting, undo: (undoTitle, action) => this.#register(order, undoTitle, action) });
     this.#running.add(acting);
     try {
       const result = await acting;
@@ -82,8 +89,14 @@ export class Steps {
   }
 
   /** Something made outside a step that has to be undone with the rest, before all that was started earlier. */
-  onUndo(title: string, action: UndoAction): void {
-    this.#undos.push({ order: this.#started++, title, action });
+  onUndo(title: string, action: UndoAction): UndoHandle {
+    return this.#register(this.#started++, title, action);
+  }
+
+  #register(order: number, title: string, action: UndoAction): UndoHandle {
+    const undo: Undo = { order, sequence: this.#undos.length, title, action };
+    this.#undos.push(undo);
+    return { first: () => void (undo.order = this.#started++) };
   }
 
   /** Forgets every undo: what was made stays (`--detach`, `--retain`). */
@@ -96,7 +109,7 @@ export class Steps {
     this.abort(new Error('the operation is being undone'));
     await Promise.allSettled([...this.#running]);
     const failed: string[] = [];
-    const undos = this.#undos.sort((a, b) => b.order - a.order || -1);
+    const undos = this.#undos.sort((a, b) => b.order - a.order || b.sequence - a.sequence);
     this.#undos = [];
     for (const { title, action } of undos) {
       const id = `undo-${title}`;

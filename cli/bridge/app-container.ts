@@ -1,0 +1,94 @@
+/** The app's container as Docker is to make it: the user's flags, the pod's identity, the link's network. */
+import { labels, managedBy } from '../../protocol/names.ts';
+import type { Identity } from '../../protocol/identity.ts';
+import type { ContainerSpec as DockerContainer, ImageInfo } from '../adapters/docker/index.ts';
+import type { ContainerSpec as PodContainer } from '../target/kube-types.ts';
+import { version } from '../version.ts';
+import { parseBind } from './bind.ts';
+import { mergeEnv, type EnvEntry } from './merge-env.ts';
+import { parsePublish } from './publish.ts';
+
+/** What the user's flags say about the container. */
+export interface ContainerFlags {
+  image: string;
+  name: string;
+  env: EnvEntry[];
+  volumes: string[];
+  publish: string[];
+  workdir?: string;
+  user?: string;
+  entrypoint?: string;
+  interactive: boolean;
+  tty: boolean;
+  remove: boolean;
+  detach: boolean;
+  retain: boolean;
+  command: string[];
+}
+
+/** Where the container stands. */
+export interface ContainerPlace {
+  network: string;
+  address: string;
+  /** Cargo's address in that network, which answers DNS. */
+  dns: string;
+  /** The cluster's domain, `cluster.local`. */
+  domain: string;
+  /** Name of the Client. */
+  client: string;
+  namespace: string;
+  owner: string;
+}
+
+export interface ContainerOrigin {
+  bridge: string;
+  bridgeUid: string;
+  identity: Identity;
+  podContainer: PodContainer;
+}
+
+/** Above any other network's: the default route of the container leads through cargo (Docker API 1.48 on; older ones go by the network's name). */
+const gatewayPriority = 1000;
+
+/** As kubelet writes it for pods with dnsPolicy ClusterFirst. */
+function podDns(namespace: string, domain: string): { search: string[]; options: string[] } {
+  return { search: [`${namespace}.svc.${domain}`, `svc.${domain}`, domain], options: ['ndots:5'] };
+}
+
+export interface Paths {
+  cwd: string;
+  homeDir: string;
+}
+
+export function appContainer(flags: ContainerFlags, image: ImageInfo, place: ContainerPlace, origin: ContainerOrigin | undefined, { cwd, homeDir }: Paths): DockerContainer {
+  const identity = origin?.identity;
+  const dns = identity === undefined ? podDns(place.namespace, place.domain) : { search: identity.resolv.search, options: identity.resolv.options };
+  const declared = origin?.podContainer;
+  return {
+    name: flags.name,
+    image: flags.image,
+    labels: {
+      [labels.managedBy]: managedBy, [labels.role]: 'app', [labels.link]: place.client, [labels.namespace]: place.namespace, [labels.owner]: place.owner, [labels.version]: version,
+      ...(origin === undefined ? {} : { [labels.bridge]: origin.bridge, [labels.bridgeUid]: origin.bridgeUid }),
+      ...(flags.retain ? { [labels.retain]: 'true' } : {}),
+    },
+    ...(flags.command.length === 0 ? {} : { command: flags.command }),
+    // As docker does: an empty one takes the image's away.
+    ...(flags.entrypoint === undefined ? {} : { entrypoint: [flags.entrypoint] }),
+    env: mergeEnv({
+      pod: identity?.env ?? [], image: image.env, own: flags.env,
+      declared: { names: new Set((declared?.env ?? []).map(({ name }) => name)), hasEnvFrom: (declared?.envFrom ?? []).length > 0 },
+    }),
+    ...(flags.workdir === undefined ? {} : { workingDir: flags.workdir }),
+    ...(flags.user === undefined ? {} : { user: flags.user }),
+    tty: flags.tty,
+    openStdin: flags.interactive,
+    networks: [{ network: place.network, ipv4Address: place.address, gatewayPriority }],
+    dns: { servers: [place.dns], ...dns },
+    extraHosts: (identity?.hosts ?? []).flatMap(({ ip, names }) => names.map((name) => `${name}:${ip}`)),
+    binds: flags.volumes.map((flag) => parseBind(flag, cwd, homeDir)),
+    ports: flags.publish.flatMap(parsePublish),
+    // In the foreground the exit code is asked for before the container goes, so removal is ours.
+    autoRemove: flags.remove && flags.detach,
+  };
+}

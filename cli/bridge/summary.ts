@@ -1,0 +1,51 @@
+/** What is bridged now, for people and for machines. */
+import type { Bridge } from '../../protocol/objects.ts';
+import { describeRule, markBaggageKey, type Rule } from '../../protocol/rule.ts';
+import { describeTarget, type TargetRef } from '../target/parse-target.ts';
+
+export interface RunSummary {
+  bridge: { namespace: string; name: string } | null;
+  container: { id: string; name: string; address: string; image: string };
+  target: { kind: string; name: string; container: string } | null;
+  ports: { port: number; protocol: string; local: number }[];
+  rules: Rule[];
+  pods: { name: string; node: string }[];
+  link: { client: string; transport: string };
+  /** From the start of the command. */
+  elapsedMs: number;
+}
+
+function portWords(ports: RunSummary['ports']): string {
+  return ports.map(({ port, protocol, local }) => `${port}${protocol === 'UDP' ? '/udp' : ''}${local === port ? '' : ` -> ${local}`}`).join(', ');
+}
+
+/** An HTTP request that one of the rules takes, as options of curl; undefined when it cannot be told. */
+export function curlOptions(rules: Rule[]): string[] | undefined {
+  const rule = rules.find((candidate) => candidate.path?.match !== 'regex' && !(candidate.headers ?? []).some((header) => header.match === 'regex'));
+  if (rule === undefined) return undefined;
+  const method = rule.methods?.[0];
+  return [
+    ...(method === undefined || method === 'GET' ? [] : ['-X', method]),
+    ...(rule.mark === undefined ? [] : ['-H', `'baggage: ${markBaggageKey}=${rule.mark}'`]),
+    ...(rule.headers ?? []).flatMap((header) => ['-H', `'${header.name}: ${header.value}'`]),
+  ];
+}
+
+export function bridgedText(ref: TargetRef, summary: RunSummary, detached: boolean): string {
+  const { bridge, container, ports, rules, pods } = summary;
+  const what = rules.length === 0 ? 'all traffic' : `requests with ${rules.map(describeRule).join(', or ')}`;
+  const namespaceFlag = bridge === null ? '' : ` -n ${bridge.namespace}`;
+  const lines = [
+    ports.length === 0
+      ? `Nothing is bridged: container ${container.name} only has the environment and network of ${describeTarget(ref)}`
+      : `Bridged: ${describeTarget(ref)}, ${pods.length} pod${pods.length === 1 ? '' : 's'}, port${ports.length === 1 ? '' : 's'} ${portWords(ports)}: ${what} to container ${container.name}`,
+  ];
+  const options = rules.length === 0 ? undefined : curlOptions(rules);
+  if (options !== undefined && options.length > 0) lines.push(`  try:  curl ${options.join(' ')} http://...`);
+  lines.push(detached ? `  log:  bridge logs ${bridge?.name ?? container.name} -f${namespaceFlag}\n  stop: bridge stop ${bridge?.name ?? container.name}${namespaceFlag}` : '  stop: Ctrl-C');
+  return lines.join('\n');
+}
+
+export function podsOf(bridge: Bridge): RunSummary['pods'] {
+  return (bridge.status?.pods ?? []).filter((pod) => pod.ready).map(({ name, node }) => ({ name, node }));
+}
