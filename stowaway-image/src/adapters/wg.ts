@@ -1,5 +1,10 @@
 /** wireguard-tools. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { run } from './run.ts';
+
+/** In memory in our pods. */
+const keyFolder = '/run/podbridge-';
 
 export interface WgPeer {
   publicKey: string;
@@ -14,7 +19,7 @@ export interface PeerChanges {
 }
 
 export interface Wg {
-  /** The key goes through stdin: argv is readable by every process of the node. */
+  /** The key goes through a file that only root may read and that is removed at once: argv is readable by every process of the node. */
   setInterface(device: string, settings: { privateKey: string; listenPort: number }): Promise<void>;
   peers(device: string): Promise<WgPeer[]>;
   /** Peers that are not named are left alone, and so are their sessions. */
@@ -34,7 +39,15 @@ export function parseAllowedIps(output: string): WgPeer[] {
 
 export const wg: Wg = {
   async setInterface(device, { privateKey, listenPort }) {
-    await run(['wg', 'set', device, 'listen-port', String(listenPort), 'private-key', '/dev/stdin'], { input: `${privateKey}\n` });
+    // Not stdin: what Node gives a child there is a socket, and those cannot be opened by name.
+    const folder = await mkdtemp(keyFolder);
+    try {
+      const file = join(folder, 'key');
+      await writeFile(file, `${privateKey}\n`, { mode: 0o600 });
+      await run(['wg', 'set', device, 'listen-port', String(listenPort), 'private-key', file]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   },
   async peers(device) {
     return parseAllowedIps((await run(['wg', 'show', device, 'allowed-ips'])).stdout);
