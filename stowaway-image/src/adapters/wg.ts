@@ -55,7 +55,7 @@ export const wg: Wg = {
   async change(device, { remove, put }) {
     const words = [
       ...remove.map((key) => ['peer', key, 'remove']),
-      ...put.map(({ publicKey, allowedIps }) => ['peer', publicKey, 'replace-allowed-ips', 'allowed-ips', allowedIps.join(',')]),
+      ...put.map(({ publicKey, allowedIps }) => ['peer', publicKey, 'allowed-ips', allowedIps.join(',')]),
     ];
     for (let start = 0; start < words.length; start += peersPerCall) {
       await run(['wg', 'set', device, ...words.slice(start, start + peersPerCall).flat()]);
