@@ -6,6 +6,7 @@ import type { Role } from './role.ts';
 const roles: Record<string, () => Promise<Role>> = {
   hub: async () => (await import('./hub/role.ts')).runHub,
   controller: async () => (await import('./controller/role.ts')).runController,
+  agent: async () => (await import('./agent/role.ts')).runAgent,
 };
 
 const log: Log = (event, facts = {}) => console.log(JSON.stringify({ at: new Date().toISOString(), event, ...facts }));

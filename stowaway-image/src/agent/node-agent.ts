@@ -77,13 +77,21 @@ export class NodeAgent {
     this.#loop = new LevelLoop(async () => await this.#reconcile(), {
       gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
     });
-    const polling = setInterval(() => void this.#pollServing(), servingIntervalMs);
+    const polling = setInterval(() => {
+      void this.#pollServing();
+      void this.#proxy.releaseIdle();
+    }, servingIntervalMs);
     signal.addEventListener('abort', () => clearInterval(polling), { once: true });
   }
 
   /** Pods, bridges or clients have changed. */
   trigger(): void {
     this.#loop.trigger();
+  }
+
+  addressesOf(pod: NodePod): string[] {
+    const entered = this.#networks.get(pod.metadata.uid ?? '');
+    return entered === undefined ? pod.addresses : [entered.address];
   }
 
   /** Traffic goes back to the originals at once; open connections get until `graceMs`. After the signal was aborted. */
@@ -236,11 +244,6 @@ export class NodeAgent {
     } catch {
       // It is being replaced or has ended; the next look asks its successor.
     }
-    for (const generation of this.#proxy.generations) if (generation.retired) await this.#releaseIdle(generation);
-  }
-
-  async #releaseIdle(generation: HaproxySupervisor['generations'][number]): Promise<void> {
-    void generation;
   }
 
   async #writeStatuses(bridges: readonly Bridge[], assignments: readonly Assignment[], serverFirst: ReadonlySet<string>): Promise<void> {

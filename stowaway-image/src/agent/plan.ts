@@ -1,5 +1,6 @@
 /** Which bridges does this node serve, on which pods? Pure: from the objects alone. */
 import type { Bridge, Client } from '../../../protocol/objects.ts';
+import { systemNamespace } from '../../../protocol/names.ts';
 import type { Rule } from '../../../protocol/rule.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import { podMatcher } from './pods/selector.ts';
@@ -25,6 +26,9 @@ export interface World {
   /** Why HAProxy could not apply these rules; undefined when it can. */
   rulesError: (rules: readonly Rule[]) => string | undefined;
 }
+
+/** Nobody bridges the cluster's own parts, or ours. */
+const forbiddenNamespaces: ReadonlySet<string> = new Set([systemNamespace, 'kube-system']);
 
 export function bridgeKey({ metadata: { namespace = '', name } }: Bridge): string {
   return `${namespace}/${name}`;
@@ -52,6 +56,7 @@ export function planAssignments({ bridges, pods, client, rulesError }: World): A
 
 /** An admission policy sees to this too; a bridge that got around it must still not lead traffic to somebody else's client. */
 export function mayServe(bridge: Bridge, client: Client | undefined): boolean {
+  if (forbiddenNamespaces.has(bridge.metadata.namespace ?? '')) return false;
   return client !== undefined && client.spec.owner === bridge.spec.owner && bridge.metadata.deletionTimestamp === undefined;
 }
 

@@ -12,7 +12,6 @@ export class UnusableValue extends Error {
 
 /** One word of a configuration line, exactly `value`. @throws UnusableValue */
 export function quote(value: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what must not pass
   if (/[\u0000-\u001f\u007f\u2028\u2029]/.test(value)) throw new UnusableValue('control characters cannot be matched');
   // A lone surrogate has no UTF-8 form.
   if (!value.isWellFormed()) throw new UnusableValue('not valid Unicode');

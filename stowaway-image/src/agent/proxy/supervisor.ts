@@ -40,6 +40,11 @@ export interface SupervisorOptions {
   onEnd: (generation: Generation, unexpected: boolean) => void;
 }
 
+/** What keeps a stopping process alive: its connections, ours among them. @param info answer to `show info` */
+export function openJobs(info: string): number {
+  return Number(/^Jobs: (\d+)/m.exec(info)?.[1] ?? 0);
+}
+
 export class HaproxySupervisor {
   readonly #options: SupervisorOptions;
   #generations: Generation[] = [];
@@ -96,9 +101,12 @@ export class HaproxySupervisor {
     return generation;
   }
 
-  /** Replaced processes end when their connection to us is the last one. */
-  release(generation: Generation): void {
-    if (generation.retired) generation.api.close();
+  /** A replaced process ends with its last connection; ours is let go when it is that. */
+  async releaseIdle(): Promise<void> {
+    await Promise.all(this.#generations.filter(({ retired }) => retired).map(async ({ api }) => {
+      const jobs = await api.ask('show info').then(openJobs, () => 0);
+      if (jobs <= 1) api.close();
+    }));
   }
 
   /** Ends every process at once. */

@@ -1,0 +1,50 @@
+/** The identity of a running container, as its main process has it. */
+import { readFileSync, readlinkSync } from 'node:fs';
+import type { Identity } from '../../../../protocol/identity.ts';
+import type { NodePod, PodContainer } from '../pods/node-pod.ts';
+import type { PodProcess } from '../pods/proc-table.ts';
+import { isFirstOfNamespace, parseCommand, parseEnviron, parseResolvConf, parseUser } from './proc-files.ts';
+import { readInRoot } from './read-in-root.ts';
+
+/** Undefined while the container does not run. */
+export function collectIdentity(pod: NodePod, containerName: string, processes: readonly PodProcess[], addresses: string[]): Identity | undefined {
+  const container = pod.containers.find(({ name }) => name === containerName);
+  const pid = container === undefined ? undefined : mainProcess(container, processes);
+  if (container === undefined || pid === undefined) return undefined;
+  try {
+    return identityOf(pod, container, pid, addresses);
+  } catch {
+    return undefined; // it ended while we were reading
+  }
+}
+
+function identityOf(pod: NodePod, container: PodContainer, pid: number, addresses: string[]): Identity {
+  const proc = `/proc/${pid}`;
+  const root = `${proc}/root`;
+  const { metadata: { name, namespace = '', uid = '' }, node, serviceAccount } = pod;
+  return {
+    pod: { name, namespace, uid, node, addresses, serviceAccount },
+    container: { name: container.name, image: container.image },
+    env: parseEnviron(readFileSync(`${proc}/environ`)),
+    workingDir: readlinkSync(`${proc}/cwd`),
+    user: parseUser(readFileSync(`${proc}/status`, 'utf8')),
+    hostname: readInRoot(root, '/etc/hostname')?.trim() ?? name,
+    resolv: parseResolvConf(readInRoot(root, '/etc/resolv.conf') ?? ''),
+    hosts: pod.hostAliases,
+    limits: container.limits,
+    command: parseCommand(readFileSync(`${proc}/cmdline`)),
+  };
+}
+
+/** The container's first process; with a shared PID namespace that is the oldest one. */
+function mainProcess(container: PodContainer, processes: readonly PodProcess[]): number | undefined {
+  const own = processes.filter(({ owner }) => container.id !== undefined && owner.containerId === container.id);
+  const first = own.find(({ pid }) => {
+    try {
+      return isFirstOfNamespace(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    } catch {
+      return false;
+    }
+  });
+  return (first ?? own[0])?.pid;
+}

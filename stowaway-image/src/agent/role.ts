@@ -1,0 +1,91 @@
+/** `stowaway agent`: the node's pods and all bridges from the API server, the identity server, and the agent between them. */
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import type { Bridge, Client } from '../../../protocol/objects.ts';
+import { systemNamespace } from '../../../protocol/names.ts';
+import { ports } from '../../../protocol/ports.ts';
+import { agentManager } from '../agent-names.ts';
+import { follow, isConflict, isNotFound, resources } from '../kube/index.ts';
+import { words } from '../log.ts';
+import { required, stopped, type Role } from '../role.ts';
+import { collectIdentity } from './identity/collect.ts';
+import { serveIdentities } from './identity/server.ts';
+import { ownInstance, removeLeftovers } from './instance.ts';
+import { NodeAgent } from './node-agent.ts';
+import { bridgeKey, mayServe } from './plan.ts';
+import { trimPod, type NodePod, type RawPod } from './pods/node-pod.ts';
+import { ProcTable } from './pods/proc-table.ts';
+import { podMatcher } from './pods/selector.ts';
+
+const directory = '/run/podbridge';
+/** In the node's PID namespace, process 1 is in the node's network. */
+const nodePid = 1;
+/** More threads make each request slower on a small node, and cost memory on a big one. */
+const mostThreads = 2;
+/** Less than the pod's termination grace period: our own tidying comes after it. */
+const stopGraceMs = 3000;
+
+export const runAgent: Role = async ({ kube, env, log, signal }) => {
+  const node = required(env, 'NODE_NAME');
+  const address = required(env, 'POD_IP');
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const instance = ownInstance();
+  const processes = new ProcTable();
+  const onError = (what: string) => (error: unknown): void => log('failed', { what, message: words(error) });
+
+  const trigger = (): void => agent.trigger();
+  // The agent goes on serving with what it knows until it was told to stop and has ended its work.
+  const watching = new AbortController();
+  const pods = follow<NodePod, RawPod>(kube, resources.pods, { fieldSelector: `spec.nodeName=${node}`, trim: trimPod, signal: watching.signal, onChange: trigger, onError: onError('watch pods') });
+  const bridges = follow<Bridge>(kube, resources.bridges, { signal: watching.signal, onChange: trigger, onError: onError('watch bridges') });
+  const clients = follow<Client>(kube, resources.clients, { namespace: systemNamespace, signal: watching.signal, onChange: trigger, onError: onError('watch clients') });
+  const client = (name: string): Client | undefined => clients.get({ namespace: systemNamespace, name });
+  let synced = false;
+
+  const agent = new NodeAgent({
+    node, agent: `${address}:${ports.agent}`, instance, nodePid, directory, threads: Math.min(mostThreads, availableParallelism()),
+    // Before all three are known, a missing object means nothing.
+    pods: () => pods.values(), bridges: () => (synced ? bridges.values() : []), client, processes, log, signal,
+    writeStatus: async ({ metadata: { namespace, name, uid } }, entries) => {
+      try {
+        await kube.apply(resources.bridges, {
+          metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) }, status: { pods: entries },
+        }, { manager: agentManager(node), subresource: 'status' });
+      } catch (error) {
+        // It is gone, or another of the same name is there: the watch brings the news.
+        if (!isNotFound(error) && !isConflict(error)) throw error;
+      }
+    },
+  });
+
+  await serveIdentities({
+    port: ports.agent, signal, onError: onError('identity'), ailment: () => (synced ? undefined : 'the API server has not answered yet'),
+    lookUp: (namespace, name) => {
+      const bridge = bridges.get({ namespace, name });
+      const owner = bridge === undefined ? undefined : client(bridge.spec.client);
+      const selector = bridge?.status?.podSelector;
+      if (bridge === undefined || owner === undefined || selector === undefined || !mayServe(bridge, owner)) return 'unknown';
+      const matches = podMatcher(selector);
+      const candidates = [...pods.values()].filter((pod) => pod.metadata.namespace === namespace && !pod.completed && matches(pod));
+      if (candidates.length === 0) return 'unknown';
+      processes.refresh();
+      for (const pod of candidates) {
+        const { uid = '' } = pod.metadata;
+        const identity = collectIdentity(pod, bridge.spec.target.container, processes.ofPod(uid), agent.addressesOf(pod));
+        if (identity !== undefined) {
+          log('identity', { bridge: bridgeKey(bridge), pod: pod.metadata.name, client: owner.metadata.name });
+          return { identity, publicKey: owner.spec.publicKey };
+        }
+      }
+      return 'not-yet';
+    },
+  });
+  await Promise.all([pods.synced, bridges.synced, clients.synced]);
+  synced = true;
+  agent.trigger();
+  log('ready', { node, instance });
+  void removeLeftovers(instance, nodePid, log);
+  await stopped(signal);
+  await agent.stop(stopGraceMs);
+  watching.abort();
+};
