@@ -32,9 +32,9 @@ async function applyOne(cluster: Cluster, manifest: Manifest, signal?: AbortSign
   }
 }
 
-/** Texts of the API server: "field is immutable"; "updates to statefulset spec for fields other than ... are forbidden"; "cannot change roleRef". */
+/** Texts of the API server: "field is immutable"; "updates to statefulset spec for fields other than ... are forbidden"; "cannot change roleRef"; "may not be changed in an update". */
 function isImmutable(detail: string | undefined): boolean {
-  return /immutable|updates to statefulset spec for fields other than|cannot change roleRef/.test(detail ?? '');
+  return /immutable|updates to statefulset spec for fields other than|cannot change roleRef|may not be changed in an update/.test(detail ?? '');
 }
 
 async function remove(cluster: Cluster, manifest: Manifest): Promise<void> {

@@ -45,26 +45,28 @@ export async function install({ cluster, steps, now, image }: InstallContext): P
   const workloads = all.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
   const base = all.filter((manifest) => !marker.includes(manifest) && !workloads.includes(manifest));
 
-  await Promise.all([
-    steps.run({ id: 'image', title: 'Image on the nodes', act: ({ waiting, signal }) => image.deliver(waiting, signal), detail: (how) => how }),
-    steps.run({
-      id: 'objects', title: 'Custom resources, policies and roles', act: async ({ waiting, signal }) => {
-        await untilNamespaceIsFree(cluster, waiting);
-        await applyAll(cluster, base, signal);
-        await Promise.all([waitForKinds(cluster), waitForPolicies(cluster, now)]);
-      },
-    }),
-  ]);
-  await steps.run({
+  const delivered = steps.run({ id: 'image', title: 'Image on the nodes', act: ({ waiting, signal }) => image.deliver(waiting, signal), detail: (how) => how });
+  const applied = steps.run({
+    id: 'objects', title: 'Custom resources, policies and roles', act: async ({ waiting, signal }) => {
+      await untilNamespaceIsFree(cluster, waiting);
+      await applyAll(cluster, base, signal);
+    },
+  });
+  // Kinds and policies come into force while the pods start.
+  const inForce = applied.then(() => steps.run({
+    id: 'policies', title: 'Policies in force', act: async () => Promise.all([waitForKinds(cluster), waitForPolicies(cluster, now)]),
+  }));
+  const running = Promise.all([delivered, applied]).then(() => steps.run({
     id: 'workloads', title: 'Hub and controller', act: async ({ waiting, signal }) => {
       await applyAll(cluster, workloads, signal);
       await Promise.all([
         waitForRollout(cluster, { type: resources.StatefulSet, name: names.hub }, now, waiting),
         waitForRollout(cluster, { type: resources.Deployment, name: names.controller }, now, waiting),
       ]);
-      await applyAll(cluster, marker, signal);
     },
-  });
+  }));
+  await Promise.all([delivered, applied, inForce, running]);
+  await applyAll(cluster, marker);
   if (previous !== undefined && previous.version !== version) await prune(cluster, all);
   return { version, previous: previous?.version ?? null, image: image.reference };
 }

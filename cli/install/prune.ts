@@ -7,6 +7,6 @@ import { removeAll } from './remove.ts';
 export async function prune(cluster: Cluster, current: Manifest[]): Promise<void> {
   const key = (type: { kind: string } | undefined, { name, namespace }: { name: string; namespace?: string }): string => `${type?.kind}/${namespace ?? ''}/${name}`;
   const wanted = new Set(current.map((manifest) => key(resourceFor(manifest), manifest.metadata)));
-  const found = await findLabelled(cluster, resources.ValidatingAdmissionPolicyBinding, resources.ValidatingAdmissionPolicy, resources.ClusterRoleBinding, resources.ClusterRole, resources.RoleBinding, resources.Role);
+  const found = await findLabelled(cluster, resources.ValidatingAdmissionPolicyBinding, resources.ValidatingAdmissionPolicy, resources.ClusterRoleBinding, resources.ClusterRole, resources.RoleBinding, resources.Role, resources.PriorityClass);
   await removeAll(cluster, found.filter(({ type, object }) => !wanted.has(key(type, object.metadata))));
 }

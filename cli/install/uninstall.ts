@@ -1,7 +1,8 @@
 /**
  * Removes the cluster side. Nothing of ours has a finalizer, so nothing needs a living part of ours to go away; the order
- * spares traffic (bridges end first, while agents can still let requests finish) and the API server (kinds before their
- * namespace, so that its deletion does not stumble over a vanishing kind; policies when nothing is left to protect).
+ * spares traffic (bridges end first, while agents can still let requests finish) and time: Kubernetes looks at a deleted
+ * namespace after 5 s (namespaceDeletionGracePeriod of its controller) and, when it finds pods or a vanishing kind then, only
+ * seconds later again; so both are gone by then. Policies go when nothing is left to protect.
  */
 import type { Bridge } from '../../protocol/objects.ts';
 import { names, systemNamespace } from '../../protocol/names.ts';
@@ -11,7 +12,7 @@ import { drainBridges } from './drain.ts';
 import { findBridges, findClients, findGrants, findLabelled, findNamespace, type Found } from './find-ours.ts';
 import { removeAll, untilGone } from './remove.ts';
 import { removeKinds } from './remove-kinds.ts';
-import { removePods } from './remove-pods.ts';
+import { stopWorkloads, untilNoPods } from './stop-workloads.ts';
 
 export interface Removal {
   /** False when there was nothing of ours. */
@@ -21,7 +22,7 @@ export interface Removal {
 }
 
 const clusterKinds = [
-  resources.ValidatingAdmissionPolicyBinding, resources.ValidatingAdmissionPolicy, resources.ClusterRoleBinding, resources.ClusterRole, resources.RoleBinding, resources.Role,
+  resources.ValidatingAdmissionPolicyBinding, resources.ValidatingAdmissionPolicy, resources.ClusterRoleBinding, resources.ClusterRole, resources.RoleBinding, resources.Role, resources.PriorityClass,
 ] satisfies ResourceType[];
 
 export async function uninstall(cluster: Cluster, steps: Steps, now: () => number): Promise<Removal> {
@@ -32,6 +33,10 @@ export async function uninstall(cluster: Cluster, steps: Steps, now: () => numbe
   if (!removal.wasInstalled && grants.length === 0) return removal;
 
   if (bridges.length > 0) await steps.run({ id: 'bridges', title: `End ${count(bridges.length, 'bridge')}`, act: ({ waiting }) => endBridges(cluster, bridges, now, waiting) });
+  if (namespace !== undefined) {
+    await stopWorkloads(cluster);
+    await cluster.delete(resources.Namespace, systemNamespace);
+  }
   if (kinds.length > 0) {
     await steps.run({
       id: 'kinds', title: 'Remove clients and custom resource definitions', act: async () => {
@@ -43,8 +48,7 @@ export async function uninstall(cluster: Cluster, steps: Steps, now: () => numbe
   if (namespace !== undefined) {
     await steps.run({
       id: 'namespace', title: `Remove namespace ${systemNamespace}`, act: async ({ waiting }) => {
-        await cluster.delete(resources.Namespace, systemNamespace);
-        await removePods(cluster, now, waiting);
+        await untilNoPods(cluster, now, waiting);
         await untilGone(cluster, [{ type: resources.Namespace, object: namespace }], waiting, now);
       },
     });
