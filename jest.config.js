@@ -1,4 +1,4 @@
-/** Three projects; integration and e2e share one Docker and one cluster, so they run one suite at a time (`npm test` passes --maxWorkers for them through the project order). */
+/** Three projects. Integration and e2e share one Docker and one cluster, so `npm test` runs one suite at a time, unit tests first. */
 const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts', '.tsx'],
@@ -10,6 +10,7 @@ const shared = {
   },
 };
 export default {
+  testSequencer: '<rootDir>/tests/ci/sequence.ts',
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/tests/unit/**/*.test.ts?(x)'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/tests/integration/**/*.test.ts?(x)'] },
