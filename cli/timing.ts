@@ -47,6 +47,21 @@ export const timing = {
   uninstallPollIntervalMs: 100,
   /** How long a definition may wait for its objects before foreign finalizers are taken off them. */
   uninstallFinalizerIntervalMs: 3_000,
+  /** cargo's answer to a request on its control socket. */
+  controlTimeoutMs: 10_000,
+  /** From `docker start` to cargo's first answer: its container, Node, the key. */
+  cargoHelloTimeoutMs: 15_000,
+  /** An older cargo that is about to be replaced, asked for its forwards. */
+  cargoLastWordsTimeoutMs: 2_000,
+  cargoRetryDelayMs: 100,
+  /** Address from the controller and peer in the hub: tenths of a second when both live. */
+  linkClientTimeoutMs: 20_000,
+  linkConfigureTimeoutMs: 10_000,
+  /** First echo over one way when there is another to try. */
+  linkWayTimeoutMs: 4_000,
+  /** First echo over the last way: WireGuard repeats its handshake every 5 s. */
+  linkEchoTimeoutMs: 12_000,
+  linkEchoPollMs: 10,
   /** Node's npm package (30 MB) from the registry. */
   nodePackageTimeoutMs: 300_000,
   basePullTimeoutMs: 300_000,

@@ -46,7 +46,8 @@ export interface ControlMethods {
 export interface LinkConfig {
   /** This client's WireGuard address. */
   address: string;
-  hub: { publicKey: string; endpoint: { host: string; port: number }; address: string };
+  /** `fallbacks`: further endpoints of the same hub, tried in turn when the current one is silent. */
+  hub: { publicKey: string; endpoint: { host: string; port: number }; fallbacks: { host: string; port: number }[]; address: string };
   transport: Transport;
   mtu: number;
   dns: { server: string; domain: string };

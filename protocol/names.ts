@@ -23,6 +23,8 @@ export const labels = {
   namespace: 'podbridge.dev/namespace',
   /** Docker only: uid of the container's Bridge: a later Bridge of the same name is not its own. */
   bridgeUid: 'podbridge.dev/bridge-uid',
+  /** Docker only: kubeconfig context that a link was made for, for people. */
+  context: 'podbridge.dev/context',
   /** Docker only, `true`: the user wants to keep it (`--retain`), no sweep removes it. */
   retain: 'podbridge.dev/retain',
 } as const;

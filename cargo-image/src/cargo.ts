@@ -14,6 +14,9 @@ import type { Log } from './log.ts';
 import { sameBridge, type State } from './state.ts';
 import type { KeyPair } from './wireguard/key.ts';
 import type { Tunnel } from './wireguard/tunnel.ts';
+import { createWatchdog, silenceMs, type Watchdog } from './wireguard/watchdog.ts';
+
+export const tickIntervalMs = 500;
 
 export interface CargoParts {
   version: string;
@@ -32,6 +35,8 @@ export interface Cargo {
   handlers: Handlers;
   /** Brings up what was known before a restart. */
   resume(): Promise<void>;
+  /** To be called every {@link tickIntervalMs}: renews a tunnel that has fallen silent. */
+  tick(): Promise<void>;
   close(): void;
 }
 
@@ -79,12 +84,17 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
     background('end of a session', () => setForwards(bridge, []));
   });
 
+  /** What stands in this process; state.link alone may be from before a restart. */
+  let applied: { text: string; atMs: number; watchdog: Watchdog } | undefined;
+
   async function apply(link: LinkConfig): Promise<Implementation> {
     const implementation = await device;
+    applied = undefined;
     await tunnel.configure(link);
     await gateway.configure(link, allForwards());
     heartbeats.start(link);
     await dns.serve(link);
+    applied = { text: JSON.stringify(link), atMs: performance.now(), watchdog: createWatchdog() };
     return implementation;
   }
 
@@ -96,8 +106,7 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
   const handlers: Handlers = {
     hello: async () => ({ version, publicKey: keys.publicKey, configured: state.link !== undefined }),
     configure: (link) => inTurn(async () => {
-      const unchanged = JSON.stringify(link) === JSON.stringify(state.link);
-      if (unchanged && heartbeats.echoAgeMs() !== null) return { implementation: await device };
+      if (applied?.text === JSON.stringify(link)) return { implementation: await device };
       const implementation = await apply(link);
       state.link = link;
       await remember();
@@ -153,6 +162,21 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
       if (link !== undefined) await inTurn(() => apply(link));
       lifelines.restore(state.lifelines);
     },
+    tick: () => inTurn(async () => {
+      const { link } = state;
+      if (link === undefined || applied === undefined) return;
+      const nowMs = performance.now();
+      const echoAgeMs = heartbeats.echoAgeMs();
+      if (echoAgeMs !== null && echoAgeMs < silenceMs) {
+        applied.watchdog = createWatchdog();
+        return;
+      }
+      const attempt = applied.watchdog.check({ nowMs, echoAgeMs, configuredForMs: nowMs - applied.atMs, rxBytes: (await tunnel.peer())?.rxBytes ?? 0 });
+      if (attempt === undefined) return;
+      log('renewing', { attempt, echoAgeMs });
+      await tunnel.renew(link, attempt);
+      heartbeats.now();
+    }),
     close() {
       lifelines.close();
       heartbeats.stop();

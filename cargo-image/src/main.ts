@@ -6,7 +6,7 @@ import { ip } from './adapters/ip.ts';
 import { nft } from './adapters/nft.ts';
 import { makeTunnelDevice } from './adapters/tunnel-device.ts';
 import { wg } from './adapters/wg.ts';
-import { createCargo } from './cargo.ts';
+import { createCargo, tickIntervalMs } from './cargo.ts';
 import { listen } from './control/server.ts';
 import { createForwarder } from './dns/forwarder.ts';
 import { createGateway, uplinkCheckIntervalMs } from './gateway/gateway.ts';
@@ -52,6 +52,9 @@ async function main(): Promise<void> {
   setInterval(() => {
     gateway.defendUplink().then((changed) => { if (changed) log('uplink-restored'); }, (error: unknown) => log('failed', { what: 'uplink', message: String(error) }));
   }, uplinkCheckIntervalMs);
+  setInterval(() => {
+    cargo.tick().catch((error: unknown) => log('failed', { what: 'renewal', message: String(error) }));
+  }, tickIntervalMs);
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

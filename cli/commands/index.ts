@@ -9,6 +9,9 @@ export interface CommandEntry {
 }
 
 export const commands: readonly CommandEntry[] = [
+  { name: 'run', summary: 'Run a container as if it were a pod of the cluster', load: async () => (await import('./run.ts')).command },
+  { name: 'up', summary: 'Connect this machine\'s Docker to the cluster', load: async () => (await import('./up.ts')).command },
+  { name: 'down', summary: 'End the link to the cluster, and every bridge over it', load: async () => (await import('./down.ts')).command },
   { name: 'install', summary: 'Install or upgrade the cluster side', load: async () => (await import('./install.ts')).command },
   { name: 'uninstall', summary: 'Remove the cluster side and this machine\'s link to it', load: async () => (await import('./uninstall.ts')).command },
   { name: 'version', summary: 'Show the versions of this program, Docker and the cluster', load: async () => (await import('./version.ts')).command },

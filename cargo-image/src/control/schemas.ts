@@ -7,6 +7,7 @@ import type { ControlMethod, ControlMethods, Forward, LinkConfig } from '../../.
 import type { BridgeRef } from '../../../protocol/heartbeat.ts';
 
 const forwardsMax = 256;
+const endpointsMax = 32;
 
 const dnsName = z.string().check(z.regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\.?$/, 'a DNS name'));
 const port = z.int().check(z.minimum(1), z.maximum(65535));
@@ -18,9 +19,11 @@ export const bridgeRef = z.object({ namespace: objectName, name: objectName }) s
 
 export const forward = z.object({ hubPort: port, protocol: z.enum(['TCP', 'UDP']), address: z.ipv4(), port }) satisfies z.ZodMiniType<Forward>;
 
+const endpoint = z.object({ host: dnsName, port });
+
 export const linkConfig = z.object({
   address: z.ipv4(),
-  hub: z.object({ publicKey: wireguardKey, endpoint: z.object({ host: dnsName, port }), address: z.ipv4() }),
+  hub: z.object({ publicKey: wireguardKey, endpoint, fallbacks: z.array(endpoint).check(z.maxLength(endpointsMax)), address: z.ipv4() }),
   transport: z.enum(['docker', 'udp', 'api']),
   mtu: z.int().check(z.minimum(576), z.maximum(65535)),
   dns: z.object({ server: z.ipv4(), domain: dnsName }),

@@ -15,11 +15,16 @@ export const transmitQueueLength = 10_000;
 
 export interface Tunnel {
   configure(link: LinkConfig): Promise<void>;
+  /** Forgets the session and begins a new one, with the attempt's endpoint: the first one again, then the fallbacks in turn. */
+  renew(link: LinkConfig, attempt: number): Promise<void>;
   peer(): Promise<Peer | undefined>;
 }
 
 export function createTunnel(wg: Wg, ip: Ip, keyPath: string): Tunnel {
   let hubKey: string | undefined;
+  const peerArgs = ({ hub }: LinkConfig, endpoint: { host: string; port: number }): string[] => [
+    'peer', hub.publicKey, 'endpoint', `${endpoint.host}:${endpoint.port}`, 'allowed-ips', '0.0.0.0/0', 'persistent-keepalive', String(persistentKeepaliveS),
+  ];
   return {
     async configure(link) {
       const { publicKey, endpoint } = link.hub;
@@ -27,7 +32,7 @@ export function createTunnel(wg: Wg, ip: Ip, keyPath: string): Tunnel {
       await wg.set(device, [
         'private-key', keyPath,
         ...others.flatMap((peer) => ['peer', peer.publicKey, 'remove']),
-        'peer', publicKey, 'endpoint', `${endpoint.host}:${endpoint.port}`, 'allowed-ips', '0.0.0.0/0', 'persistent-keepalive', String(persistentKeepaliveS),
+        ...peerArgs(link, endpoint),
       ]);
       hubKey = publicKey;
       await ip.batch([
@@ -35,6 +40,12 @@ export function createTunnel(wg: Wg, ip: Ip, keyPath: string): Tunnel {
         `address add ${link.address}/32 dev ${device}`,
         `link set dev ${device} mtu ${link.mtu} txqueuelen ${transmitQueueLength} up`,
       ]);
+    },
+    async renew(link, attempt) {
+      const endpoints = [link.hub.endpoint, ...link.hub.fallbacks];
+      const endpoint = endpoints[(attempt - 1) % endpoints.length] ?? link.hub.endpoint;
+      await wg.set(device, ['peer', link.hub.publicKey, 'remove']);
+      await wg.set(device, peerArgs(link, endpoint));
     },
     async peer() {
       return hubKey === undefined ? undefined : (await wg.peers(device)).find((peer) => peer.publicKey === hubKey);

@@ -1,0 +1,23 @@
+/** What `bridge up` and `bridge down` answer. */
+import type { CommandResult } from '../command.ts';
+import type { Link } from './connect-link.ts';
+import type { Disconnected } from './disconnect-link.ts';
+
+export function upAnswer(link: Omit<Link, 'control'>, context: string, elapsedMs: number): CommandResult {
+  const { client, owner, transport, endpoint, network, subnet, address, created, cargo, status } = link;
+  const rttMs = status.rttMs.at(-1) ?? null;
+  return {
+    data: { link: client, context, owner, transport, endpoint, network, subnet, address, container: cargo, rttMs, created, elapsedMs },
+    text: `${created ? 'Connected' : 'Connected already'} to context ${context} as ${client}: ${transport} by ${endpoint}${rttMs === null ? '' : `, ${rttMs} ms`}. Containers of network ${network} are in the cluster's network.`,
+  };
+}
+
+export function downAnswer(link: string, context: string, removed: Disconnected): CommandResult {
+  const { bridges, containers, networks, volumes, client } = removed;
+  const nothing = bridges.length + containers.length + networks.length + volumes.length === 0 && !client;
+  const ended = bridges.length === 0 ? '' : ` Ended: ${bridges.map(({ namespace, name }) => `${namespace}/${name}`).join(', ')}.`;
+  return {
+    data: { link, context, bridges, containers, networks, volumes, removed: !nothing },
+    text: nothing ? `There was no link to context ${context}.` : `Disconnected from context ${context}.${ended}`,
+  };
+}

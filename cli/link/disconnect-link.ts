@@ -1,0 +1,48 @@
+/** `bridge down` as a function: ends the link's bridges without losing a request, then removes the link. */
+import { labels } from '../../protocol/names.ts';
+import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import type { Bridge } from '../../protocol/objects.ts';
+import { resources, type Cluster } from '../adapters/cluster/index.ts';
+import type { Docker } from '../adapters/docker/index.ts';
+import { endBridge } from '../bridge/end-bridge.ts';
+import { isBridgeError } from '../errors.ts';
+import { takeDownLink, type TakenDown } from './take-down.ts';
+
+export interface DisconnectRequest {
+  docker: Docker;
+  cluster: Cluster;
+  link: string;
+  force?: AbortSignal;
+  waiting?: (waitingFor: string) => void;
+}
+
+export interface Disconnected extends TakenDown {
+  bridges: BridgeRef[];
+}
+
+/**
+ * Bridges of one client in every namespace that the user may list; where he may not list all, in those that the link's
+ * containers name and the context's own.
+ */
+export async function bridgesOfLink(docker: Docker, cluster: Cluster, link: string): Promise<BridgeRef[]> {
+  const mine = ({ items }: { items: Bridge[] }): BridgeRef[] => items.filter(({ spec }) => spec.client === link).map(({ metadata }) => ({ namespace: metadata.namespace ?? '', name: metadata.name }));
+  const tolerant = (error: unknown, ...codes: string[]): never[] => {
+    if (isBridgeError(error) && codes.includes(error.facts.code)) return [];
+    throw error;
+  };
+  try {
+    return mine(await cluster.list<Bridge>(resources.Bridge));
+  } catch (error) {
+    if (!isBridgeError(error) || error.facts.code !== 'cluster-forbidden') return tolerant(error, 'cluster-kind-missing', 'cluster-not-found');
+  }
+  const containers = await docker.containers.list({ [labels.link]: link });
+  const namespaces = new Set([cluster.context.namespace, ...containers.flatMap((container) => container.labels[labels.namespace] ?? [])]);
+  const found = await Promise.all([...namespaces].map((namespace) => cluster.list<Bridge>(resources.Bridge, { namespace }).then(mine, (error: unknown) => tolerant(error, 'cluster-forbidden', 'cluster-kind-missing', 'cluster-not-found'))));
+  return found.flat();
+}
+
+export async function disconnectLink({ docker, cluster, link, force = new AbortController().signal, waiting }: DisconnectRequest): Promise<Disconnected> {
+  const bridges = await bridgesOfLink(docker, cluster, link);
+  await Promise.all(bridges.map((bridge) => endBridge(cluster, bridge, force, waiting)));
+  return { bridges, ...await takeDownLink({ docker, cluster, link }) };
+}

@@ -1,0 +1,59 @@
+/** For every command that needs a link: the cluster side is there, the cargo image too, and the link is up. */
+import type { Cluster } from '../adapters/cluster/index.ts';
+import { labels } from '../../protocol/names.ts';
+import type { Docker } from '../adapters/docker/index.ts';
+import type { Host } from '../host.ts';
+import { ensureImage } from '../image/build.ts';
+import { ensureInstalled } from '../install/ensure-installed.ts';
+import { installHere } from '../install/install-here.ts';
+import type { Steps } from '../steps/steps.ts';
+import type { Reporter } from '../ui/events.ts';
+import { connectLink, type Link } from './connect-link.ts';
+import { takeDownLink } from './take-down.ts';
+import type { TransportChoice } from './transport.ts';
+
+export interface OpenLinkRequest {
+  docker: Docker;
+  cluster: Cluster;
+  steps: Steps;
+  host: Host;
+  reporter: Reporter;
+  /** `--yes`: install the cluster side without asking. */
+  yes: boolean;
+  transport?: TransportChoice;
+}
+
+export interface OpenedLink extends Link {
+  /** From now on the link outlives the command: undoing leaves it. */
+  keep(): void;
+}
+
+/** A link that this command has made is removed when its steps are undone, unless somebody else uses it by then. */
+export async function openLink({ docker, cluster, steps, host, reporter, yes, transport }: OpenLinkRequest): Promise<OpenedLink> {
+  await steps.run({
+    id: 'cluster-side', title: 'Find podbridge in the cluster', detail: (found) => found,
+    act: () => ensureInstalled({ cluster, host, reporter, yes, install: () => installHere({ cluster, docker: () => Promise.resolve(docker), host, steps }) }),
+  });
+  let kept = false;
+  const link = await steps.run({
+    id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created }) => `${way}${created ? '' : ', was connected'}`,
+    act: async ({ signal, waiting, undo }) => {
+      const cargoImage = ensureImage('cargo', { docker, host, waiting, signal }).then(({ reference }) => reference);
+      const connected = await connectLink({ docker, cluster, cargoImage, signal, waiting, ...(transport === undefined ? {} : { transport }) });
+      if (connected.created) {
+        undo('disconnect from the cluster', async () => {
+          if (kept || await inUse(docker, connected.client)) return;
+          connected.control.close();
+          await takeDownLink({ docker, cluster, link: connected.client });
+        });
+      }
+      return connected;
+    },
+  });
+  return { ...link, keep: () => { kept = true; } };
+}
+
+/** Containers of other commands hang on the link. */
+async function inUse(docker: Docker, link: string): Promise<boolean> {
+  return (await docker.containers.list({ [labels.link]: link, [labels.role]: 'app' })).length > 0;
+}
