@@ -1,7 +1,8 @@
 /** npm run cluster -- COMMAND: the cluster for tests and the demo, from the shell. */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { clusterStatus, defaultName, ensureCluster, findCluster, loadImages, maxNodes, removeCluster } from './index.ts';
+import { execa } from 'execa';
+import { clusterStatus, defaultName, ensureCluster, findCluster, kubectlFor, loadImages, maxNodes, removeCluster } from './index.ts';
 
 const usage = `usage: npm run cluster -- COMMAND [--name NAME]
 
@@ -10,13 +11,16 @@ const usage = `usage: npm run cluster -- COMMAND [--name NAME]
   status             what there is
   kubeconfig         print its kubeconfig
   load IMAGE...      copy images from Docker into every node
+  kubectl ARG...     kubectl, talking to it (name another with PODBRIDGE_TEST_CLUSTER)
 
-  --name NAME        which cluster ("${defaultName}" if not said); several can exist side by side
+  --name NAME        which cluster (PODBRIDGE_TEST_CLUSTER, or "${defaultName}"); several can exist side by side
 `;
 
 class UsageError extends Error {}
 
 async function run(argv: string[]): Promise<number> {
+  // All that follows is kubectl's.
+  if (argv[0] === 'kubectl') return kubectl(argv.slice(1));
   const { values, positionals } = parseArgs({
     args: argv, allowPositionals: true,
     options: { name: { type: 'string', default: defaultName }, nodes: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
@@ -54,6 +58,12 @@ async function run(argv: string[]): Promise<number> {
     default:
       throw new UsageError(command === undefined ? 'no command' : `no such command: ${command}`);
   }
+}
+
+async function kubectl(argv: string[]): Promise<number> {
+  const cluster = await existing(defaultName);
+  const { exitCode } = await execa(await kubectlFor(cluster), argv, { stdio: 'inherit', reject: false, env: { KUBECONFIG: cluster.kubeconfigPath } });
+  return exitCode ?? 1;
 }
 
 async function existing(name: string): Promise<Awaited<ReturnType<typeof ensureCluster>>> {

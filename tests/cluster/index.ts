@@ -3,11 +3,14 @@ import { progressOn, type Progress } from './progress.ts';
 import type { Cluster, ClusterStatus } from './provider.ts';
 
 export { ensureBaseImage } from './base-image.ts';
+export { ensureBusyboxImage } from './busybox-image.ts';
 export { ensureDocker } from './docker-engine.ts';
+export { kubectlFor } from './kubectl.ts';
 export { progressOn, silent, type Progress } from './progress.ts';
 export type { Cluster, ClusterStatus } from './provider.ts';
 
-export const defaultName = 'podbridge';
+/** Name of the cluster where none is given. */
+export const defaultName = process.env.PODBRIDGE_TEST_CLUSTER || 'podbridge';
 export const maxNodes = 4;
 
 export interface ClusterOptions {

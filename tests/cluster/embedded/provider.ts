@@ -40,7 +40,8 @@ export const embedded: Provider = {
       const found = await findNodes(name);
       if (found.length > 0 && await revive(name, found, count, progress)) return describe(name, found);
       const image = await ensureNodeImage(progress);
-      if (found.length > 0) await progress.step(`removing the remains of cluster ${name}`, () => remove(name));
+      // Also where no container is left: a volume with an older cluster's state would come to life again.
+      await progress.step(`making room for cluster ${name}`, () => remove(name));
       try {
         return await create(name, image, count ?? found[0]?.clusterSize ?? defaultNodes, progress);
       } catch (error) {
@@ -70,6 +71,8 @@ export const embedded: Provider = {
     if (nodes.length === 0) return { ...absent, notes: ['make it with: npm run cluster -- up'] };
     const notes = nodes[0]?.image === await nodeImageName() ? [] : [outdated];
     const listed = nodes.map((node) => ({ name: node.name, state: node.running ? 'running' : 'stopped', address: node.address }));
+    const lost = (nodes[0]?.clusterSize ?? 0) - nodes.length;
+    if (lost > 0) return { name, provider: 'embedded', state: 'unhealthy', nodes: listed, notes: [...notes, `${lost} of its nodes no longer exist; make it anew with: npm run cluster -- up`] };
     if (nodes.some((node) => !node.running)) {
       return { name, provider: 'embedded', state: 'stopped', nodes: listed, notes: [...notes, 'start it with: npm run cluster -- up'] };
     }
@@ -105,7 +108,12 @@ async function revive(name: string, found: NodeContainer[], count: number | unde
       return false;
     }
   }
-  const api = await Api.from(await writeKubeconfig(name, found));
+  const kubeconfig = await writeKubeconfig(name, found).catch(() => undefined);
+  if (kubeconfig === undefined) {
+    progress.note(`Cluster ${name} was never finished: making it anew.`);
+    return false;
+  }
+  const api = await Api.from(kubeconfig);
   if (stopped.length === 0 && await whyNotReady(api, found) === undefined) return true;
   const why = await progress.step('waiting until the cluster is ready again', () =>
     waitUntilReady(api, () => findNodes(name), stopped.length > 0 ? healLimitMs : settleLimitMs));
