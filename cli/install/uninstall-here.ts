@@ -5,6 +5,8 @@ import { isBridgeError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { locateCluster, type Location } from '../image/local-nodes.ts';
 import { removeImages } from '../image/remove-images.ts';
+import { listLinks } from '../link/list-links.ts';
+import { takeDownLink } from '../link/take-down.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { Reporter } from '../ui/events.ts';
 import { uninstall, type Removal } from './uninstall.ts';
@@ -12,29 +14,61 @@ import { uninstall, type Removal } from './uninstall.ts';
 export interface Here {
   cluster: Cluster;
   docker: () => Promise<Docker>;
-  host: Pick<Host, 'env' | 'homeDir' | 'now'>;
+  host: Pick<Host, 'now'>;
   steps: Steps;
   reporter: Reporter;
 }
 
 export interface LocalRemoval extends Removal {
-  /** Images removed from Docker. */
+  /** Links that this machine had to the cluster. */
+  links: string[];
+  /** Number of images removed from Docker. */
   images: number;
 }
 
-export async function uninstallHere({ cluster, docker, host, steps, reporter }: Here, images: 'remove' | 'if-local' | 'keep'): Promise<LocalRemoval> {
+export type Images = 'remove' | 'if-local' | 'keep';
+
+export async function uninstallHere(here: Here, images: Images): Promise<LocalRemoval> {
+  const { cluster, steps, reporter, host } = here;
+  // Asked for before anything is removed: afterwards the right to see the nodes may be gone.
+  const local = await locate(here);
   const removal = await uninstall(cluster, steps, () => host.now());
-  if (images === 'keep') return { ...removal, images: 0 };
-  const engine = await docker();
-  const location = await locateCluster(cluster, engine).catch((error: unknown): Location => {
-    // Where the nodes cannot be seen any more, the images in Docker can still be removed.
-    if (!isBridgeError(error)) throw error;
-    reporter.emit({ type: 'warning', code: error.facts.code, text: `the images on the nodes were not looked for: ${error.facts.what}`, at: host.now() });
-    return { kind: 'elsewhere', architectures: [] };
+  if (local === undefined) {
+    reporter.emit({ type: 'warning', code: 'docker-unreachable', text: 'Docker cannot be reached: a link of this machine to the cluster would still be there', next: 'bridge down', at: host.now() });
+    return { ...removal, links: [], images: 0 };
+  }
+  const { docker, location } = local;
+  const links = await removeLinks(docker, here, removal.clients);
+  const wanted = images === 'remove' || (images === 'if-local' && location.kind !== 'elsewhere');
+  const removed = wanted ? await steps.run({ id: 'images', title: 'Remove images', act: () => removeImages(docker, location), detail: String }) : 0;
+  return { ...removal, links, images: removed };
+}
+
+async function locate({ cluster, docker: connect }: Here): Promise<{ docker: Docker; location: Location } | undefined> {
+  try {
+    const docker = await connect();
+    await docker.info();
+    // Who may not list nodes gets the images in Docker removed, if he wants, but none on nodes.
+    return { docker, location: await locateCluster(cluster, docker).catch((error: unknown): Location => nowhere(error)) };
+  } catch (error) {
+    if (isBridgeError(error)) return undefined;
+    throw error;
+  }
+}
+
+function nowhere(error: unknown): Location {
+  if (!isBridgeError(error) || error.facts.code !== 'cluster-forbidden') throw error;
+  return { kind: 'elsewhere', architectures: [] };
+}
+
+/** By the clients that the cluster knew, and by the context that a link was made for: either may be all that is left. */
+async function removeLinks(docker: Docker, { cluster, steps }: Here, clients: string[]): Promise<string[]> {
+  const links = (await listLinks(docker)).filter(({ link, context }) => clients.includes(link) || context === cluster.context.name).map(({ link }) => link);
+  if (links.length === 0) return [];
+  return steps.run({
+    id: 'links', title: 'Remove the link', act: async () => {
+      await Promise.all(links.map((link) => takeDownLink({ docker, link })));
+      return links;
+    }, detail: (names) => names.join(', '),
   });
-  if (images === 'if-local' && location.kind === 'elsewhere') return { ...removal, images: 0 };
-  const removed = await steps.run({
-    id: 'images', title: 'Remove images', act: () => removeImages(engine, location), detail: (count) => `${count}`,
-  });
-  return { ...removal, images: removed };
 }

@@ -18,7 +18,8 @@ export interface Removal {
   /** False when there was nothing of ours. */
   wasInstalled: boolean;
   bridges: { namespace: string; name: string; owner: string }[];
-  clients: number;
+  /** Names of the links that the cluster had. */
+  clients: string[];
 }
 
 const clusterKinds = [
@@ -29,7 +30,7 @@ export async function uninstall(cluster: Cluster, steps: Steps, now: () => numbe
   const [bridges, clients, namespace, kinds, clusterWide, grants] = await Promise.all([
     findBridges(cluster), findClients(cluster), findNamespace(cluster), findLabelled(cluster, resources.CustomResourceDefinition), findLabelled(cluster, ...clusterKinds), findGrants(cluster),
   ]);
-  const removal: Removal = { wasInstalled: namespace !== undefined || kinds.length + clusterWide.length > 0, bridges: bridges.map(describe), clients: clients.length };
+  const removal: Removal = { wasInstalled: namespace !== undefined || kinds.length + clusterWide.length > 0, bridges: bridges.map(describe), clients: clients.map(({ metadata }) => metadata.name) };
   if (!removal.wasInstalled && grants.length === 0) return removal;
 
   if (bridges.length > 0) await steps.run({ id: 'bridges', title: `End ${count(bridges.length, 'bridge')}`, act: ({ waiting }) => endBridges(cluster, bridges, now, waiting) });
