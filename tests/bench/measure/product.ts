@@ -51,10 +51,15 @@ export async function installProduct({ cluster, kube, namespace }: Workloads, pr
       await until(`end of the pods ${names.agent}-...`, async () => ((await agents()).length === 0 ? true : undefined), goneLimitMs);
     },
     async cargo() {
-      const { stdout } = await execa('docker', ['ps', '--quiet', '--filter', `label=${labels.role}=cargo`]);
-      const ids = stdout.split('\n').filter(Boolean);
-      if (ids.length !== 1) throw new Error(`${ids.length} cargo containers run; expected one. Are other links up on this machine? (bridge list)`);
-      return ids[0]!;
+      // Links to other clusters may be up on this machine.
+      const { items } = await kube.list(resources.Client, { namespace: systemNamespace });
+      const found = await Promise.all(items.map(async ({ metadata }) => {
+        const { stdout } = await execa('docker', ['ps', '--quiet', '--filter', `label=${labels.role}=cargo`, '--filter', `label=${labels.link}=${metadata.name}`]);
+        return stdout.split('\n').filter(Boolean);
+      }));
+      const [id, ...more] = found.flat();
+      if (id === undefined || more.length > 0) throw new Error(`${found.flat().length} cargo containers of this cluster run here; expected one`);
+      return id;
     },
     async remove() {
       await progress.step('bridge stop, down, uninstall', async () => {
