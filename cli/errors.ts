@@ -8,7 +8,7 @@
 export type ErrorKind = 'usage' | 'environment' | 'refused' | 'timeout' | 'defect';
 
 /** Exit codes of DESIGN 9; 125 is `bridge run` failing before the container ran and is decided there. */
-export const exitCodes = { ok: 0, defect: 1, usage: 2, environment: 3, refused: 4, timeout: 5, notRun: 125 } as const;
+export const exitCodes = { ok: 0, defect: 1, usage: 2, environment: 3, refused: 4, timeout: 5, notRun: 125, notFound: 127 } as const;
 
 export interface ErrorFacts {
   kind: ErrorKind;

@@ -1,5 +1,5 @@
 /** The app's image: here already, or pulled, by `--pull`. */
-import type { Docker, ImageInfo } from '../adapters/docker/index.ts';
+import type { Docker, ImageInfo, RegistryAuth } from '../adapters/docker/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 
 export const pullPolicies = ['always', 'missing', 'never'] as const;
@@ -10,16 +10,25 @@ export interface ImageQuestion {
   pull: PullPolicy;
   signal: AbortSignal;
   waiting: (waitingFor: string) => void;
+  /** For a private registry; asked only when something is pulled. */
+  credentials: (registry: string) => Promise<RegistryAuth | undefined>;
 }
 
-export async function ensureImage(docker: Docker, { image, pull, signal, waiting }: ImageQuestion): Promise<ImageInfo> {
+/** As docker reads references: the first part is a registry when it looks like a host. Docker Hub's key in config.json is its old URL. */
+export function registryOf(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : 'https://index.docker.io/v1/';
+}
+
+export async function ensureImage(docker: Docker, { image, pull, signal, waiting, credentials }: ImageQuestion): Promise<ImageInfo> {
   const present = pull === 'always' ? undefined : await docker.images.find(image);
   if (present !== undefined) return present;
   if (pull === 'never') {
     throw new BridgeError({ kind: 'environment', code: 'image-not-found', what: `there is no image ${image} here`, why: '--pull never forbids looking for it anywhere else', next: `docker build -t ${image} .` });
   }
   try {
-    await docker.images.pull(image, { onLine: waiting, signal });
+    const auth = await credentials(registryOf(image));
+    await docker.images.pull(image, { onLine: waiting, signal, ...(auth === undefined ? {} : { auth }) });
   } catch (error) {
     if (signal.aborted || !isBridgeError(error)) throw error;
     throw new BridgeError({

@@ -14,13 +14,15 @@ export interface BridgeRequest {
   target: BridgeTarget;
   ports: BridgePort[];
   rules: Rule[];
+  /** No {@link servedByHeader} in responses. */
+  hideServedBy: boolean;
 }
 
-export function bridgeObject({ ref, owner, client, target, ports, rules }: BridgeRequest): Bridge {
+export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy }: BridgeRequest): Bridge {
   return {
     apiVersion: groupVersion, kind: 'Bridge',
     metadata: { name: ref.name, namespace: ref.namespace, labels: { [labels.managedBy]: managedBy, [labels.link]: client, [labels.version]: version } },
-    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }) },
+    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}) },
   };
 }
 

@@ -21,12 +21,12 @@ export interface IoOptions {
 }
 
 /** Passes everything on and never ends the target: stdout is not ours to close. */
-function pass(source: Readable, target: Writable): Promise<void> {
+export function pass(source: Readable, target: Writable): Promise<void> {
   source.pipe(target, { end: false });
   return ended(source);
 }
 
-function ended(source: Readable): Promise<void> {
+export function ended(source: Readable): Promise<void> {
   return new Promise((resolve) => {
     source.once('end', resolve);
     source.once('close', resolve);
@@ -35,7 +35,7 @@ function ended(source: Readable): Promise<void> {
   });
 }
 
-async function lines(source: Readable, onLine: (line: string) => void): Promise<void> {
+export async function lines(source: Readable, onLine: (line: string) => void): Promise<void> {
   let rest = '';
   source.setEncoding('utf8');
   source.on('data', (chunk: string) => {

@@ -1,3 +1,5 @@
+import { BridgeError } from '../errors.ts';
+
 /** A user name as part of an object's name: `ann@example.com` -> `ann`, `system:serviceaccount:ci:runner` -> `runner`. */
 
 const slugMaxLength = 20;
@@ -16,4 +18,10 @@ export function defaultBridgeName(target: string, owner: string): string {
   const slug = ownerSlug(owner);
   const room = nameMaxLength - slug.length - 1;
   return `${target.replace(/\./g, '-').slice(0, room).replace(/-+$/, '')}-${slug}`;
+}
+
+/** `--name`: it names an object and a container, and is a label's value. */
+export function checkName(name: string): void {
+  if (/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) && name.length >= 2 && name.length <= nameMaxLength) return;
+  throw new BridgeError({ kind: 'usage', code: 'name-malformed', what: `'${name}' cannot be a name`, why: `a name is 2 to ${nameMaxLength} lower-case letters, digits and dashes, a dash neither first nor last`, next: '--name my-bridge' });
 }

@@ -1,12 +1,12 @@
 /** What is bridged now, for people and for machines. */
-import type { Bridge } from '../../protocol/objects.ts';
+import type { Bridge, TargetKind } from '../../protocol/objects.ts';
 import { describeRule, markBaggageKey, type Rule } from '../../protocol/rule.ts';
-import { describeTarget, type TargetRef } from '../target/parse-target.ts';
+import { describeTarget } from '../target/parse-target.ts';
 
 export interface RunSummary {
   bridge: { namespace: string; name: string } | null;
   container: { id: string; name: string; address: string; image: string };
-  target: { kind: string; name: string; container: string } | null;
+  target: { kind: TargetKind; name: string; container: string } | null;
   ports: { port: number; protocol: string; local: number }[];
   rules: Rule[];
   pods: { name: string; node: string }[];
@@ -31,15 +31,18 @@ export function curlOptions(rules: Rule[]): string[] | undefined {
   ];
 }
 
-export function bridgedText(ref: TargetRef, summary: RunSummary, detached: boolean): string {
-  const { bridge, container, ports, rules, pods } = summary;
+function headline({ container, target, ports, rules, pods }: RunSummary): string {
+  if (target === null) return `Container ${container.name} stands in the cluster's network`;
+  const words = describeTarget(target);
+  if (ports.length === 0) return `Container ${container.name} has the environment and network of ${words}; nothing is bridged`;
   const what = rules.length === 0 ? 'all traffic' : `requests with ${rules.map(describeRule).join(', or ')}`;
+  return `Bridged: ${words}, ${pods.length} pod${pods.length === 1 ? '' : 's'}, port${ports.length === 1 ? '' : 's'} ${portWords(ports)}: ${what} to container ${container.name}`;
+}
+
+export function bridgedText(summary: RunSummary, detached: boolean): string {
+  const { bridge, container, rules } = summary;
   const namespaceFlag = bridge === null ? '' : ` -n ${bridge.namespace}`;
-  const lines = [
-    ports.length === 0
-      ? `Nothing is bridged: container ${container.name} only has the environment and network of ${describeTarget(ref)}`
-      : `Bridged: ${describeTarget(ref)}, ${pods.length} pod${pods.length === 1 ? '' : 's'}, port${ports.length === 1 ? '' : 's'} ${portWords(ports)}: ${what} to container ${container.name}`,
-  ];
+  const lines = [headline(summary)];
   const options = rules.length === 0 ? undefined : curlOptions(rules);
   if (options !== undefined && options.length > 0) lines.push(`  try:  curl ${options.join(' ')} http://...`);
   lines.push(detached ? `  log:  bridge logs ${bridge?.name ?? container.name} -f${namespaceFlag}\n  stop: bridge stop ${bridge?.name ?? container.name}${namespaceFlag}` : '  stop: Ctrl-C');

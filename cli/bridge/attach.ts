@@ -1,0 +1,77 @@
+/** The Bridge of a run: made, led to its container, followed until every pod is attached. */
+import type { Bridge } from '../../protocol/objects.ts';
+import type { Cluster } from '../adapters/cluster/index.ts';
+import { isBridgeError } from '../errors.ts';
+import type { Steps } from '../steps/steps.ts';
+import type { ResolvedTarget } from '../target/resolve-target.ts';
+import { timing } from '../timing.ts';
+import { createBridge } from './bridge-object.ts';
+import { attached, isReady, notReady, progressWords } from './bridge-progress.ts';
+import { BridgeWatch } from './bridge-watch.ts';
+import { endBridge } from './end-bridge.ts';
+import type { UsableLink } from './needs.ts';
+import type { RunRequest } from './run-request.ts';
+
+export interface Attached {
+  bridge: Bridge;
+  watch: BridgeWatch;
+  /** The bridge ends before its container goes, so that no request meets a stopping one. */
+  undoFirst: () => void;
+}
+
+export interface AttachQuestion {
+  request: Pick<RunRequest, 'rules' | 'hideServedBy'>;
+  cluster: Cluster;
+  link: UsableLink;
+  target: ResolvedTarget;
+  name: string;
+  steps: Steps;
+}
+
+export function attach({ request, cluster, link, target, name, steps }: AttachQuestion): Promise<Attached> {
+  const ref = { namespace: target.namespace, name };
+  return steps.run({
+    id: 'bridge', title: `Bridge ${name}`,
+    act: async ({ undo }) => {
+      const bridge = await createBridge(cluster, {
+        ref, owner: link.owner, client: link.client, target: { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
+        ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy,
+      });
+      const watch = new BridgeWatch(cluster, ref);
+      const handle = undo(`End bridge ${name}`, async (force, waiting) => {
+        watch.close();
+        await endBridge(cluster, ref, force, waiting);
+        // The cluster sends nothing any more: what cargo still keeps is only tidied up.
+        await link.control.call('unforward', { bridge: ref }).catch(() => undefined);
+        await link.control.call('release', { bridge: ref }).catch(() => undefined);
+      });
+      return { bridge, watch, undoFirst: () => handle.first() };
+    },
+  });
+}
+
+/** Leads the hub ports to the container; unless the bridge `outlives` this process, its end then ends the bridge. */
+export async function forward(watch: BridgeWatch, { control }: UsableLink, address: string, steps: Steps, outlives: boolean): Promise<void> {
+  const ports = await watch.until((bridge) => (bridge?.spec.ports.length === 0 ? [] : bridge?.status?.ports), {
+    timeoutMs: timing.bridgeAcceptedTimeoutMs, signal: steps.signal, what: () => 'the controller did not take the bridge',
+  });
+  if (ports.length > 0) await control.call('forward', { bridge: watch.ref, forwards: ports.map(({ hubPort, protocol, local }) => ({ hubPort, protocol, address, port: local })) });
+  if (!outlives) await control.call('lifeline', { bridge: watch.ref });
+}
+
+export function attachedPods(watch: BridgeWatch, cluster: Cluster, steps: Steps): Promise<Bridge> {
+  return steps.run({
+    id: 'ready', title: 'Pods attached',
+    act: async ({ signal, waiting }) => {
+      try {
+        return await watch.until((bridge) => isReady(bridge, true) && bridge, {
+          timeoutMs: timing.bridgeReadyTimeoutMs, signal, onState: (bridge) => waiting(progressWords(bridge)), what: (bridge) => `the bridge did not become ready (waiting for ${progressWords(bridge)})`,
+        });
+      } catch (error) {
+        if (isBridgeError(error) && error.facts.code === 'bridge-timeout') throw await notReady(cluster, watch.current, error);
+        throw error;
+      }
+    },
+    detail: (bridge) => `${attached(bridge).ready} of ${attached(bridge).desired ?? '?'}`,
+  });
+}

@@ -1,0 +1,125 @@
+/** What there is: bridges with their containers, containers without a target, and links. */
+import { labels } from '../../protocol/names.ts';
+import type { Bridge } from '../../protocol/objects.ts';
+import { describeRule } from '../../protocol/rule.ts';
+import { resources, type Cluster } from '../adapters/cluster/index.ts';
+import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
+import { isBridgeError } from '../errors.ts';
+import { listLinks, type KnownLink } from '../link/list-links.ts';
+import { age, table } from '../ui/table.ts';
+import { appsOf, refOf } from './find-bridge.ts';
+
+export interface ListedBridge {
+  namespace: string;
+  name: string;
+  owner: string;
+  client: string;
+  /** Of this machine and user. */
+  mine: boolean;
+  target: { kind: string; name: string; container: string };
+  ports: { port: number; protocol: string; local: number }[];
+  rules: string[];
+  phase: string;
+  pods: { name: string; node: string; ready: boolean; serving?: boolean }[];
+  desiredPods: number | null;
+  created: string | null;
+  container: ListedContainer | null;
+}
+
+export interface ListedContainer {
+  name: string;
+  id: string;
+  image: string;
+  state: string;
+  address: string | null;
+  namespace: string | null;
+}
+
+export interface Listed {
+  bridges: ListedBridge[];
+  /** Containers without a bridge: started without --target, or kept by --retain. */
+  containers: ListedContainer[];
+  links: KnownLink[];
+}
+
+function listedContainer(container: ContainerSummary): ListedContainer {
+  return {
+    name: container.name, id: container.id, image: container.image, state: container.state, address: Object.values(container.addresses).find((address) => address !== '') ?? null,
+    namespace: container.labels[labels.namespace] ?? null,
+  };
+}
+
+function listedBridge({ metadata, spec, status }: Bridge, link: string, container: ContainerSummary | undefined): ListedBridge {
+  return {
+    namespace: metadata.namespace ?? '', name: metadata.name, owner: spec.owner, client: spec.client, mine: spec.client === link, target: spec.target, ports: spec.ports,
+    rules: (spec.rules ?? []).map(describeRule), phase: status?.phase ?? 'Pending', desiredPods: status?.desiredPods ?? null, created: metadata.creationTimestamp ?? null,
+    pods: (status?.pods ?? []).map(({ name, node, ready, serving }) => ({ name, node, ready, ...(serving === undefined ? {} : { serving }) })),
+    container: container === undefined ? null : listedContainer(container),
+  };
+}
+
+async function bridgesIn(cluster: Cluster, namespace: string | undefined): Promise<Bridge[]> {
+  try {
+    return (await cluster.list<Bridge>(resources.Bridge, namespace === undefined ? {} : { namespace })).items;
+  } catch (error) {
+    // Not installed (any more): then there are none.
+    if (isBridgeError(error) && error.facts.code === 'cluster-kind-missing') return [];
+    throw error;
+  }
+}
+
+export interface ListQuestion {
+  docker: Docker;
+  cluster: Cluster;
+  link: string;
+  /** `-n`. */
+  namespace?: string;
+  allNamespaces: boolean;
+}
+
+/** Without -n and -A: the context's namespace, and every namespace that a container of this machine stands for. */
+export async function listAll({ docker, cluster, link, namespace, allNamespaces }: ListQuestion): Promise<Listed> {
+  const [apps, links] = await Promise.all([appsOf(docker, link), listLinks(docker)]);
+  const namespaces = allNamespaces ? [undefined] : namespace !== undefined ? [namespace] : [...new Set([cluster.context.namespace, ...apps.flatMap((app) => refOf(app)?.namespace ?? [])])];
+  const bridges = (await Promise.all(namespaces.map((each) => bridgesIn(cluster, each)))).flat();
+  const containerOf = (bridge: Bridge) => apps.find((app) => app.labels[labels.bridgeUid] === bridge.metadata.uid);
+  const used = new Set(bridges.map((bridge) => containerOf(bridge)?.id));
+  return {
+    bridges: bridges.map((bridge) => listedBridge(bridge, link, containerOf(bridge))),
+    containers: apps.filter((app) => !used.has(app.id) && (namespace === undefined || app.labels[labels.namespace] === namespace)).map(listedContainer),
+    links,
+  };
+}
+
+function podWords({ pods, desiredPods }: ListedBridge): string {
+  return `${pods.filter((pod) => pod.ready).length}/${desiredPods ?? '?'}`;
+}
+
+function portWords({ ports }: ListedBridge): string {
+  return ports.map(({ port, protocol, local }) => `${port}${local === port ? '' : `:${local}`}${protocol === 'UDP' ? '/udp' : ''}`).join(',') || '-';
+}
+
+function servingWords({ pods, container }: ListedBridge): string {
+  if (container === null) return '';
+  const known = pods.filter((pod) => pod.serving !== undefined);
+  return known.length > 0 && known.every((pod) => pod.serving === false) ? `${container.state}, not listening` : container.state;
+}
+
+export function listText(listed: Listed, wide: boolean, now: number): string {
+  const sections: string[] = [];
+  if (listed.bridges.length > 0) {
+    const headings = ['NAMESPACE', 'BRIDGE', 'TARGET', 'PORTS', 'RULES', 'PODS', 'PHASE', 'CONTAINER', 'OWNER', 'AGE', ...(wide ? ['LINK', 'IMAGE', 'ADDRESS', 'NODES'] : [])];
+    sections.push(table(headings, listed.bridges.map((bridge) => [
+      bridge.namespace, bridge.name, `${bridge.target.kind.toLowerCase()}/${bridge.target.name}`, portWords(bridge), bridge.rules.join(' | ') || 'all traffic', podWords(bridge), bridge.phase,
+      bridge.container === null ? (bridge.mine ? '(gone)' : '(elsewhere)') : servingWords(bridge), bridge.owner, age(bridge.created ?? undefined, now),
+      ...(wide ? [bridge.client, bridge.container?.image ?? '', bridge.container?.address ?? '', [...new Set(bridge.pods.map((pod) => pod.node))].join(',')] : []),
+    ])));
+  }
+  if (listed.containers.length > 0) {
+    sections.push(table(['CONTAINER', 'NAMESPACE', 'IMAGE', 'STATE', 'ADDRESS'], listed.containers.map(({ name, namespace, image, state, address }) => [name, namespace ?? '', image, state, address ?? ''])));
+  }
+  if (listed.links.length > 0) {
+    sections.push(table(['LINK', 'CONTEXT', 'OWNER', 'STATE', 'CONTAINERS', 'VERSION'], listed.links.map((link) => [link.link, link.context, link.owner, link.state, String(link.containers), link.version])));
+  }
+  return sections.length === 0 ? 'There are no bridges, containers or links.' : sections.join('\n\n');
+}

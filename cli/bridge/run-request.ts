@@ -1,0 +1,45 @@
+/** What a run is asked for, and the parts it is given to work with. */
+import type { Rule } from '../../protocol/rule.ts';
+import type { Cluster } from '../adapters/cluster/index.ts';
+import type { Docker } from '../adapters/docker/index.ts';
+import type { Host } from '../host.ts';
+import type { Steps } from '../steps/steps.ts';
+import type { TargetRef } from '../target/parse-target.ts';
+import type { TransportChoice } from '../link/transport.ts';
+import type { Reporter } from '../ui/events.ts';
+import type { ContainerFlags } from './app-container.ts';
+import type { PullPolicy } from './app-image.ts';
+import type { UsableLink } from './needs.ts';
+import type { RunSummary } from './summary.ts';
+
+export interface RunRequest {
+  flags: Omit<ContainerFlags, 'name'>;
+  /** `--name`. */
+  name?: string;
+  pull: PullPolicy;
+  /** Absent: only the cluster's network and a namespace's DNS. */
+  target?: TargetRef;
+  /** `-n`; absent: the context's. */
+  namespace?: string;
+  /** `--container`. */
+  container?: string;
+  ports: string[];
+  rules: Rule[];
+  hideServedBy: boolean;
+  transport?: TransportChoice;
+}
+
+export interface RunParts {
+  host: Host;
+  reporter: Reporter;
+  docker: () => Promise<Docker>;
+  cluster: () => Promise<Cluster>;
+  /** Installs when that is missing and wanted, then brings the link up; reports its own steps. */
+  openLink: (docker: Docker, cluster: Cluster, steps: Steps) => Promise<UsableLink>;
+  /** Removes what an earlier, killed run left behind; never fails. */
+  sweep: (docker: Docker, cluster: Cluster) => Promise<void>;
+  /** Everything stands. */
+  onReady: (summary: RunSummary) => void;
+  /** Lines of the container's output instead of bytes (`-o json`). */
+  onLine?: (stream: 'stdout' | 'stderr', line: string) => void;
+}

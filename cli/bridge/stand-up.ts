@@ -1,0 +1,150 @@
+/**
+ * Makes all that a run needs. What does not depend on each other is done side by side: the link, the target, the image;
+ * then the bridge, early, so that agents start while the container is made.
+ */
+import type { Identity } from '../../protocol/identity.ts';
+import type { Docker, ImageInfo } from '../adapters/docker/index.ts';
+import type { Steps } from '../steps/steps.ts';
+import { describeTarget } from '../target/parse-target.ts';
+import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts';
+import { timing } from '../timing.ts';
+import { appContainer, type ContainerFlags } from './app-container.ts';
+import { ensureImage } from './app-image.ts';
+import { attach, attachedPods, forward, type Attached } from './attach.ts';
+import type { BridgeWatch } from './bridge-watch.ts';
+import { attachContainer, type ContainerIo } from './container-io.ts';
+import { fetchIdentity } from './identity.ts';
+import { makeContainer, type MadeContainer } from './make-container.ts';
+import type { UsableLink } from './needs.ts';
+import { defaultBridgeName } from './owner-slug.ts';
+import type { RunParts, RunRequest } from './run-request.ts';
+import { podsOf } from './summary.ts';
+
+export interface Standing {
+  link: UsableLink;
+  watch: BridgeWatch | undefined;
+  io: ContainerIo | undefined;
+  /** The container's exit code, once it has ended; never, when detached. */
+  exited: Promise<number>;
+}
+
+/** Marks a promise that is awaited later, so that its failure meanwhile is not an unhandled one. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+function portWords({ container, ports }: ResolvedTarget): string {
+  const list = ports.map(({ port, protocol }) => `${port}${protocol === 'UDP' ? '/udp' : ''}`).join(', ');
+  return `container ${container.name}, ${ports.length === 0 ? 'no ports' : `port${ports.length === 1 ? '' : 's'} ${list}`}`;
+}
+
+function imageName(image: string): string {
+  const base = image.split('/').at(-1)!.split(/[:@]/)[0]!.toLowerCase().replace(/[^a-z0-9-]+/g, '-').replace(/^-+|-+$/g, '');
+  return base === '' ? 'app' : base;
+}
+
+/** @param onIo called as soon as the container's streams are ours, so that they are given back whatever happens then */
+export async function standUp(request: RunRequest, parts: RunParts, steps: Steps, onIo: (io: ContainerIo) => void): Promise<Standing> {
+  const { host } = parts;
+  const startedAt = host.now();
+  const [docker, cluster] = await Promise.all([parts.docker(), parts.cluster()]);
+  const namespace = request.namespace ?? cluster.context.namespace;
+  const { target: ref } = request;
+
+  const imaged = later(steps.run({
+    id: 'image', title: `Image ${request.flags.image}`,
+    act: ({ signal, waiting }) => ensureImage(docker, { image: request.flags.image, pull: request.pull, signal, waiting, credentials: async (registry) => (await import('../image/registry-credentials.ts')).registryCredentials(host, registry) }),
+  }));
+  const swept = later(parts.sweep(docker, cluster));
+  const linked = later(parts.openLink(docker, cluster, steps));
+  const target = ref === undefined ? undefined : await steps.run({
+    id: 'target', title: `Target ${describeTarget(ref)} in ${namespace}`,
+    act: () => resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports }), detail: portWords,
+  });
+  const link = await linked;
+  const name = request.name ?? defaultBridgeName(ref?.name ?? imageName(request.flags.image), link.owner);
+
+  const bridged = target === undefined ? undefined : await attach({ request, cluster, link, target, name, steps });
+  const identified = bridged === undefined ? undefined : later(steps.run({
+    id: 'identity', title: 'Environment of the pod',
+    act: ({ signal, waiting }) => fetchIdentity({ watch: bridged.watch, control: link.control, signal, waiting }), detail: (identity) => `pod ${identity.pod.name}`,
+  }));
+  const [image, identity] = await Promise.all([imaged, identified, swept]);
+  const { container, io, exited } = await startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo });
+  bridged?.undoFirst();
+
+  // An app that ends before the bridge is ready decides the run: nothing is left to wait for.
+  const endedEarly = bridged === undefined ? false : await Promise.race([later(attachedPods(bridged.watch, cluster, steps)).then(() => false), exited.then(() => true)]);
+  await parts.reporter.release?.();
+  if (!endedEarly) {
+    const bridge = bridged?.watch.current;
+    parts.onReady({
+      bridge: bridged === undefined ? null : { namespace, name },
+      container: { ...container, image: request.flags.image },
+      target: target === undefined ? null : { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
+      ports: target?.ports ?? [], rules: request.rules, pods: bridge === undefined ? [] : podsOf(bridge),
+      link: { client: link.client, transport: link.transport }, elapsedMs: Math.round(host.now() - startedAt),
+    });
+  }
+  io?.show();
+  return { link, watch: bridged?.watch, io, exited };
+}
+
+interface ContainerQuestion {
+  request: RunRequest;
+  parts: RunParts;
+  steps: Steps;
+  docker: Docker;
+  link: UsableLink;
+  namespace: string;
+  name: string;
+  image: ImageInfo;
+  target: ResolvedTarget | undefined;
+  bridged: Attached | undefined;
+  identity: Identity | undefined;
+  onIo: (io: ContainerIo) => void;
+}
+
+interface Started {
+  container: MadeContainer;
+  io: ContainerIo | undefined;
+  exited: Promise<number>;
+}
+
+async function startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo }: ContainerQuestion): Promise<Started> {
+  const { host, onLine } = parts;
+  const flags: ContainerFlags = { ...request.flags, name };
+  const origin = bridged === undefined || identity === undefined || target === undefined ? undefined : { bridge: name, bridgeUid: bridged.bridge.metadata.uid ?? '', identity, podContainer: target.container };
+  const place = { network: link.network, dns: link.gateway, domain: link.domain, client: link.client, namespace, owner: link.owner };
+  let io: ContainerIo | undefined;
+  let exited: Promise<number> = new Promise(() => undefined);
+  let made: MadeContainer | undefined;
+
+  const start = async (container: MadeContainer): Promise<void> => {
+    if (!flags.detach) {
+      io?.detach();
+      io = await attachContainer(docker, host, { container: container.id, interactive: flags.interactive, tty: flags.tty, ...(onLine === undefined ? {} : { onLine }) });
+      onIo(io);
+      // Asked before the start: a container that ends at once must not be missed.
+      exited = later(docker.containers.wait(container.id, 'next-exit'));
+    }
+    await Promise.all([docker.containers.start(container.id), bridged === undefined ? undefined : forward(bridged.watch, link, container.address, steps, flags.detach || flags.retain)]);
+  };
+
+  const container = await steps.run({
+    id: 'container', title: `Container ${name}`,
+    act: ({ undo }) => makeContainer(docker, { client: link.client, network: link.network }, (address) => appContainer(flags, image, { ...place, address }, origin, host), start, (fresh) => {
+      if (made === undefined) {
+        undo(`Remove container ${name}`, async (force) => {
+          const { id } = made!;
+          if (!force.aborted) await docker.containers.stop(id, timing.containerStopTimeoutMs / 1000).catch(() => false);
+          await docker.containers.remove(id, { force: true, volumes: true });
+        });
+      }
+      made = fresh;
+    }),
+    detail: ({ address }) => address,
+  });
+  return { container, io, exited };
+}

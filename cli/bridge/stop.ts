@@ -1,0 +1,58 @@
+/** Ends one bridge and its container, as Ctrl-C of a foreground run does. */
+import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import type { Cluster } from '../adapters/cluster/index.ts';
+import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
+import { openControl } from '../link/control-client.ts';
+import { cargoName } from '../link/link-name.ts';
+import type { Steps } from '../steps/steps.ts';
+import { timing } from '../timing.ts';
+import { endBridge } from './end-bridge.ts';
+
+export interface StopRequest {
+  docker: Docker;
+  cluster: Cluster;
+  steps: Steps;
+  link: string;
+  ref?: BridgeRef;
+  container?: ContainerSummary;
+  /** Ends waiting for open requests. */
+  force: AbortSignal;
+}
+
+/** Cargo may be gone, or may never have been told: forwards of a bridge that is no more lead nowhere anyway. */
+async function unforward(docker: Docker, link: string, bridge: BridgeRef): Promise<void> {
+  const cargo = await docker.containers.find(cargoName(link));
+  if (cargo?.running !== true) return;
+  const control = await openControl(docker, cargo.id);
+  try {
+    await control.call('unforward', { bridge });
+  } finally {
+    control.close();
+  }
+}
+
+export interface Stopped {
+  name: string;
+  namespace: string | null;
+  bridge: boolean;
+  container: string | null;
+}
+
+export async function stopBridge({ docker, cluster, steps, link, ref, container, force }: StopRequest): Promise<Stopped> {
+  const name = ref?.name ?? container?.name ?? '';
+  let ended = false;
+  if (ref !== undefined) {
+    ended = await steps.run({ id: `end-${ref.namespace}-${name}`, title: `End bridge ${name} in ${ref.namespace}`, act: ({ waiting }) => endBridge(cluster, ref, force, waiting) });
+    await unforward(docker, link, ref).catch(() => undefined);
+  }
+  if (container !== undefined) {
+    await steps.run({
+      id: `remove-${container.id}`, title: `Remove container ${container.name}`,
+      act: async () => {
+        if (!force.aborted) await docker.containers.stop(container.id, timing.containerStopTimeoutMs / 1000).catch(() => false);
+        await docker.containers.remove(container.id, { force: true, volumes: true });
+      },
+    });
+  }
+  return { name, namespace: ref?.namespace ?? null, bridge: ended, container: container?.name ?? null };
+}

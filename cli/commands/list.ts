@@ -1,0 +1,16 @@
+import type { Command } from '../command.ts';
+import { flag, text } from './choices.ts';
+import { withSession } from './session.ts';
+
+export const command: Command = {
+  name: 'list',
+  summary: 'List bridges, their containers and links',
+  description: 'Bridges of the context\'s namespace and of those that containers of this machine stand for; containers without a target; links of this machine.',
+  options: [{ name: 'all-namespaces', short: 'A', description: 'bridges of all namespaces, whoever made them' }],
+  run: (context) => withSession(context, async ({ docker, cluster, link }) => {
+    const { listAll, listText } = await import('../bridge/list.ts');
+    const namespace = text(context, 'namespace');
+    const listed = await listAll({ docker, cluster, link, allNamespaces: flag(context, 'allNamespaces'), ...(namespace === undefined ? {} : { namespace }) });
+    return { data: listed, text: listText(listed, context.output === 'wide', Date.now()) };
+  }),
+};
