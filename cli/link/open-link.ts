@@ -35,7 +35,7 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
     act: () => ensureInstalled({ cluster, host, reporter, yes, install: () => installHere({ cluster, docker: () => Promise.resolve(docker), host, steps }) }),
   });
   let kept = false;
-  const link = await steps.run({
+  const link = await steps.run<Link>({
     id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created }) => `${way}${created ? '' : ', was connected'}`,
     act: async ({ signal, waiting, undo }) => {
       const cargoImage = ensureImage('cargo', { docker, host, waiting, signal }).then(({ reference }) => reference);

@@ -41,8 +41,9 @@ export function createImages({ client, attempt, fail }: Session): Images {
       signal?.addEventListener('abort', abort, { once: true });
       client.modem.followProgress(stream, (error: Error | null) => {
         signal?.removeEventListener('abort', abort);
-        if (error === null || error === undefined) resolve();
-        else reject(failed(error.message, progress.last()));
+        const message = progress.error() ?? error?.message;
+        if (message === undefined) resolve();
+        else reject(failed(message, progress.last()));
       }, (event: unknown) => progress.take(event));
     });
   }

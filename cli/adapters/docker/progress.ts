@@ -5,12 +5,16 @@ interface ProgressEvent {
   status?: string;
   id?: string;
   progressDetail?: { current?: number; total?: number };
+  error?: string;
+  errorDetail?: { message?: string };
 }
 
 const keptLines = 30;
 
 export interface Progress {
   take(event: unknown): void;
+  /** Daemons tell failure as an event of a stream that began with success. */
+  error(): string | undefined;
   /** The last lines, for the error. */
   last(): string[];
 }
@@ -18,6 +22,7 @@ export interface Progress {
 /** Downloads report many times a second: a layer is told when its status or its tenth changes. */
 export function createProgress(onLine: (line: string) => void): Progress {
   const kept: string[] = [];
+  let failure: string | undefined;
   const told = new Map<string, string>();
   const tell = (line: string): void => {
     kept.push(line);
@@ -26,7 +31,8 @@ export function createProgress(onLine: (line: string) => void): Progress {
   };
   return {
     take(event) {
-      const { stream, status, id, progressDetail } = event as ProgressEvent;
+      const { stream, status, id, progressDetail, error, errorDetail } = event as ProgressEvent;
+      if (error !== undefined) failure = errorDetail?.message ?? error;
       if (stream !== undefined) {
         for (const line of stream.split('\n')) if (line.trim() !== '') tell(line.trimEnd());
       } else if (status !== undefined) {
@@ -37,6 +43,7 @@ export function createProgress(onLine: (line: string) => void): Progress {
         if (id !== undefined) told.set(id, line);
       }
     },
+    error: () => failure,
     last: () => [...kept],
   };
 }
