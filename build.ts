@@ -39,12 +39,15 @@ const parts: Record<string, () => Promise<unknown>> = {
     });
     await chmod('dist/bin.js', 0o755);
   },
-  // CommonJS: in ESM the wrappers of node: modules load everything that those export, which costs 10 MB of memory.
+  // Both images are CommonJS: in ESM the wrappers of node: modules load everything that those export, which costs 10 MB of memory.
   async cargo() {
     await rm('cargo-image/dist', { recursive: true, force: true });
     await build({ ...shared, entryPoints: ['cargo-image/src/main.ts'], outfile: 'cargo-image/dist/cargo.cjs', sourcemap: false, target: 'node24', format: 'cjs' });
   },
-  stowaway: () => build({ ...shared, entryPoints: ['stowaway-image/src/main.ts'], outfile: 'stowaway-image/dist/stowaway.mjs', sourcemap: false, target: 'node24', banner: { js: requireBanner } }),
+  async stowaway() {
+    await rm('stowaway-image/dist', { recursive: true, force: true });
+    await build({ ...shared, entryPoints: ['stowaway-image/src/main.ts'], outfile: 'stowaway-image/dist/stowaway.cjs', sourcemap: false, target: 'node24', format: 'cjs' });
+  },
 };
 
 const wanted = process.argv.slice(2);

@@ -31,4 +31,5 @@ async function main(name: string | undefined): Promise<number> {
   }
 }
 
-process.exit(await main(process.argv[2]));
+// Not awaited at the top: the bundle is CommonJS.
+void main(process.argv[2]).then((code) => process.exit(code));
