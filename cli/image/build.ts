@@ -43,7 +43,8 @@ export async function ensureImage(name: ImageName, { docker, host, waiting, sign
 
 /** Without owners and times: equal content gives equal layers. */
 async function tar(files: ContextFile[]): Promise<Readable> {
-  const { pack } = await import('tar-stream');
+  // Its default export: in the bundle a CommonJS module that is imported lazily has no other.
+  const { default: { pack } } = await import('tar-stream');
   const archive = pack();
   for (const { name, content } of files) archive.entry({ name, mode: 0o644, mtime: new Date(0) }, content);
   archive.finalize();
