@@ -4,13 +4,14 @@ import type { CommandResult, OutputFormat } from './command.ts';
 
 export async function formatObject(data: unknown, output: 'json' | 'yaml'): Promise<string> {
   if (output === 'json') return `${JSON.stringify(data, null, 2)}\n`;
-  const { stringify } = await import('yaml');
+  // Its default export: in the bundle a CommonJS module that is imported lazily has no other.
+  const { default: { stringify } } = await import('yaml');
   return stringify(data);
 }
 
 /** `kubectl apply -f -` takes it. */
 export async function formatDocuments(documents: unknown[]): Promise<string> {
-  const { stringify } = await import('yaml');
+  const { default: { stringify } } = await import('yaml');
   return documents.map((document) => `---\n${stringify(document, { aliasDuplicateObjects: false })}`).join('');
 }
 
