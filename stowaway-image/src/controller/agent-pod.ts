@@ -16,11 +16,12 @@ export interface AgentSettings {
 /**
  * Each capability, and what does not work without it (all were tried):
  *   SYS_PTRACE  /proc/PID/root, /proc/PID/environ and /proc/PID/ns of other people's processes
+ *   DAC_READ_SEARCH  /proc/PID/environ and files of containers that do not run as root: they belong to another user, mode 0400
  *   SYS_ADMIN   entering the pod's network namespace, and naming it for HAProxy (setns, bind mount in our own mount namespace)
  *   NET_ADMIN   nftables, routes and transparent sockets in the pod's network namespace
  * No hostPath, no host network, no runtime socket.
  */
-const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'NET_ADMIN'];
+const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH', 'NET_ADMIN'];
 
 export function agentPod(node: string, { image, version, priorityClassName, owner }: AgentSettings): KubeObject & { spec: Record<string, unknown> } {
   return {
