@@ -10,6 +10,10 @@ export interface CommandEntry {
 
 export const commands: readonly CommandEntry[] = [
   { name: 'run', summary: 'Run a container as if it were a pod of the cluster', load: async () => (await import('./run.ts')).command },
+  { name: 'stop', summary: 'End bridges and remove their containers', load: async () => (await import('./stop.ts')).command },
+  { name: 'list', summary: 'List bridges, their containers and links', load: async () => (await import('./list.ts')).command },
+  { name: 'logs', summary: 'Show the log of a bridge\'s container', load: async () => (await import('./logs.ts')).command },
+  { name: 'env', summary: 'Show the environment that a pod\'s process has', load: async () => (await import('./env.ts')).command },
   { name: 'up', summary: 'Connect this machine\'s Docker to the cluster', load: async () => (await import('./up.ts')).command },
   { name: 'down', summary: 'End the link to the cluster, and every bridge over it', load: async () => (await import('./down.ts')).command },
   { name: 'install', summary: 'Install or upgrade the cluster side', load: async () => (await import('./install.ts')).command },

@@ -101,7 +101,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     const detach = request.flags.detach;
     if (request.flags.tty && !detach && output === 'json') throw new BridgeError({ kind: 'usage', code: 'usage', what: '-t and -o json exclude each other', next: 'leave one of them out' });
     const [{ connectCluster }, { connectDocker }, { openLink }, { run }, { sweep }, { bridgedText }] = await Promise.all([
-      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../bridge/open-link.ts'), import('../bridge/run.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'),
+      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/run.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'),
     ]);
     // In the foreground the answer is a stream: JSON lines.
     const line = (event: object) => host.stdout.write(`${JSON.stringify(event)}\n`);
