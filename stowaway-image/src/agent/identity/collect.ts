@@ -13,9 +13,14 @@ export function collectIdentity(pod: NodePod, containerName: string, processes: 
   if (container === undefined || pid === undefined) return undefined;
   try {
     return identityOf(pod, container, pid, addresses);
-  } catch {
-    return undefined; // it ended while we were reading
+  } catch (error) {
+    if (endedMeanwhile(error)) return undefined;
+    throw error;
   }
+}
+
+function endedMeanwhile(error: unknown): boolean {
+  return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 function identityOf(pod: NodePod, container: PodContainer, pid: number, addresses: string[]): Identity {
