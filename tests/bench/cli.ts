@@ -74,6 +74,7 @@ async function main(argv: string[]): Promise<number> {
       } catch (error) {
         failures.push(`${bench.name}: ${(error as Error).message}`);
         process.stderr.write(`${bench.name}: ${(error as Error).stack}\n`);
+        await environment.settle();
       }
       const result = collected.summary(bench);
       if (result.rows.length > 0) {

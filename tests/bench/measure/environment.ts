@@ -20,6 +20,8 @@ export interface Environment extends EnvironmentOptions {
   workloads: () => Promise<Workloads>;
   /** Installed, and its link up. */
   product: () => Promise<Product>;
+  /** Ends what a bench that failed has left running. */
+  settle: () => Promise<void>;
   /** In reverse order of making. What was there before stays. */
   remove: () => Promise<void>;
 }
@@ -35,13 +37,18 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     undo.push(() => made.remove());
     return made;
   });
+  let installed: Product | undefined;
   const product = once(async () => {
     const made = await installProduct(await workloads(), progress);
     undo.push(() => made.remove());
+    installed = made;
     return made;
   });
   return {
     ...options, loadImage, echoImage, workloads, product,
+    async settle() {
+      await installed?.bridge('stop', '--all');
+    },
     async remove() {
       for (const step of undo.reverse()) await step();
       undo.length = 0;

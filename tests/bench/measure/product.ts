@@ -36,6 +36,8 @@ export async function installProduct({ cluster, kube, namespace }: Workloads, pr
   const bridge = (...args: string[]): Promise<BridgeRun> => bridgeOk(args, options);
   await progress.step('bridge install', () => bridge('install', '--yes'));
   await progress.step('bridge up', () => bridge('up'));
+  // What a run that was interrupted has left.
+  await bridge('stop', '--all');
   const agents = async (): Promise<KubeObject[]> => (await kube.list(resources.Pod, { namespace: systemNamespace, labelSelector: `${labels.component}=agent` })).items;
 
   return {
