@@ -11,7 +11,7 @@ import { bridgeKey, planAssignments, type Assignment } from './plan.ts';
 import { PodNetworks } from './pod-networks.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
-import { renderConfig } from './proxy/config.ts';
+import { frontendName, renderConfig } from './proxy/config.ts';
 import { hubPortName } from './proxy/hub-port.ts';
 import type { Frontend, HubPort } from './proxy/model.ts';
 import { RuleCheck } from './proxy/rule-check.ts';
@@ -79,7 +79,7 @@ export class NodeAgent {
     });
     const polling = setInterval(() => {
       void this.#pollServing();
-      void this.#proxy.releaseIdle();
+      void this.#proxy.endIdle();
     }, servingIntervalMs);
     signal.addEventListener('abort', () => clearInterval(polling), { once: true });
   }
@@ -98,10 +98,11 @@ export class NodeAgent {
   async stop(graceMs: number): Promise<void> {
     for (const [, network] of this.#networks.entries()) await network.apply([], []).catch(() => undefined);
     const until = Date.now() + graceMs;
-    const current = this.#proxy.current;
-    current?.child.kill('SIGUSR1');
-    for (const { api } of this.#proxy.generations) api.close();
-    while (this.#proxy.generations.length > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, drainIntervalMs));
+    await this.#proxy.retireCurrent();
+    while (this.#proxy.generations.length > 0 && Date.now() < until) {
+      await this.#proxy.endIdle();
+      await new Promise((resolve) => setTimeout(resolve, drainIntervalMs));
+    }
     await this.#proxy.stop('SIGTERM');
     for (const [uid] of [...this.#networks.entries()]) await this.#networks.leave(uid).catch(() => undefined);
   }
@@ -161,6 +162,7 @@ export class NodeAgent {
       config: ({ socket, stateFile }) => renderConfig({ frontends: [...frontends] }, { socket, stateFile, threads: this.#options.threads }),
       serverState: renderServerState(unknown, hubs),
       contents: new Set(frontends.map(({ netns }) => netns)),
+      frontends: frontends.map(frontendName),
     });
     this.#running = [...frontends];
     this.#closed = new Set();

@@ -25,9 +25,6 @@ export const timings = {
   probeInspectMs: 2000,
 } as const;
 
-/** A worker that was replaced stays for its long connections (WebSocket, watches), but not for ever. */
-const hardStopHours = 4;
-
 export function renderConfig(model: ProxyModel, process: Process): string {
   const hubPorts = new Map(model.frontends.flatMap(({ routes }) => routes).map(({ hub }) => [hubPortName(hub), hub]));
   return [
@@ -36,6 +33,10 @@ export function renderConfig(model: ProxyModel, process: Process): string {
     ...model.frontends.map(port),
     '',
   ].join('\n\n');
+}
+
+export function frontendName({ id }: Frontend): string {
+  return `f_${id}`;
 }
 
 function section(head: string, lines: readonly string[]): string {
@@ -51,7 +52,6 @@ function global({ socket, stateFile, threads }: Process): string {
     `nbthread ${threads}`,
     // Tables are sized by the limit of open files, which container runtimes set to a million.
     'fd-hard-limit 20000',
-    `hard-stop-after ${hardStopHours}h`,
     // Otherwise the first checks are spread over an interval, and a bridge waits for its first.
     'max-spread-checks 10ms',
     'tune.bufsize 16384',
@@ -114,7 +114,7 @@ function plainPort(frontend: Frontend, rest: Route | undefined): string {
   }
   if (rest !== undefined) sections.push(bridged(frontend, rest, 'tcp', false));
   lines.push(`default_backend ${rest === undefined ? `otcp_${id}` : bridgeBackend(frontend, rest, 'tcp')}`);
-  return [section(`frontend f_${id}`, lines), ...sections].join('\n\n');
+  return [section(`frontend ${frontendName(frontend)}`, lines), ...sections].join('\n\n');
 }
 
 /** HTTP is taken apart request by request, everything else passes. */
@@ -149,7 +149,7 @@ function rulePort(frontend: Frontend, { rules, rest }: OrderedRules): string {
   ];
   const ruled = [...new Set(rules.map(({ route }) => route))];
   return [
-    section(`frontend f_${id}`, lines),
+    section(`frontend ${frontendName(frontend)}`, lines),
     ...forms.map((form) => original(frontend, form, servedBy)),
     ...ruled.flatMap((route) => (['h1', 'h2'] as const).map((form) => bridged(frontend, route, form, servedBy))),
     ...(rest === undefined ? [] : forms.map((form) => bridged(frontend, rest, form, servedBy))),

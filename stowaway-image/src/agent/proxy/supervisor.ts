@@ -1,18 +1,27 @@
 /**
- * Runs HAProxy and replaces it without losing a connection: the new process takes the listeners over from the old one, which
- * finishes what it has. One "generation" is one process with one configuration.
+ * Runs HAProxy and replaces it without losing a connection. One "generation" is one process with one configuration. A new one
+ * takes the listening sockets over (`-x`); then the old one shuts its frontends and finishes what it has.
+ *
+ * Not by HAProxy's own soft stop (`-sf`, SIGUSR1): on that signal a process closes its network namespaces, and requests that it
+ * has accepted already, or that come on its keep-alive connections, can no more be sent to the original (they got 500). A
+ * frontend that was shut by command says `Connection: close` with its next response and cuts nobody off.
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startHaproxy } from '../../adapters/haproxy.ts';
 import { HaproxySocket } from '../../adapters/haproxy-socket.ts';
 import type { Child } from '../../adapters/child.ts';
+import { parseSessions } from './stats.ts';
 
 /** A new process that says nothing for so long will not come. */
 const startDeadlineMs = 10_000;
 const startPollMs = 3;
 /** Between restarts of a process that ends by itself. */
 const restartPauseMs = 200;
+/** Replaced processes stay for long connections (WebSocket, watches), but not for ever. */
+const retiredLimitMs = 4 * 3600_000;
+/** Longer than what HTTP clients keep an unused connection for, mostly. */
+const silentLimitMs = 120_000;
 
 export interface Generation {
   readonly number: number;
@@ -22,7 +31,11 @@ export interface Generation {
   readonly api: HaproxySocket;
   /** Whatever the caller wants to know later about this generation. */
   readonly contents: ReadonlySet<string>;
-  retired: boolean;
+  readonly frontends: readonly string[];
+  /** When its successor took over. */
+  retiredAt: number | undefined;
+  /** Since when it has no open streams, only silent connections. */
+  idleSince: number | undefined;
 }
 
 export interface Launch {
@@ -30,6 +43,8 @@ export interface Launch {
   config: (paths: { socket: string; stateFile: string }) => string;
   serverState: string;
   contents: ReadonlySet<string>;
+  /** Names of the configuration's frontends. */
+  frontends: readonly string[];
 }
 
 export interface SupervisorOptions {
@@ -40,9 +55,9 @@ export interface SupervisorOptions {
   onEnd: (generation: Generation, unexpected: boolean) => void;
 }
 
-/** What keeps a stopping process alive: its connections, ours among them. @param info answer to `show info` */
-export function openJobs(info: string): number {
-  return Number(/^Jobs: (\d+)/m.exec(info)?.[1] ?? 0);
+/** Connections of clients; ours to the runtime API is not among them. @param info answer to `show info` */
+export function openConnections(info: string): number {
+  return Number(/^CurrConns: (\d+)/m.exec(info)?.[1] ?? 0);
 }
 
 export class HaproxySupervisor {
@@ -62,7 +77,7 @@ export class HaproxySupervisor {
   }
 
   get current(): Generation | undefined {
-    return this.#generations.find(({ retired }) => !retired);
+    return this.#generations.find(({ retiredAt }) => retiredAt === undefined);
   }
 
   /** Resolves when the new process accepts connections. Rejects when it refuses its configuration; the old one then goes on. */
@@ -77,8 +92,7 @@ export class HaproxySupervisor {
     const previous = this.current;
     const output: string[] = [];
     const child = startHaproxy({
-      config: paths.config, replaces: previous?.child.pid === undefined ? [] : [previous.child.pid],
-      ...(previous === undefined ? {} : { inheritFrom: previous.socketPath }),
+      config: paths.config, ...(previous === undefined ? {} : { inheritFrom: previous.socketPath }),
       onLine: (line) => {
         if (output.length < 20) output.push(line);
         if (line.startsWith('[ALERT]')) this.#options.log('haproxy', { generation: number, line });
@@ -93,19 +107,39 @@ export class HaproxySupervisor {
     } finally {
       await Promise.all([rm(paths.config, { force: true }), rm(paths.stateFile, { force: true })]);
     }
-    const generation: Generation = { number, child, socketPath: paths.socket, api, contents: launch.contents, retired: false };
-    if (previous !== undefined) previous.retired = true;
+    const generation: Generation = {
+      number, child, socketPath: paths.socket, api, contents: launch.contents, frontends: launch.frontends, retiredAt: undefined, idleSince: undefined,
+    };
     this.#generations.push(generation);
     this.#last = launch;
+    if (previous !== undefined) await this.#retire(previous);
     void child.ended.then((words) => this.#onEnded(generation, words));
     return generation;
   }
 
-  /** A replaced process ends with its last connection; ours is let go when it is that. */
-  async releaseIdle(): Promise<void> {
-    await Promise.all(this.#generations.filter(({ retired }) => retired).map(async ({ api }) => {
-      const jobs = await api.ask('show info').then(openJobs, () => 0);
-      if (jobs <= 1) api.close();
+  /** Ends replaced processes that have nothing left to do. */
+  async endIdle(now = Date.now()): Promise<void> {
+    await Promise.all(this.#generations.filter(({ retiredAt }) => retiredAt !== undefined).map(async (generation) => {
+      const { api, child, retiredAt = now } = generation;
+      const connections = await api.ask('show info').then(openConnections, () => 0);
+      if (connections === 0 || now - retiredAt > retiredLimitMs) { child.kill('SIGTERM'); return; }
+      const streams = await api.ask('show sess').then(parseSessions, () => []);
+      const busy = streams.some(({ frontend }) => frontend !== 'GLOBAL');
+      generation.idleSince = busy ? undefined : generation.idleSince ?? now;
+      // Keep-alive clients that have been silent for so long: their connections are closed between two requests.
+      if (generation.idleSince !== undefined && now - generation.idleSince > silentLimitMs) child.kill('SIGTERM');
+    }));
+  }
+
+  /** Takes nothing new; what is open goes on. */
+  async retireCurrent(): Promise<void> {
+    if (this.current !== undefined) await this.#retire(this.current);
+  }
+
+  async #retire(generation: Generation): Promise<void> {
+    generation.retiredAt = Date.now();
+    await Promise.all(generation.frontends.map(async (name) => {
+      await generation.api.ask(`shutdown frontend ${name}`).catch((error: unknown) => this.#options.log('haproxy', { generation: generation.number, error: String(error) }));
     }));
   }
 
@@ -137,7 +171,7 @@ export class HaproxySupervisor {
     generation.api.close();
     this.#generations = this.#generations.filter((other) => other !== generation);
     void rm(generation.socketPath, { force: true });
-    const unexpected = !generation.retired && !this.#stopping;
+    const unexpected = generation.retiredAt === undefined && !this.#stopping;
     if (unexpected) {
       this.#options.log('haproxy ended by itself; the kernel sends new connections to the originals until it is back', { words });
       void this.#restart();
