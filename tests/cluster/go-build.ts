@@ -1,9 +1,7 @@
 import { access, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { ensureBaseImage } from './base-image.ts';
 import { contentHash } from './hash.ts';
-import { managedBy } from './labels.ts';
 import { withLock } from './lock.ts';
 import { cacheFolder, recipeDir } from './paths.ts';
 import type { Progress } from './progress.ts';
@@ -32,11 +30,8 @@ export async function ensureGoProgram(program: GoProgram, progress: Progress): P
     await mkdir(folder, { recursive: true });
     const unfinished = `${binary}.${process.pid}`;
     try {
-      if (await hasGo()) {
-        await progress.step(`building ${program.title}`, () => execa('go', goArguments(program, unfinished), { cwd: source, env: goEnvironment, all: true }));
-      } else {
-        await buildInContainer(program, source, unfinished, progress);
-      }
+      await requireGo();
+      await progress.step(`building ${program.title}`, () => execa('go', goArguments(program, unfinished), { cwd: source, env: goEnvironment, all: true }));
       await rename(unfinished, binary);
     } finally {
       await rm(unfinished, { force: true });
@@ -46,32 +41,17 @@ export async function ensureGoProgram(program: GoProgram, progress: Progress): P
 }
 
 const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
-const goEnvironment = { CGO_ENABLED: '0', GOWORK: 'off' };
+/** Only modules are fetched: never another release of Go itself. */
+const goEnvironment = { CGO_ENABLED: '0', GOWORK: 'off', GOTOOLCHAIN: 'local' };
 const goArguments = (program: GoProgram, output: string): string[] =>
   ['build', '-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${program.ldflags}`.trim(), '-o', output, '.'];
 
-async function hasGo(): Promise<boolean> {
-  const { stdout, failed } = await execa('go', ['env', 'GOVERSION', 'GOTOOLCHAIN'], { reject: false, cwd: '/' });
-  const [, major, minor] = /^go(\d+)\.(\d+)/.exec(stdout ?? '') ?? [];
-  if (failed || !major || !minor) return false;
-  // From 1.21 on, Go fetches the newer release that a module asks for, unless told not to.
-  const enough = Number(minor) >= oldestGo.minor || (Number(minor) >= 21 && !/\blocal\b/.test(stdout));
-  return Number(major) > oldestGo.major || (Number(major) === oldestGo.major && enough);
-}
-
-/** Without Go on the machine: Debian's, in a container, which fetches the release the module asks for. */
-async function buildInContainer(program: GoProgram, source: string, output: string, progress: Progress): Promise<void> {
-  await ensureBaseImage(progress);
-  const image = `podbridge-test/go:${await contentHash({ folders: [join(recipeDir, 'go')] })}`;
-  await progress.step('making an image with Go', () =>
-    execa('docker', ['build', '--quiet', '--label', managedBy, '--tag', image, join(recipeDir, 'go')], { all: true }));
-  const caches = await cacheFolder('go');
-  const outputFolder = join(output, '..');
-  await progress.step(`building ${program.title} (in a container)`, () =>
-    execa('docker', [
-      'run', '--rm', '--label', managedBy, '--user', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
-      '--volume', `${source}:/src:ro`, '--volume', `${outputFolder}:/out`, '--volume', `${caches}:/cache`, '--workdir', '/src',
-      ...Object.entries({ ...goEnvironment, GOCACHE: '/cache/build', GOMODCACHE: '/cache/mod', GOTOOLCHAIN: 'auto', HOME: '/tmp' }).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
-      image, 'go', ...goArguments(program, join('/out', output.slice(outputFolder.length))),
-    ], { all: true }));
+/** Throws unless this machine has a Go that can build the programs; says what to install. */
+async function requireGo(): Promise<void> {
+  const { stdout, failed } = await execa('go', ['env', 'GOVERSION'], { reject: false, cwd: '/', env: goEnvironment });
+  const [version, major, minor] = /^go(\d+)\.(\d+)/.exec(stdout ?? '') ?? [];
+  const enough = Number(major) > oldestGo.major || (Number(major) === oldestGo.major && Number(minor) >= oldestGo.minor);
+  if (!failed && enough) return;
+  throw new Error(`The embedded cluster is built with Go ${oldestGo.major}.${oldestGo.minor} or newer, and ${version === undefined ? 'there is none on PATH' : `this machine has ${version}`}. ` +
+    'Install it (https://go.dev/doc/install), or install kind or k3d, or name a cluster with PODBRIDGE_TEST_CONTEXT.');
 }
