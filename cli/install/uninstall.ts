@@ -10,6 +10,7 @@ import { resources, type Cluster, type ResourceType } from '../adapters/cluster/
 import type { Steps } from '../steps/steps.ts';
 import { drainBridges } from './drain.ts';
 import { findBridges, findClients, findGrants, findLabelled, findNamespace, type Found } from './find-ours.ts';
+import { removeInstallerRole } from './remove-installer-role.ts';
 import { removeAll, untilGone } from './remove.ts';
 import { removeKinds } from './remove-kinds.ts';
 import { stopWorkloads, untilNoPods } from './stop-workloads.ts';
@@ -57,11 +58,10 @@ export async function uninstall(cluster: Cluster, steps: Steps, now: () => numbe
   await steps.run({
     id: 'roles', title: 'Remove policies, roles and their bindings', act: async ({ waiting }) => {
       const all = [...clusterWide, ...grants].filter(({ object }) => object.metadata.namespace !== systemNamespace);
-      // Who has his rights by our installer role loses them with it: last, and both halves at once.
-      const [own, others] = [all.filter((found) => roleOf(found) === names.installerRole), all.filter((found) => roleOf(found) !== names.installerRole)];
+      const [installer, others] = [all.filter((found) => roleOf(found) === names.installerRole), all.filter((found) => roleOf(found) !== names.installerRole)];
       await removeAll(cluster, others);
       await untilGone(cluster, others, waiting, now);
-      await removeAll(cluster, own);
+      await removeInstallerRole(cluster, installer, waiting, now);
     },
   });
   return removal;

@@ -34,7 +34,7 @@ export function networkPolicies(): Manifest[] {
       ingress: [{ from: [pods(components.hub)], ports: [{ protocol: 'TCP', port: ports.agent }] }],
       egress: [anyTcp, { to: [pods(components.hub)], ports: [hubPorts('UDP')] }],
     }),
-    networkPolicy(names.controller, { ...pods(components.controller), policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [anyTcp] }),
+    networkPolicy(names.controller, { ...pods(components.controller), policyTypes: ['Ingress', 'Egress'], egress: [anyTcp] }),
   ];
 }
 

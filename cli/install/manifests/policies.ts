@@ -89,8 +89,10 @@ function policy(name: string, resource: string, operations: string[], validation
       metadata: { name },
       spec: {
         failurePolicy: 'Fail',
+        // Written out in full: the API server takes this object as a whole, and would see a change at every apply where it fills in defaults.
         matchConstraints: {
-          resourceRules: [{ apiGroups: [apiGroup], apiVersions: [apiVersion], resources: [resource], operations }],
+          matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {},
+          resourceRules: [{ apiGroups: [apiGroup], apiVersions: [apiVersion], resources: [resource], operations, scope: '*' }],
         },
         variables: used.map(([variable, expression]) => ({ name: variable, expression })),
         validations,
