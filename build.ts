@@ -19,6 +19,20 @@ const kubeConfigOnly: Plugin = {
   },
 };
 
+/**
+ * Of dockerode the CLI uses the plain API. BuildKit sessions would bring gRPC, which takes longer to load than all the rest;
+ * ssh2 is needed for ssh:// alone and is loaded by the first such connection.
+ */
+const plainDockerode: Plugin = {
+  name: 'plain-dockerode',
+  setup(builder) {
+    builder.onResolve({ filter: /^\.\/(session|buildkit)$/ }, ({ importer, path }) => (/dockerode.lib.docker\.js$/.test(importer) ? { path, namespace: 'no-buildkit' } : undefined));
+    builder.onLoad({ filter: /.*/, namespace: 'no-buildkit' }, () => ({ contents: 'module.exports = () => { throw new Error("BuildKit sessions are not part of this bundle"); };' }));
+    builder.onResolve({ filter: /^ssh2$/ }, ({ path, namespace }) => (namespace === 'late-ssh' ? { path, external: true } : { path, namespace: 'late-ssh' }));
+    builder.onLoad({ filter: /.*/, namespace: 'late-ssh' }, () => ({ contents: 'module.exports = { Client: function () { return new (require("ssh2").Client)(); } };' }));
+  },
+};
+
 // Bundled CommonJS dependencies call require(); ESM output has none. The name is unusual because minification may reuse short ones.
 const requireBanner = "import{createRequire as __podbridgeRequire}from'node:module';const require=__podbridgeRequire(import.meta.url);";
 const shared: BuildOptions = {
@@ -30,11 +44,11 @@ const parts: Record<string, () => Promise<unknown>> = {
     await rm('dist', { recursive: true, force: true });
     await build({
       ...shared, entryPoints: { bin: 'cli/bin.ts' }, outdir: 'dist', splitting: true, chunkNames: 'chunks/[name]-[hash]',
-      plugins: [kubeConfigOnly],
+      plugins: [kubeConfigOnly, plainDockerode],
       // React's development build is four times as large and slower.
       define: { 'process.env.NODE_ENV': '"production"' },
-      // Native and WASM parts of these cannot be bundled; they are ordinary dependencies of the package.
-      external: ['cpu-features', 'ssh2', 'react-devtools-core'],
+      // Only looked for by React's developer tools.
+      external: ['react-devtools-core'],
       banner: { js: `#!/usr/bin/env node\n${requireBanner}` },
     });
     await chmod('dist/bin.js', 0o755);
