@@ -5,6 +5,9 @@ import { removeFromNodes } from './load.ts';
 import type { Location } from './local-nodes.ts';
 import type { ImageName } from './source.ts';
 
+/** A name that ensureImage or a push gave: it ends with version and content hash. */
+const isOurs = (tag: string): boolean => /:\d+\.\d+\.\d+[^:]*-[0-9a-f]{12}$/.test(tag);
+
 const imageNames: ImageName[] = ['cargo', 'stowaway'];
 
 /** Number of images removed. One that a container still uses (another link's cargo) stays. */
@@ -13,8 +16,8 @@ export async function removeImages(docker: Docker, location: Location): Promise<
   let removed = 0;
   for (const name of imageNames) {
     const images = await docker.images.list({ [labels.managedBy]: managedBy, [labels.component]: name });
-    // By name as long as it has names: an image with several is not removed by its id.
-    for (const reference of images.flatMap(({ id, tags }) => (tags.length === 0 ? [id] : tags))) {
+    // By name as long as it has names: an image with several is not removed by its id. Names that others gave it stay.
+    for (const reference of images.flatMap(({ id, tags }) => (tags.length === 0 ? [id] : tags.filter(isOurs)))) {
       if (await docker.images.remove(reference)) removed++;
     }
   }

@@ -1,11 +1,11 @@
 /** `bridge uninstall` as a function: the cluster side, and what this machine has of it. */
+import { labels } from '../../protocol/names.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import { isBridgeError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { locateCluster, type Location } from '../image/local-nodes.ts';
 import { removeImages } from '../image/remove-images.ts';
-import { listLinks } from '../link/list-links.ts';
 import { takeDownLink } from '../link/take-down.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { Reporter } from '../ui/events.ts';
@@ -63,7 +63,9 @@ function nowhere(error: unknown): Location {
 
 /** By the clients that the cluster knew, and by the context that a link was made for: either may be all that is left. */
 async function removeLinks(docker: Docker, { cluster, steps }: Here, clients: string[]): Promise<string[]> {
-  const links = (await listLinks(docker)).filter(({ link, context }) => clients.includes(link) || context === cluster.context.name).map(({ link }) => link);
+  const [containers, networks] = await Promise.all([docker.containers.list({ [labels.link]: '' }), docker.networks.list({ [labels.link]: '' })]);
+  const found = [...containers, ...networks].filter(({ labels: own }) => clients.includes(own[labels.link] ?? '') || own[labels.context] === cluster.context.name);
+  const links = [...new Set(found.map(({ labels: own }) => own[labels.link] ?? ''))].filter((link) => link !== '');
   if (links.length === 0) return [];
   return steps.run({
     id: 'links', title: 'Remove the link', act: async () => {
