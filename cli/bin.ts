@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import type { Host } from './host.ts';
 
 const oldestNode = 22;
+const handlers = new Set<Parameters<Host['onSignal']>[0]>();
 
 function makeHost(): Host {
   return {
@@ -20,11 +21,28 @@ function makeHost(): Host {
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
       const listeners = signals.map((signal) => [signal, () => handler(signal)] as const);
       for (const [signal, listener] of listeners) process.on(signal, listener);
+      handlers.add(handler);
       return () => {
         for (const [signal, listener] of listeners) process.off(signal, listener);
+        handlers.delete(handler);
       };
     },
   };
+}
+
+/**
+ * Nobody reads any more (`bridge list | head`, a closed terminal): the end of the program, and no error of ours. What has
+ * something to undo is told as if the terminal hung up.
+ */
+function watchStreams(): void {
+  let told = false;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (handlers.size === 0) process.exit(error.code === 'EPIPE' ? 0 : 1);
+      if (!told) for (const handler of [...handlers]) handler('SIGHUP');
+      told = true;
+    });
+  }
 }
 
 /** Pipes are written asynchronously: exiting before they are drained loses the end of the answer. */
@@ -38,8 +56,9 @@ async function start(): Promise<number> {
     return 3;
   }
   module.enableCompileCache?.();
-  // `bridge list | head` closes the pipe early: that is no error of ours.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  // Warnings about what dependencies use are for us, not for users.
+  process.noDeprecation = true;
+  watchStreams();
   const { main } = await import('./main.ts');
   return main(process.argv.slice(2), makeHost());
 }

@@ -1,20 +1,19 @@
 /** The app's container as Docker is to make it: the user's flags, the pod's identity, the link's network. */
 import { labels, managedBy } from '../../protocol/names.ts';
 import type { Identity } from '../../protocol/identity.ts';
-import type { ContainerSpec as DockerContainer, ImageInfo } from '../adapters/docker/index.ts';
+import type { ContainerSpec as DockerContainer, ImageInfo, PortPublish } from '../adapters/docker/index.ts';
 import type { ContainerSpec as PodContainer } from '../target/kube-types.ts';
 import { version } from '../version.ts';
-import { parseBind } from './bind.ts';
 import { mergeEnv, type EnvEntry } from './merge-env.ts';
-import { parsePublish } from './publish.ts';
 
 /** What the user's flags say about the container. */
 export interface ContainerFlags {
   image: string;
   name: string;
   env: EnvEntry[];
-  volumes: string[];
-  publish: string[];
+  /** As docker wants them: absolute sources. */
+  binds: string[];
+  publish: PortPublish[];
   workdir?: string;
   user?: string;
   entrypoint?: string;
@@ -55,12 +54,7 @@ function podDns(namespace: string, domain: string): { search: string[]; options:
   return { search: [`${namespace}.svc.${domain}`, `svc.${domain}`, domain], options: ['ndots:5'] };
 }
 
-export interface Paths {
-  cwd: string;
-  homeDir: string;
-}
-
-export function appContainer(flags: ContainerFlags, image: ImageInfo, place: ContainerPlace, origin: ContainerOrigin | undefined, { cwd, homeDir }: Paths): DockerContainer {
+export function appContainer(flags: ContainerFlags, image: ImageInfo, place: ContainerPlace, origin: ContainerOrigin | undefined): DockerContainer {
   const identity = origin?.identity;
   const dns = identity === undefined ? podDns(place.namespace, place.domain) : { search: identity.resolv.search, options: identity.resolv.options };
   const declared = origin?.podContainer;
@@ -86,8 +80,8 @@ export function appContainer(flags: ContainerFlags, image: ImageInfo, place: Con
     networks: [{ network: place.network, ipv4Address: place.address, gatewayPriority }],
     dns: { servers: [place.dns], ...dns },
     extraHosts: (identity?.hosts ?? []).flatMap(({ ip, names }) => names.map((name) => `${name}:${ip}`)),
-    binds: flags.volumes.map((flag) => parseBind(flag, cwd, homeDir)),
-    ports: flags.publish.flatMap(parsePublish),
+    binds: flags.binds,
+    ports: flags.publish,
     // In the foreground the exit code is asked for before the container goes, so removal is ours.
     autoRemove: flags.remove && flags.detach,
   };

@@ -47,7 +47,6 @@ function imageName(image: string): string {
 /** @param onIo called as soon as the container's streams are ours, so that they are given back whatever happens then */
 export async function standUp(request: RunRequest, parts: RunParts, steps: Steps, onIo: (io: ContainerIo) => void): Promise<Standing> {
   const { host } = parts;
-  const startedAt = host.now();
   const [docker, cluster] = await Promise.all([parts.docker(), parts.cluster()]);
   const namespace = request.namespace ?? cluster.context.namespace;
   const { target: ref } = request;
@@ -84,7 +83,7 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
       container: { ...container, image: request.flags.image },
       target: target === undefined ? null : { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
       ports: target?.ports ?? [], rules: request.rules, pods: bridge === undefined ? [] : podsOf(bridge),
-      link: { client: link.client, transport: link.transport }, elapsedMs: Math.round(host.now() - startedAt),
+      link: { client: link.client, transport: link.transport }, elapsedMs: Math.round(host.now()),
     });
   }
   io?.show();
@@ -134,7 +133,7 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
 
   const container = await steps.run({
     id: 'container', title: `Container ${name}`,
-    act: ({ undo }) => makeContainer(docker, { client: link.client, network: link.network }, (address) => appContainer(flags, image, { ...place, address }, origin, host), start, (fresh) => {
+    act: ({ undo }) => makeContainer(docker, { client: link.client, network: link.network }, (address) => appContainer(flags, image, { ...place, address }, origin), start, (fresh) => {
       if (made === undefined) {
         undo(`Remove container ${name}`, async (force) => {
           const { id } = made!;

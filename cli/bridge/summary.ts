@@ -11,7 +11,7 @@ export interface RunSummary {
   rules: Rule[];
   pods: { name: string; node: string }[];
   link: { client: string; transport: string };
-  /** From the start of the command. */
+  /** From the start of the process. */
   elapsedMs: number;
 }
 

@@ -7,8 +7,8 @@ import { clusterChoice, flag, text, texts } from './choices.ts';
 const pullPolicies = ['always', 'missing', 'never'] as const;
 
 async function requestOf(context: CommandContext): Promise<RunRequest> {
-  const [{ parseTarget }, { rulesFromFlags }, { envFromFile, envFromFlags }, { checkName }] = await Promise.all([
-    import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'),
+  const [{ parseTarget }, { rulesFromFlags }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parsePublish }] = await Promise.all([
+    import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'), import('../bridge/bind.ts'), import('../bridge/publish.ts'),
   ]);
   const { host } = context;
   const image = text(context, 'image');
@@ -28,7 +28,7 @@ async function requestOf(context: CommandContext): Promise<RunRequest> {
   return {
     flags: {
       image, env: [...files.flatMap(({ name: file, content }) => envFromFile(content, host.env, file)), ...envFromFlags(texts(context, 'env'), host.env)],
-      volumes: texts(context, 'volume'), publish: texts(context, 'publish'), interactive: flag(context, 'interactive'), tty: flag(context, 'tty'), remove: flag(context, 'rm'),
+      binds: texts(context, 'volume').map((bind) => parseBind(bind, host.cwd, host.homeDir)), publish: texts(context, 'publish').flatMap(parsePublish), interactive: flag(context, 'interactive'), tty: flag(context, 'tty'), remove: flag(context, 'rm'),
       detach: flag(context, 'detach'), retain: flag(context, 'retain'), command: context.rest,
       ...(workdir === undefined ? {} : { workdir }), ...(user === undefined ? {} : { user }), ...(entrypoint === undefined ? {} : { entrypoint }),
     },

@@ -81,7 +81,7 @@ export class Steps {
       this.#reporter.emit({ type: 'step-done', id, title, ...(words === undefined ? {} : { detail: words }), elapsedMs: this.#now() - start, at: this.#now() });
       return result;
     } catch (error) {
-      this.#reporter.emit({ type: 'step-failed', id, title, elapsedMs: this.#now() - start, at: this.#now() });
+      this.#reporter.emit({ type: this.#abort.signal.aborted ? 'step-abandoned' : 'step-failed', id, title, elapsedMs: this.#now() - start, at: this.#now() });
       throw error;
     } finally {
       this.#running.delete(acting);

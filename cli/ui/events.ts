@@ -6,6 +6,8 @@ export type UiEvent =
   | { type: 'step-waiting'; id: string; waitingFor: string; at: number }
   | { type: 'step-done'; id: string; title: string; detail?: string; elapsedMs: number; at: number }
   | { type: 'step-failed'; id: string; title: string; elapsedMs: number; at: number }
+  /** Given up because of something else: a step beside it failed, or Ctrl-C. */
+  | { type: 'step-abandoned'; id: string; title: string; elapsedMs: number; at: number }
   | { type: 'step-undone'; id: string; title: string; at: number }
   | { type: 'note'; text: string; at: number }
   | { type: 'warning'; code: string; text: string; next?: string; at: number };

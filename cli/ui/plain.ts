@@ -36,6 +36,9 @@ export function plainReporter(stderr: Writable, paint: Paint): Reporter {
           running.delete(event.id);
           line(`${paint.red('✗')} ${event.title} ${paint.dim(elapsed(event.elapsedMs))}`);
           break;
+        case 'step-abandoned':
+          running.delete(event.id);
+          break;
         case 'step-undone':
           line(`${paint.dim('↩')} ${event.title}`);
           break;
