@@ -23,7 +23,7 @@ export function parseUser(status: string): { uid: number; gid: number; groups: n
 
 /** Is it process 1 of its own PID namespace? Not when the pod shares one among its containers. */
 export function isFirstOfNamespace(status: string): boolean {
-  return /^NSpid:.*\s1$/m.test(status);
+  return /^NSpid:(?:\s+\d+)+\s1$/m.test(status);
 }
 
 export function parseResolvConf(text: string): { nameservers: string[]; search: string[]; options: string[] } {

@@ -1,0 +1,100 @@
+import { describe, expect, test } from '@jest/globals';
+import { renderConfig } from '../../../stowaway-image/src/agent/proxy/config.ts';
+import type { Frontend } from '../../../stowaway-image/src/agent/proxy/model.ts';
+import { renderServerState } from '../../../stowaway-image/src/agent/proxy/server-state.ts';
+import { frontend, route } from './fixtures.ts';
+
+const process = { socket: '/run/x.sock', stateFile: '/run/x.state', threads: 1 };
+
+/** The lines of one section, trimmed. */
+function section(config: string, head: string): string[] {
+  const found = config.split('\n\n').find((text) => text.startsWith(`${head}\n`));
+  if (found === undefined) throw new Error(`no section ${head} in\n${config}`);
+  return found.trim().split('\n').slice(1).map((line) => line.trim());
+}
+const render = (...frontends: Frontend[]): string => renderConfig({ frontends }, process);
+const marked = route('marked', { rules: [{ mark: 'ann' }], hub: { address: '10.0.9.9', port: 20_002 } });
+
+describe('HAProxy configuration', () => {
+  test('a bridge without rules is TCP, byte for byte: nothing is inspected', () => {
+    const config = render(frontend([route('all')]));
+    expect(section(config, 'frontend f_uid_8080')).toEqual(['bind 10.0.0.7:17000 transparent namespace pb-uid', 'default_backend btcp_uid_8080_20001']);
+    expect(config).not.toMatch(/switch-mode|inspect-delay|mode http/);
+  });
+
+  test('the bridge comes first while it is up; a refused connection goes to the original at once, from the client\'s address', () => {
+    const lines = section(render(frontend([route('all')])), 'backend btcp_uid_8080_20001');
+    expect(lines).toEqual([
+      'mode tcp', 'balance roundrobin', 'use-server bridge if TRUE',
+      'server bridge 10.0.9.9:20001 track c_10-0-9-9_20001/s tcp-ut 1000ms',
+      'server orig 10.0.0.7:8080 namespace pb-uid source 0.0.0.0 usesrc clientip',
+    ]);
+  });
+
+  test('one checked server for each hub port, however many pods follow it', () => {
+    const config = render(frontend([route('all')]), frontend([route('all')], { id: 'other_8080', netns: 'pb-other' }));
+    expect(config.match(/ check inter /g)).toHaveLength(1);
+    expect(config.match(/track c_10-0-9-9_20001\/s/g)).toHaveLength(2);
+  });
+
+  test('with rules: the first byte decides before anything that could wait', () => {
+    const lines = section(render(frontend([marked])), 'frontend f_uid_8080').filter((line) => line.startsWith('tcp-request content'));
+    expect(lines).toEqual([
+      'tcp-request content accept if { req.len gt 0 } !upper',
+      'tcp-request content switch-mode http proto h2 if { req.len gt 2 } h2',
+      'tcp-request content switch-mode http if HTTP',
+      'tcp-request content accept if WAIT_END',
+    ]);
+  });
+
+  test('kubelet probes reach the original before any rule', () => {
+    const lines = section(render(frontend([marked])), 'frontend f_uid_8080').filter((line) => line.startsWith('use_backend'));
+    expect(lines.slice(0, 2)).toEqual(['use_backend oh1_uid_8080 if v1 probe', 'use_backend oh2_uid_8080 if v2 probe']);
+    expect(lines.slice(2, 4)).toEqual(['use_backend bh1_uid_8080_20002 if v1 r0_0', 'use_backend bh2_uid_8080_20002 if v2 r0_0']);
+    expect(lines.slice(4)).toEqual(['use_backend oh1_uid_8080 if v1', 'use_backend oh2_uid_8080 if v2']);
+  });
+
+  test('what no rule matches, HTTP or not, belongs to the bridge without rules', () => {
+    const lines = section(render(frontend([marked, route('all')])), 'frontend f_uid_8080');
+    expect(lines.slice(-3)).toEqual(['use_backend bh1_uid_8080_20001 if v1', 'use_backend bh2_uid_8080_20001 if v2', 'default_backend btcp_uid_8080_20001']);
+  });
+
+  test('answers say who made them, also when the original stands in', () => {
+    const config = render(frontend([marked]));
+    expect(section(config, 'backend bh1_uid_8080_20002')).toEqual(expect.arrayContaining([
+      "http-response set-header x-bridge-served-by 'shop/marked' if { srv_name bridge }", 'http-response set-header x-bridge-served-by original if { srv_name orig }']));
+    expect(section(config, 'backend oh2_uid_8080')).toContain('http-response set-header x-bridge-served-by original');
+    expect(render(frontend([{ ...marked, servedBy: false }]))).not.toMatch(/x-bridge-served-by/);
+  });
+
+  test('only what may be asked twice is asked twice', () => {
+    expect(section(render(frontend([marked])), 'backend bh1_uid_8080_20002')).toContain('http-request disable-l7-retry if !{ method GET HEAD OPTIONS }');
+  });
+
+  test('where the server speaks first, rules are left out: nothing is waited for', () => {
+    const config = render(frontend([marked], { serverFirst: true }));
+    expect(section(config, 'frontend f_uid_8080')).toEqual(['bind 10.0.0.7:17000 transparent namespace pb-uid', 'default_backend otcp_uid_8080']);
+  });
+
+  test('an httpGet probe is looked for only in connections of the node', () => {
+    const lines = section(render(frontend([route('all')], { probes: { kinds: ['http'], sources: ['10.0.0.1'] } })), 'frontend f_uid_8080');
+    expect(lines).toEqual([
+      'bind 10.0.0.7:17000 transparent namespace pb-uid', 'acl node src 10.0.0.1', 'tcp-request inspect-delay 2000ms', 'tcp-request content accept if !node',
+      'tcp-request content accept if { req.len gt 0 }', 'tcp-request content accept if WAIT_END',
+      'use_backend otcp_uid_8080 if node { req.payload(0,0) -m sub -- kube-probe/ }', 'default_backend btcp_uid_8080_20001',
+    ]);
+  });
+
+  test('a grpc probe needs somebody who speaks HTTP/2, for connections of the node only', () => {
+    const lines = section(render(frontend([route('all')], { probes: { kinds: ['grpc'], sources: ['10.0.0.1'] } })), 'frontend f_uid_8080');
+    expect(lines).toContain('use_backend oh2_uid_8080 if node { fc_http_major 2 } { req.fhdr(user-agent) -m beg -- kube-probe/ }');
+    expect(lines.indexOf('tcp-request content accept if !node')).toBeLessThan(lines.findIndex((line) => line.includes('switch-mode')));
+  });
+
+  test('servers that were never seen up are down until their first check', () => {
+    const [version, , row = ''] = renderServerState(['c_10-0-9-9_20001'], new Map([['c_10-0-9-9_20001', { address: '10.0.9.9', port: 20_001 }]])).split('\n');
+    expect(version).toBe('1');
+    expect(row.split(' ')).toHaveLength(25);
+    expect(row).toMatch(/^1 c_10-0-9-9_20001 1 s 10\.0\.9\.9 0 /);
+  });
+});

@@ -1,0 +1,56 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Bridge } from '../../../protocol/objects.ts';
+import { planAssignments, type Assignment } from '../../../stowaway-image/src/agent/plan.ts';
+import type { NodePod } from '../../../stowaway-image/src/agent/pods/node-pod.ts';
+import { unusableValue } from '../../../stowaway-image/src/agent/proxy/rule-acl.ts';
+import { bridge, client, pod } from './fixtures.ts';
+
+const clients = new Map([['ann-1', client('ann-1', 'ann')], ['ben-1', client('ben-1', 'ben')]]);
+
+function plan(bridges: Bridge[], pods: NodePod[] = [pod('api-1')]): Assignment[] {
+  return planAssignments({ bridges, pods, client: (name) => clients.get(name), rulesError: unusableValue });
+}
+const brief = (assignments: Assignment[]): unknown[] => assignments.map(({ bridge: { metadata }, pod: { metadata: { name } }, tcp, trouble }) => [metadata.name, name, tcp.map(({ port, route }) => `${port}>${route.hub.port}`).join(), trouble]);
+
+describe('which bridge on which pod', () => {
+  test('every matching pod of the namespace that is not over', () => {
+    expect(brief(plan([bridge('b')], [pod('api-1'), pod('api-2'), pod('web', { labels: { app: 'web' } }), pod('api-3', { namespace: 'other' }), pod('done', { completed: true })])))
+      .toEqual([['b', 'api-1', '8080>20000', undefined], ['b', 'api-2', '8080>20000', undefined]]);
+  });
+
+  test('never to a client of another owner, or to one that does not exist, or in our own namespace', () => {
+    expect(plan([bridge('stolen', { owner: 'ann', client: 'ben-1' })])).toEqual([]);
+    expect(plan([bridge('gone', { client: 'nobody' })])).toEqual([]);
+    expect(plan([bridge('own', { namespace: 'bridge-system' })], [pod('p', { namespace: 'bridge-system' })])).toEqual([]);
+    expect(plan([bridge('own', { namespace: 'kube-system' })], [pod('p', { namespace: 'kube-system' })])).toEqual([]);
+  });
+
+  test('nothing before the controller has resolved the target', () => {
+    expect(plan([bridge('b', { status: {} })])).toEqual([]);
+    expect(brief(plan([bridge('b', { status: { podSelector: { podName: 'api-1' } } })]))).toEqual([['b', 'api-1', '', 'waiting for the controller to assign hub ports']]);
+  });
+
+  test('of two that want everything, the older has it; the other is told by whom', () => {
+    const [older, younger] = plan([bridge('b', { created: '2026-02-01T00:00:00Z' }), bridge('a', { created: '2026-01-01T00:00:00Z', owner: 'ben', client: 'ben-1' })]);
+    expect([older?.bridge.metadata.name, older?.trouble, older?.tcp.length]).toEqual(['a', undefined, 1]);
+    expect([younger?.tcp, younger?.trouble]).toEqual([[], expect.stringContaining('port 8080 is taken by bridge shop/a of ben')]);
+  });
+
+  test('a draining bridge holds no port any more', () => {
+    expect(plan([bridge('old', { state: 'Draining', created: '2026-01-01T00:00:00Z' }), bridge('new', { created: '2026-02-01T00:00:00Z' })]).map(({ trouble }) => trouble)).toEqual([undefined, undefined]);
+  });
+
+  test('bridges with rules share a port', () => {
+    expect(plan([bridge('a', { rules: [{ mark: 'ann' }] }), bridge('b', { rules: [{ mark: 'ben' }] }), bridge('all')]).map(({ tcp, trouble }) => [tcp.length, trouble])).toEqual([[1, undefined], [1, undefined], [1, undefined]]);
+  });
+
+  test('what cannot be bridged says why', () => {
+    expect(plan([bridge('b')], [pod('api-1', { hostNetwork: true })])[0]?.trouble).toMatch(/hostNetwork/);
+    expect(plan([bridge('b', { rules: [{ headers: [{ name: 'x y', match: 'exact', value: '1' }] }] })])[0]).toMatchObject({ tcp: [], trouble: expect.stringContaining('not a usable header name') });
+    expect(plan([bridge('b', { rules: [{ mark: 'm' }], ports: [{ port: 53, protocol: 'UDP', local: 53 }] })])[0]?.trouble).toMatch(/rules apply to HTTP only/);
+  });
+
+  test('a bridge without ports is there for the identity', () => {
+    expect(plan([bridge('env', { ports: [], status: { podSelector: { labels: 'app=api' } } })])[0]).toMatchObject({ tcp: [], udp: [], trouble: undefined });
+  });
+});

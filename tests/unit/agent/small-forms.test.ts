@@ -1,0 +1,82 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
+import { isIdle } from '../../../stowaway-image/src/agent/drain.ts';
+import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
+import { freePort, listeningPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
+import { renderRemoval, renderReturn, renderRules, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
+import { parseServerStats, parseSessions, servingHubPorts, sessionBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
+import { openConnections } from '../../../stowaway-image/src/agent/proxy/supervisor.ts';
+import { statusEntries } from '../../../stowaway-image/src/agent/status-entries.ts';
+import { frontend, route } from './fixtures.ts';
+
+describe('nft tables', () => {
+  const rules = { address: '10.0.0.7', tcp: [{ port: 8080, listenPort: 17_000, exclude: ['10.0.0.1'] }], udp: [{ port: 53, hub: { address: '10.0.9.9', port: 20_001 } }], listenPorts: [17_000, 17_001] };
+  test('one transaction that puts the new table in the place of the old', () => {
+    const text = renderRules('7_42', rules);
+    expect(text).toMatch(/^table ip podbridge_7_42_in\ndelete table ip podbridge_7_42_in\ntable ip podbridge_7_42_in \{/);
+    expect(text).toContain('iifname != "lo" ip daddr 10.0.0.7 tcp dport 8080 tproxy to :17000');
+    expect(text.indexOf('ip saddr 10.0.0.1 ip daddr 10.0.0.7 tcp dport 8080 return')).toBeLessThan(text.indexOf('tproxy to'));
+    expect(text).toContain('tcp dport { 17000, 17001 } reject with tcp reset');
+    expect(text).toContain('udp dport 53 dnat to 10.0.9.9:20001');
+  });
+  test('without ports only the removal is left', () => {
+    expect(renderRules('7_42', { address: '10.0.0.7', tcp: [], udp: [], listenPorts: [] })).toBe(renderRemoval([tableName('7_42', 'in'), tableName('7_42', 'udp')]));
+  });
+  test('a table tells its instance; other people\'s tell none', () => {
+    expect(['in', 'udp', 'ret'].map((kind) => tableInstance(tableName('7_42', kind as 'in')))).toEqual(['7_42', '7_42', '7_42']);
+    expect(['nat', 'podbridge', 'podbridge_x', 'podbridge_7_42_in_x', 'istio'].map(tableInstance)).toEqual([undefined, undefined, undefined, undefined, undefined]);
+    expect(renderReturn('7_42')).toContain('table ip podbridge_7_42_ret {');
+  });
+});
+
+test('listening ports, and a free one beside them', () => {
+  const table = '  sl  local_address rem_address   st\n   0: 00000000:1F90 00000000:0000 0A 0\n   1: 0700000A:4268 0100000A:9C40 01 0\n   2: 00000000000000000000000000000000:4268 00000000000000000000000000000000:0000 0A\n';
+  expect(listeningPorts(table)).toEqual([8080, 17_000]);
+  expect(freePort(new Set([17_000, 17_001]))).toBe(17_002);
+});
+
+test('sockets between two requests', () => {
+  const [idle, waiting, queued, fresh] = parseSockets([
+    '0      0      10.0.0.7:8080   10.0.0.9:40000 cubic rto:204 lastsnd:1200 lastrcv:1210 lastack:1200 delivered:3',
+    '0      0      10.0.0.7:8080   10.0.0.9:40001 cubic rto:204 lastsnd:5000 lastrcv:60 lastack:60',
+    '0      77     10.0.0.7:8080   10.0.0.9:40002 cubic lastsnd:100 lastrcv:200 unacked:1',
+    '0      0      10.0.0.7:8080   10.0.0.9:40003 cubic rto:204',
+  ].join('\n'));
+  expect([idle, waiting, queued, fresh].map((socket) => socket !== undefined && isIdle(socket))).toEqual([true, false, false, false]);
+  expect(idle?.peer).toBe('10.0.0.9:40000');
+});
+
+describe('what HAProxy tells', () => {
+  const csv = '# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight\n'
+    + 'c_10-0-9-9_20001,s,0,0,0,0,,0,0,0,,0,,0,0,0,0,UP,1\nc_10-0-9-9_20002,s,0,0,0,0,,0,0,0,,0,,0,0,0,0,DOWN,1\nc_10-0-9-9_20003,s,0,0,0,0,,0,0,0,,0,,0,0,0,0,MAINT,1\n'
+    + 'btcp_u_8080_20001,bridge,0,0,3,3,,9,0,0,,0,,0,0,0,0,UP (via c/s),1\nbh1_v_8080_20001,bridge,0,0,2,3,,9,0,0,,0,,0,0,0,0,UP,1\nbtcp_u_8080_20001,orig,0,0,7,7,,9,0,0,,0,,0,0,0,0,no check,1\n';
+  test('which hub ports serve, and what is open towards one', () => {
+    const stats = parseServerStats(csv);
+    expect([...servingHubPorts(stats)]).toEqual(['c_10-0-9-9_20001']);
+    expect(sessionsTo(20_001, stats)).toBe(5);
+    expect(sessionsTo(1, stats)).toBe(0);
+  });
+  test('sessions and their counters', () => {
+    expect(parseSessions('0x7f: proto=tcpv4 src=127.0.0.1:54604 fe=f_u be=btcp_u_1 srv=bridge ts=00 age=1s exp=1s\n0x8a: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none>\n')).toEqual([
+      { id: '0x7f', source: '127.0.0.1:54604', frontend: 'f_u', backend: 'btcp_u_1', server: 'bridge' }, { id: '0x8a', source: 'unix:1', frontend: 'GLOBAL', backend: '<NONE>', server: '<none>' }]);
+    expect(sessionBytes('  req=0x1 (f=0x1 pipe=0 tofwd=-1 total=78)\n  res=0x2 (f=0x2 total=1234)')).toBe('78/1234');
+    expect(openConnections('MaxConn: 9\nCurrConns: 4\nCumConns: 7\n')).toBe(4);
+  });
+});
+
+test('a running configuration that has more than is wanted lacks nothing', () => {
+  const one = frontend([route('a')]);
+  const two = frontend([route('b')], { id: 'other' });
+  expect(lacks([one, two], [one])).toBe(false);
+  expect(lacks([one], [one, two])).toBe(true);
+  expect(lacks([one], [frontend([route('a'), route('b')])])).toBe(true);
+});
+
+test('status entries keep the time of their last change', () => {
+  const now = new Date('2026-05-05T10:00:00Z');
+  const before = [{ name: 'a', node: 'n', ready: true, agent: 'x:1', since: '2026-01-01T00:00:00Z' }, { name: 'b', node: 'n', ready: false, agent: 'x:1', since: '2026-01-01T00:00:00Z' }];
+  expect(statusEntries([{ name: 'b', ready: true, serving: true }, { name: 'a', ready: true, message: 'm' }], before, 'n', 'y:2', now)).toEqual([
+    { name: 'a', node: 'n', ready: true, agent: 'y:2', since: '2026-01-01T00:00:00Z', message: 'm' },
+    { name: 'b', node: 'n', ready: true, agent: 'y:2', since: '2026-05-05T10:00:00Z', serving: true },
+  ]);
+});
