@@ -16,6 +16,8 @@ export interface CargoRequest {
   /** Reference of the image, which Docker has. */
   image: string;
   labels: Record<string, string>;
+  /** Called as soon as the container was made by this call; what follows may still fail. */
+  onCreated?: () => void;
 }
 
 export interface RunningCargo {
@@ -34,7 +36,7 @@ const pidsLimit = 128;
 const cpuShares = 4096;
 const attempts = 10;
 
-export function cargoSpec({ link, network, image, labels: more }: Omit<CargoRequest, 'docker'>): ContainerSpec {
+export function cargoSpec({ link, network, image, labels: more }: Omit<CargoRequest, 'docker' | 'onCreated'>): ContainerSpec {
   return {
     name: cargoName(link), image,
     labels: { [labels.managedBy]: managedBy, [labels.component]: 'cargo', [labels.role]: 'cargo', [labels.link]: link, [labels.version]: version, ...more },
@@ -86,7 +88,9 @@ async function makeOrFind(request: CargoRequest, imageId: string, carriedOver: R
       await docker.containers.remove(found.id, { force: true });
     }
     try {
-      return { id: await docker.containers.create(cargoSpec(request)), created: true };
+      const id = await docker.containers.create(cargoSpec(request));
+      request.onCreated?.();
+      return { id, created: true };
     } catch (error) {
       // Another command was quicker, or the old one is still on its way out.
       if (!isCode(error, 'name-conflict', 'network-not-found')) throw error;

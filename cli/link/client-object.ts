@@ -22,6 +22,8 @@ export interface ClientRequest {
   publicKey: string;
   signal?: AbortSignal;
   waiting?: (waitingFor: string) => void;
+  /** Called as soon as the object was made by this call; what follows may still fail. */
+  onCreated?: () => void;
 }
 
 const attempts = 5;
@@ -30,7 +32,7 @@ function hasCode(error: unknown, ...codes: string[]): boolean {
   return isBridgeError(error) && codes.includes(error.facts.code);
 }
 
-async function createOrPatch({ cluster, name, owner, publicKey }: ClientRequest): Promise<{ client: Client; created: boolean }> {
+async function createOrPatch({ cluster, name, owner, publicKey, onCreated }: ClientRequest): Promise<{ client: Client; created: boolean }> {
   for (let attempt = 1; ; attempt++) {
     const existing = await cluster.find<Client>(resources.Client, name, systemNamespace);
     try {
@@ -40,6 +42,7 @@ async function createOrPatch({ cluster, name, owner, publicKey }: ClientRequest)
           metadata: { name, namespace: systemNamespace, labels: { [labels.managedBy]: managedBy, [labels.link]: name, [labels.version]: version } },
           spec: { owner, publicKey },
         });
+        onCreated?.();
         return { client, created: true };
       }
       if (existing.spec.owner !== owner) {

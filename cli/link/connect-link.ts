@@ -1,13 +1,14 @@
 /** `bridge up` as a function: the network, cargo, the Client and the tunnel, each reused when it is there. */
-import { labels } from '../../protocol/names.ts';
+import { labels, systemNamespace } from '../../protocol/names.ts';
 import type { LinkStatus } from '../../protocol/control.ts';
 import type { Transport } from '../../protocol/objects.ts';
-import type { Cluster } from '../adapters/cluster/index.ts';
+import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
+import { timing } from '../timing.ts';
 import { ensureCargo, type RunningCargo } from './cargo.ts';
 import { ensureClient, type ReadyClient } from './client-object.ts';
-import { connectTunnel } from './connect-tunnel.ts';
-import type { Control } from './control-client.ts';
+import { connectTunnel, isAlive } from './connect-tunnel.ts';
+import { openControl, type Control } from './control-client.ts';
 import { linkName, networkName } from './link-name.ts';
 import { clashes, ensureNetwork, type LinkNetwork } from './network.ts';
 import { takeDownLink } from './take-down.ts';
@@ -57,15 +58,30 @@ export async function findLinkName(docker: Docker, cluster: Cluster): Promise<{ 
   return { name: linkName({ server: cluster.context.server, username, dockerId: id }), owner: username };
 }
 
-async function make(request: LinkRequest, name: string, owner: string, avoid: readonly string[]): Promise<Made> {
+/** What this call has made so far, and would remove if it failed. */
+interface Own {
+  network: boolean;
+  cargo: boolean;
+  client: boolean;
+}
+
+async function make(request: LinkRequest, name: string, owner: string, avoid: readonly string[], own: Own): Promise<Made> {
   const { docker, cluster, signal, waiting } = request;
   const more = { [labels.context]: cluster.context.name, [labels.owner]: owner };
   waiting?.('the Docker network');
-  const [network, image] = await Promise.all([ensureNetwork({ docker, link: name, labels: more, avoid }), request.cargoImage]);
+  const [network, image] = await Promise.all([
+    ensureNetwork({ docker, link: name, labels: more, avoid }).then((ensured) => {
+      own.network ||= ensured.created;
+      return ensured;
+    }),
+    request.cargoImage,
+  ]);
   waiting?.('the link\'s container');
-  const cargo = await ensureCargo({ docker, link: name, network, image, labels: more });
+  const cargo = await ensureCargo({ docker, link: name, network, image, labels: more, onCreated: () => { own.cargo = true; } });
   try {
-    const client = await ensureClient({ cluster, name, owner, publicKey: cargo.hello.publicKey, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }) });
+    const client = await ensureClient({
+      cluster, name, owner, publicKey: cargo.hello.publicKey, onCreated: () => { own.client = true; }, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }),
+    });
     return { network, cargo, client };
   } catch (error) {
     cargo.control.close();
@@ -73,19 +89,33 @@ async function make(request: LinkRequest, name: string, owner: string, avoid: re
   }
 }
 
+/** After a failure: only what this call has made, and not if another command has brought the link up meanwhile. */
+async function unmake({ docker, cluster }: LinkRequest, link: string, own: Own): Promise<void> {
+  if (!own.network && !own.cargo && !own.client) return;
+  const [cargo] = await docker.containers.list({ [labels.link]: link, [labels.role]: 'cargo' }, { running: true });
+  if (cargo !== undefined) {
+    const control = await openControl(docker, cargo.id).catch(() => undefined);
+    const status = await control?.call('status', {}, timing.cargoLastWordsTimeoutMs).catch(() => undefined);
+    control?.close();
+    if (status !== undefined && isAlive(status)) return;
+  }
+  if (own.client) await cluster.delete(resources.Client, link, { namespace: systemNamespace }).catch(() => undefined);
+  if (own.cargo || own.network) await takeDownLink({ docker, link });
+}
+
 /** Idempotent; several at once end with the same link. A failure removes what this call has made. */
 export async function connectLink(request: LinkRequest): Promise<Link> {
   const { docker, cluster, transport = 'auto', signal, waiting } = request;
   const { name, owner } = await findLinkName(docker, cluster);
-  const before = await docker.containers.list({ [labels.link]: name, [labels.role]: 'cargo' });
+  const own: Own = { network: false, cargo: false, client: false };
   try {
-    let made = await make(request, name, owner, []);
+    let made = await make(request, name, owner, [], own);
     const ranges = [...made.client.cluster.ranges, made.client.hub.pool];
     if (clashes(made.network, ranges).length > 0) {
       // The cluster's ranges are known only now: once more, beside them.
       made.cargo.control.close();
       await takeDownLink({ docker, link: name });
-      made = await make(request, name, owner, ranges);
+      made = await make(request, name, owner, ranges, own);
     }
     const { network, cargo, client } = made;
     try {
@@ -101,8 +131,7 @@ export async function connectLink(request: LinkRequest): Promise<Link> {
       throw error;
     }
   } catch (error) {
-    // Only what was not there before: a link that merely does not answer just now may serve containers.
-    if (before.length === 0) await takeDownLink({ docker, cluster, link: name }).catch(() => undefined);
+    await unmake(request, name, own).catch(() => undefined);
     throw error;
   }
 }

@@ -1,0 +1,50 @@
+import { expect, test } from '@jest/globals';
+import { createTracker, withoutGone } from '../../../cargo-image/src/heartbeat/tracker.ts';
+import { heartbeatMaxBytes, type Heartbeat } from '../../../protocol/heartbeat.ts';
+
+const parse = (datagram: Buffer): Heartbeat => JSON.parse(datagram.toString()) as Heartbeat;
+const echo = (seq: number, gone: unknown = []): Buffer => Buffer.from(JSON.stringify({ v: 1, seq, gone }));
+
+test('counts up and measures the way there and back', () => {
+  const tracker = createTracker();
+  expect(parse(tracker.next('udp', [], 1000))).toEqual({ v: 1, seq: 1, transport: 'udp', ended: [] });
+  expect(tracker.echoAgeMs(1000)).toBeNull();
+  expect(tracker.echo(echo(1), 1003.456)).toEqual([]);
+  expect(tracker.rttMs()).toEqual([3.46]);
+  expect(tracker.echoAgeMs(2003.456)).toBe(1000);
+});
+
+test.each([['no JSON', Buffer.from('{')], ['another version', Buffer.from('{"v":2,"seq":1,"gone":[]}')], ['never sent', echo(99)], ['gone of another shape', echo(1, [1])], ['null', Buffer.from('null')], ['empty', Buffer.alloc(0)]])('%s is no echo', (_, datagram) => {
+  const tracker = createTracker();
+  tracker.next('udp', [], 0);
+  expect(tracker.echo(datagram, 1)).toBeUndefined();
+  expect(tracker.echoAgeMs(1)).toBeNull();
+});
+
+test('an echo counts once, a late one within a minute still counts', () => {
+  const tracker = createTracker();
+  for (let index = 0; index < 61; index++) tracker.next('udp', [], index * 1000);
+  expect(tracker.echo(echo(1), 60_100)).toBeUndefined();
+  expect(tracker.echo(echo(2), 60_100)).toEqual([]);
+  expect(tracker.echo(echo(2), 60_200)).toBeUndefined();
+  expect(tracker.rttMs()).toEqual([59_100]);
+});
+
+test('keeps sixty round trips, newest last', () => {
+  const tracker = createTracker();
+  for (let seq = 1; seq <= 70; seq++) {
+    tracker.next('udp', [], seq);
+    tracker.echo(echo(seq), seq + seq);
+  }
+  expect(tracker.rttMs()).toEqual(Array.from({ length: 60 }, (_, index) => index + 11));
+});
+
+test('what does not fit into a datagram is said later', () => {
+  const ended = Array.from({ length: 300 }, (_, index) => ({ namespace: 'n'.repeat(40), name: `bridge-${index}` }));
+  const datagram = createTracker().next('udp', ended, 0);
+  expect(datagram.length).toBeLessThanOrEqual(heartbeatMaxBytes);
+  const said = parse(datagram).ended;
+  expect(said.length).toBeGreaterThan(50);
+  expect(said).toEqual(ended.slice(0, said.length));
+  expect(withoutGone(ended, said)).toEqual(ended.slice(said.length));
+});
