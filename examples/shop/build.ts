@@ -3,50 +3,65 @@
  * as `podbridge-example/shop-api:changed`: the work in progress that the demo bridges.
  */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify, parseArgs } from 'node:util';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 const folder = import.meta.dirname;
 const services = ['web', 'api', 'orders'] as const;
+const redisImage = 'podbridge-example/redis:latest';
 
-export const shopImages = [...services.map((service) => `podbridge-example/shop-${service}:latest`), 'podbridge-example/redis:latest'];
+export const shopImages = [...services.map((service) => `podbridge-example/shop-${service}:latest`), redisImage];
 export const changedApiImage = 'podbridge-example/shop-api:changed';
 
 export async function buildShop(): Promise<string[]> {
-  await withContext(async (context) => {
-    for (const service of services) await build(context, service, `podbridge-example/shop-${service}:latest`);
-  });
-  await run('docker', ['build', '--quiet', '--tag', 'podbridge-example/redis:latest', join(folder, 'redis')]);
+  const base = await ensureBase();
+  for (const service of services) await buildService(folder, base, service, `podbridge-example/shop-${service}:latest`);
+  await docker('build', '--quiet', '--tag', redisImage, join(folder, 'redis'));
   return shopImages;
 }
 
 export async function buildChangedApi(): Promise<string> {
-  await withContext(async (context) => {
-    await cp(join(folder, 'changed'), context, { recursive: true });
-    await build(context, 'api', changedApiImage);
+  const base = await ensureBase();
+  await withFolder(async (context) => {
+    for (const part of ['Dockerfile', '.dockerignore', 'lib', 'api', 'changed']) await cp(join(folder, part), part === 'changed' ? context : join(context, part), { recursive: true });
+    await buildService(context, base, 'api', changedApiImage);
   });
   return changedApiImage;
 }
 
-const build = (context: string, service: string, tag: string): Promise<unknown> =>
-  run('docker', ['build', '--quiet', '--build-arg', `SERVICE=${service}`, '--tag', tag, context]);
+const docker = async (...args: string[]): Promise<string> => (await execute('docker', args)).stdout.trim();
 
-/** The folder, its packages and Node, in one place: nothing is installed into the source tree. */
-async function withContext<T>(use: (context: string) => Promise<T>): Promise<T> {
-  const context = await mkdtemp(join(tmpdir(), 'podbridge-shop-'));
-  try {
-    await cp(folder, context, { recursive: true, filter: (source) => !/\/(node_modules|changed|redis)$/.test(source) });
-    // Scripts of packages are not needed, and would run for this machine's platform.
-    await run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: context });
-    const { stdout } = await run('docker', ['version', '--format', '{{.Server.Arch}}']);
+const buildService = (context: string, base: string, service: string, tag: string): Promise<string> =>
+  docker('build', '--quiet', '--build-arg', `BASE=${base}`, '--build-arg', `SERVICE=${service}`, '--tag', tag, context);
+
+/** Node and the packages, built once per content: the services themselves are then a matter of a second. */
+async function ensureBase(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of ['base/Dockerfile', 'package.json', 'package-lock.json']) hash.update(await readFile(join(folder, file)));
+  const image = `podbridge-example/shop-base:${hash.digest('hex').slice(0, 12)}`;
+  if (await docker('images', '--quiet', image) !== '') return image;
+  await withFolder(async (context) => {
+    for (const file of ['base/Dockerfile', 'package.json', 'package-lock.json']) await cp(join(folder, file), join(context, file.replace('base/', '')));
+    // Nothing is installed into the source tree; scripts of packages are not needed, and would run for this machine's platform.
+    await execute('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: context });
+    const architecture = await docker('version', '--format', '{{.Server.Arch}}');
     await mkdir(join(context, 'node'));
-    await run('npm', ['pack', '--silent', `node-linux-${stdout.trim() === 'amd64' ? 'x64' : stdout.trim()}@24`], { cwd: join(context, 'node') });
-    return await use(context);
+    await execute('npm', ['pack', '--silent', `node-linux-${architecture === 'amd64' ? 'x64' : architecture}@24`], { cwd: join(context, 'node') });
+    await docker('build', '--quiet', '--tag', image, context);
+  });
+  return image;
+}
+
+async function withFolder<T>(use: (path: string) => Promise<T>): Promise<T> {
+  const path = await mkdtemp(join(tmpdir(), 'podbridge-shop-'));
+  try {
+    return await use(path);
   } finally {
-    await rm(context, { recursive: true, force: true });
+    await rm(path, { recursive: true, force: true });
   }
 }
 

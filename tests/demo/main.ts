@@ -1,22 +1,35 @@
 /**
  * npm run demo: the main job on a real cluster, told step by step. Every line with a check mark was checked; the demo ends
- * with exit code 1 at the first that does not hold. `--keep` leaves bridge, shop and cluster side as they are.
+ * with exit code 1 at the first that does not hold. `--keep` leaves bridge, shop and cluster side as they are;
+ * `--keep-images` the images of podbridge on this machine, when another cluster uses them too.
  */
 import { parseArgs } from 'node:util';
 import { changedApiImage, buildChangedApi, buildShop, shopImages } from '../../examples/shop/build.ts';
+import { resources } from '../../cli/adapters/cluster/index.ts';
+import { systemNamespace } from '../../protocol/names.ts';
 import { loadImages } from '../cluster/index.ts';
 import { bridge, type BridgeRun } from '../support/bridge-command.ts';
 import { clusterInventory, difference, dockerInventory } from '../support/inventory.ts';
 import { ensureProber } from '../support/prober.ts';
+import { untilServing } from '../support/serving.ts';
 import { testCluster, type TestCluster } from '../support/test-cluster.ts';
 import { ensureEchoImage } from '../workloads/echo-image.ts';
 import { narrate } from './narration.ts';
 import { ask, deployShop, describe, editionOf, removeShop, shopNamespace, shopState } from './shop.ts';
 
-const { values: { keep } } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
+const { values: { keep, 'keep-images': keepImages } } = parseArgs({ options: { keep: { type: 'boolean', default: false }, 'keep-images': { type: 'boolean', default: false } } });
 const story = narrate(process.stdout);
 const bridgeName = 'demo-api';
+const uninstall = ['uninstall', '--yes', ...(keepImages ? ['--keep-images'] : [])];
 const changedEdition = 'twenty percent off';
+
+/** Removes what a demo that failed, or was kept, has left. */
+async function cleanUp({ cluster, kube }: TestCluster): Promise<void> {
+  for (const args of [['stop', bridgeName, '-n', shopNamespace], ['uninstall', '--yes', '--keep-images']]) {
+    await bridge(args, { kubeconfig: cluster.kubeconfigPath, context: cluster.context });
+  }
+  await removeShop(kube);
+}
 
 async function demo({ cluster, kube }: TestCluster): Promise<void> {
   const run = async (...args: string[]): Promise<BridgeRun> => {
@@ -27,6 +40,9 @@ async function demo({ cluster, kube }: TestCluster): Promise<void> {
     if (result.exitCode !== 0) throw new Error(`bridge ${args[0]} ended with exit code ${result.exitCode}`);
     return result;
   };
+
+  const remains = await Promise.all([shopNamespace, systemNamespace].map((name) => kube.find(resources.Namespace, name)));
+  if (remains.some((namespace) => namespace !== undefined)) await story.progress.step('remove what an earlier demo has left', () => cleanUp({ cluster, kube }));
 
   story.chapter('The shop', 'web -> api -> orders -> Redis, traced with OpenTelemetry, in a namespace that takes only "restricted" pods.');
   await story.progress.step('build its images (examples/shop)', buildShop);
@@ -48,6 +64,7 @@ async function demo({ cluster, kube }: TestCluster): Promise<void> {
 
   story.chapter('Run it as if it were the pod', 'It gets the environment and DNS of deploy/api, and those requests to it that carry the mark "demo". Everybody else keeps the original.');
   await run('run', '-d', '--name', bridgeName, '--mark', 'demo', '--target', 'deploy/api', '-n', shopNamespace, '--image', changedApiImage);
+  await story.progress.step('the container has started and listens (until then the originals get every request)', () => untilServing(kube, shopNamespace, bridgeName));
 
   story.chapter('Ask');
   story.command('curl http://api/catalog');
@@ -89,11 +106,10 @@ async function demo({ cluster, kube }: TestCluster): Promise<void> {
   story.expect(editionOf(after, 'api') === 'regular', 'the same marked request is answered by the original again', after);
 
   story.chapter('Uninstall', 'And the proof that nothing is left.');
-  await run('down');
-  await run('uninstall', '--yes');
+  await run(...uninstall);
   const left = difference(clusterBefore, await clusterInventory(kube));
   story.expect(left.length === 0, `the cluster has the same ${clusterBefore.length} objects as before, of all kinds`, left);
-  const leftInDocker = difference(dockerBefore, await dockerInventory()).filter((line) => line.startsWith('+'));
+  const leftInDocker = difference(dockerBefore, await dockerInventory()).filter((line) => line.startsWith('+') && !(keepImages && line.startsWith('+ image')));
   story.expect(leftInDocker.length === 0, 'Docker has no container, network, volume or image of podbridge', leftInDocker);
   story.expect(await shopState(kube) === shopBefore, 'the shop is byte for byte what it was');
 }
@@ -106,8 +122,11 @@ try {
   story.say(`  ${cluster.cluster.name} (${cluster.cluster.provider}): ${cluster.cluster.nodes.join(', ')}, Kubernetes ${await cluster.kube.serverVersion()}`);
   try {
     await demo(cluster);
-  } finally {
     if (!keep) await removeShop(cluster.kube);
+  } catch (error) {
+    if (!keep) await cleanUp(cluster);
+    throw error;
+  } finally {
     cluster.kube.close();
   }
   story.say(`\nDone: ${story.passed} things shown in ${((performance.now() - start) / 1000).toFixed(0)} s.`);
