@@ -9,6 +9,7 @@ import type { ObjectRef, Resource, Selection } from './resource.ts';
 
 const firstPauseMs = 200;
 const mostPauseMs = 10_000;
+const shortWatchMs = 1_000;
 
 export interface Change<T> {
   type: 'added' | 'modified' | 'deleted';
@@ -80,6 +81,7 @@ export function follow<T extends KubeObject, S extends KubeObject = T>(kube: Kub
     while (!signal.aborted) {
       try {
         version ??= await list();
+        const startedAt = Date.now();
         await kube.watch<S>(resource, { ...options, resourceVersion: version }, (event: WatchEvent<S>) => {
           version = event.object.metadata.resourceVersion ?? version;
           if (event.type === 'BOOKMARK') return;
@@ -87,7 +89,9 @@ export function follow<T extends KubeObject, S extends KubeObject = T>(kube: Kub
           if (event.type === 'DELETED') remove(keyOf(event.object));
           else put(trim(event.object));
         }, signal);
-        backoff.reset();
+        // A server that ends watches as soon as they begin must not be asked without a pause.
+        if (Date.now() - startedAt >= shortWatchMs) backoff.reset();
+        else await pause(backoff.next(), signal);
       } catch (error) {
         if (signal.aborted) return;
         if (isExpired(error)) version = undefined;

@@ -1,0 +1,360 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { labels, managedBy, names, systemNamespace } from '../../../protocol/names.ts';
+import type { Bridge, Client } from '../../../protocol/objects.ts';
+import { agentManager, agentPodName } from '../../../stowaway-image/src/agent-names.ts';
+import { Controller } from '../../../stowaway-image/src/controller/controller.ts';
+import { ensurePool } from '../../../stowaway-image/src/controller/pool-config.ts';
+import { KubeError, resources, type KubeObject } from '../../../stowaway-image/src/kube/index.ts';
+import { FakeKube } from './fake-kube.ts';
+import { bridge, client } from './objects.ts';
+
+beforeEach(() => { jest.useFakeTimers({ now: 1_800_000_000_000 }); });
+afterEach(() => { jest.useRealTimers(); });
+const settle = async (ms = 50): Promise<void> => { await jest.advanceTimersByTimeAsync(ms); };
+
+const ours = (component: string) => ({ [labels.managedBy]: managedBy, [labels.component]: component, [labels.version]: '0.1.0' });
+const image = 'podbridge/stowaway:1';
+
+/** A cluster with two nodes, a hub that runs, a Deployment of three pods and a client that is online. */
+function cluster(): FakeKube {
+  const kube = new FakeKube();
+  for (const [name, address] of [['n1', '172.30.0.2'], ['n2', '172.30.0.3']] as const) {
+    kube.seed(resources.nodes, { metadata: { name }, spec: { podCIDR: `10.244.${name === 'n1' ? 0 : 1}.0/24` }, status: { addresses: [{ type: 'InternalIP', address }], conditions: [{ type: 'Ready', status: 'True' }] } } as KubeObject);
+  }
+  kube.seed(resources.services, { metadata: { namespace: systemNamespace, name: names.hub }, spec: { ports: [{ port: 51820, nodePort: 31820 }] } } as KubeObject);
+  hub(kube, '10.244.0.8');
+  kube.seed(resources.deployments, { metadata: { namespace: 'demo', name: 'web' }, spec: { selector: { matchLabels: { app: 'web' } } } } as KubeObject);
+  for (const [name, node] of [['web-1', 'n1'], ['web-2', 'n2'], ['web-3', 'n2']] as const) webPod(kube, name, node);
+  kube.seed(resources.clients, client('ann-1', { status: { phase: 'Online' } }));
+  return kube;
+}
+
+function hub(kube: FakeKube, podIP: string, ready = true): void {
+  kube.seed(resources.pods, { metadata: { namespace: systemNamespace, name: names.hubPod, labels: ours('hub') }, spec: { nodeName: 'n1', containers: [{ image }] }, status: { phase: 'Running', podIP, containerStatuses: [{ ready }] } } as KubeObject);
+}
+
+function webPod(kube: FakeKube, name: string, nodeName: string | undefined, more: { phase?: string; hostNetwork?: boolean } = {}): void {
+  kube.seed(resources.pods, { metadata: { namespace: 'demo', name, labels: { app: 'web' } }, spec: { ...(nodeName === undefined ? {} : { nodeName }), hostNetwork: more.hostNetwork }, status: { phase: more.phase ?? 'Running' } } as KubeObject);
+}
+
+/** What kubelet and agent do: the pod runs, and says that it has attached its pods. */
+function agentRuns(kube: FakeKube, node: string, podIP: string): void {
+  const ref = { namespace: systemNamespace, name: agentPodName(node) };
+  const pod = kube.peek<KubeObject>(resources.pods, ref);
+  kube.seed(resources.pods, { ...pod!, status: { phase: 'Running', podIP, containerStatuses: [{ ready: true }] } } as KubeObject);
+}
+
+async function agentAttaches(kube: FakeKube, name: string, node: string, podIP: string, pods: string[]): Promise<void> {
+  const entries = pods.map((pod) => ({ name: pod, node, ready: true, since: '2027-01-15T08:00:00Z', agent: `${podIP}:7080` }));
+  await kube.apply(resources.bridges, { metadata: { namespace: 'demo', name }, status: { pods: entries } }, { manager: agentManager(node), subresource: 'status' });
+}
+
+async function controller(kube: FakeKube, more: { image?: string } = {}) {
+  const stop = new AbortController();
+  const events: string[] = [];
+  const made = new Controller({
+    kube, signal: stop.signal, agentIdleMs: 60_000, dns: { server: '10.96.0.10', domain: 'cluster.local' }, serviceCidrs: () => ['10.96.0.0/16'], apiService: '10.96.0.1', podAddress: '10.244.0.3',
+    agent: { image: more.image ?? image, version: '0.1.0', priorityClassName: 'podbridge', owner: { name: names.controller, uid: 'deployment-uid' } },
+    pool: (ranges) => ensurePool(kube, ranges),
+    log: (event, facts) => events.push(`${event} ${JSON.stringify(facts ?? {})}`),
+  });
+  await made.start();
+  await settle();
+  return { stop: () => stop.abort(), events };
+}
+
+const see = (kube: FakeKube, name = 'web-ann'): Bridge => kube.peek<Bridge>(resources.bridges, { namespace: 'demo', name })!;
+const readiness = (kube: FakeKube, name?: string) => {
+  const { reason, message, status } = see(kube, name).status!.conditions!.find(({ type }) => type === 'Ready')!;
+  return { phase: see(kube, name).status!.phase, reason, message, status };
+};
+const agentsOf = (kube: FakeKube): string[] => kube.all<KubeObject & { spec: { nodeName: string } }>(resources.pods).filter(({ metadata }) => metadata.labels?.[labels.component] === 'agent').map(({ spec }) => spec.nodeName).sort();
+
+async function attachAll(kube: FakeKube): Promise<void> {
+  agentRuns(kube, 'n1', '10.244.0.9');
+  agentRuns(kube, 'n2', '10.244.1.9');
+  await agentAttaches(kube, 'web-ann', 'n1', '10.244.0.9', ['web-1']);
+  await agentAttaches(kube, 'web-ann', 'n2', '10.244.1.9', ['web-2', 'web-3']);
+  await settle();
+}
+
+describe('a client', () => {
+  test('gets an address of a pool that is written down, and the facts of the cluster', async () => {
+    const kube = cluster();
+    await controller(kube);
+    expect(kube.peek<{ data: unknown }>(resources.configMaps, { namespace: systemNamespace, name: names.network })?.data).toEqual({ pool: '100.96.0.0/16' });
+    expect(kube.peek<Client>(resources.clients, { namespace: systemNamespace, name: 'ann-1' })?.status).toMatchObject({
+      address: '100.96.0.2',
+      cluster: {
+        ranges: ['10.244.0.0/24', '10.244.1.0/24', '10.96.0.0/16', '172.30.0.2/32', '172.30.0.3/32'],
+        dns: { server: '10.96.0.10', domain: 'cluster.local' }, version: '0.1.0',
+        endpoints: [{ kind: 'node', host: '172.30.0.2', port: 31820 }, { kind: 'node', host: '172.30.0.3', port: 31820 }],
+      },
+    });
+  });
+
+  test('keeps its address when the controller starts anew, and no other gets it', async () => {
+    const kube = cluster();
+    const first = await controller(kube);
+    kube.seed(resources.clients, client('bob-1', { owner: 'bob' }));
+    await settle();
+    first.stop();
+    const before = kube.all<Client>(resources.clients).map(({ status }) => status?.address).sort();
+    expect(before).toEqual(['100.96.0.2', '100.96.0.3']);
+    const writes = kube.calls.length;
+    await controller(kube);
+    kube.seed(resources.clients, client('eve-1', { owner: 'eve' }));
+    await settle();
+    expect(kube.all<Client>(resources.clients).map(({ status }) => status?.address).sort()).toEqual([...before, '100.96.0.4']);
+    expect(kube.calls.slice(writes).filter(({ verb }) => verb === 'apply').map(({ name }) => name)).toEqual(['eve-1']);
+  });
+});
+
+describe('a bridge', () => {
+  test('leads to its pods: selector, hub ports, an agent on each of their nodes, Ready when all are attached', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    expect(agentsOf(kube)).toEqual(['n1', 'n2']);
+    expect(see(kube).status).toMatchObject({
+      phase: 'Attaching', desiredPods: 3, podSelector: { labels: 'app=web' }, hubAddress: '10.244.0.8', observedGeneration: 1,
+      summary: { target: 'deploy/web', pods: '0/3', ports: '8080:3000', match: 'all' },
+    });
+    expect(see(kube).status!.ports![0]).toMatchObject({ port: 8080, protocol: 'TCP', local: 3000 });
+    expect(readiness(kube).message).toMatch(/^0 of 3 pods attached; waiting for web-1 \(agent on n1 is starting\)/);
+    await attachAll(kube);
+    expect(readiness(kube)).toEqual({ phase: 'Ready', status: 'True', reason: 'PodsAttached', message: '3 of 3 pods attached.' });
+    expect(see(kube).status!.summary!.pods).toBe('3/3');
+  });
+
+  test('the agent\'s pod names every capability and nothing of the node', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    const pod = kube.peek<KubeObject & { spec: { hostNetwork?: boolean; hostPID: boolean; volumes: object[]; containers: { securityContext: object }[] } }>(resources.pods, { namespace: systemNamespace, name: agentPodName('n1') })!;
+    expect(pod.spec.containers[0]!.securityContext).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'], add: ['SYS_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH', 'NET_ADMIN'] } });
+    expect(pod.spec).toMatchObject({ hostPID: true, nodeName: 'n1', tolerations: [{ operator: 'Exists' }], securityContext: { seccompProfile: { type: 'RuntimeDefault' } } });
+    expect(pod.spec.hostNetwork).toBeUndefined();
+    expect(JSON.stringify(pod.spec.volumes)).not.toContain('hostPath');
+    expect(pod.metadata.ownerReferences).toMatchObject([{ kind: 'Deployment', name: names.controller, uid: 'deployment-uid' }]);
+  });
+
+  test('writes nothing when nothing is new', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    await attachAll(kube);
+    const before = kube.calls.length;
+    await settle(25_000);
+    expect(kube.calls.slice(before).filter(({ verb }) => !['get', 'list'].includes(verb))).toEqual([]);
+  });
+
+  test('pods that come later are wanted too, and bring their node an agent; completed ones are not', async () => {
+    const kube = cluster();
+    kube.remove(resources.pods, { namespace: 'demo', name: 'web-2' });
+    kube.remove(resources.pods, { namespace: 'demo', name: 'web-3' });
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    expect(agentsOf(kube)).toEqual(['n1']);
+    webPod(kube, 'web-2', undefined);
+    webPod(kube, 'web-done', 'n2', { phase: 'Succeeded' });
+    await settle();
+    expect(see(kube).status!.desiredPods).toBe(1);
+    webPod(kube, 'web-2', 'n2');
+    await settle();
+    expect(agentsOf(kube)).toEqual(['n1', 'n2']);
+    expect(see(kube).status!.desiredPods).toBe(2);
+  });
+
+  test('whose target does not exist says so, and works as soon as it does', async () => {
+    const kube = cluster();
+    kube.remove(resources.deployments, { namespace: 'demo', name: 'web' });
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    expect(readiness(kube)).toMatchObject({ phase: 'Failed', reason: 'TargetNotFound', message: 'deploy/web does not exist in namespace demo.' });
+    expect(agentsOf(kube)).toEqual([]);
+    kube.seed(resources.deployments, { metadata: { namespace: 'demo', name: 'web' }, spec: { selector: { matchLabels: { app: 'web' } } } } as KubeObject);
+    await settle(3_000);
+    expect(readiness(kube).phase).toBe('Attaching');
+  });
+
+  test('on a Service goes to the pods that it selects; on one without selector it says why not', async () => {
+    const kube = cluster();
+    kube.seed(resources.services, { metadata: { namespace: 'demo', name: 'web' }, spec: { selector: { app: 'web' } } } as KubeObject);
+    kube.seed(resources.services, { metadata: { namespace: 'demo', name: 'outside' }, spec: { type: 'ExternalName' } } as KubeObject);
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann', { target: { kind: 'Service', name: 'web', container: 'web' } }));
+    kube.seed(resources.bridges, bridge('out', { target: { kind: 'Service', name: 'outside', container: 'web' } }));
+    await settle();
+    expect(see(kube).status).toMatchObject({ phase: 'Attaching', podSelector: { labels: 'app=web' }, summary: { target: 'svc/web' } });
+    expect(readiness(kube, 'out')).toMatchObject({ phase: 'Failed', reason: 'TargetWithoutPods' });
+  });
+
+  test('to another owner\'s client fails and gets no agent', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann', { owner: 'bob' }));
+    await settle();
+    expect(readiness(kube)).toMatchObject({ phase: 'Failed', reason: 'ClientOfAnotherOwner' });
+    expect(agentsOf(kube)).toEqual([]);
+  });
+
+  test('to pods on their node\'s network fails', async () => {
+    const kube = cluster();
+    for (const name of ['web-1', 'web-2', 'web-3']) webPod(kube, name, 'n1', { hostNetwork: true });
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    expect(readiness(kube)).toMatchObject({ phase: 'Failed', reason: 'HostNetwork' });
+    expect(agentsOf(kube)).toEqual([]);
+  });
+
+  test('is Suspended while the hub does not run or the client is silent, with the reason', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    await attachAll(kube);
+    hub(kube, '10.244.0.8', false);
+    await settle();
+    expect(readiness(kube)).toMatchObject({ phase: 'Suspended', reason: 'HubNotRunning' });
+    hub(kube, '10.244.0.99');
+    await settle();
+    expect(see(kube).status).toMatchObject({ phase: 'Ready', hubAddress: '10.244.0.99' });
+    await kube.apply(resources.clients, { metadata: { namespace: systemNamespace, name: 'ann-1' }, status: { phase: 'Suspended' } }, { manager: 'podbridge-hub', subresource: 'status' });
+    await settle();
+    expect(readiness(kube)).toMatchObject({ phase: 'Suspended', reason: 'ClientSuspended' });
+  });
+
+  test('does not believe the entries of an agent that is not there any more', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    await attachAll(kube);
+    kube.remove(resources.pods, { namespace: systemNamespace, name: agentPodName('n2') });
+    await settle();
+    expect(readiness(kube)).toMatchObject({ phase: 'Attaching', reason: 'AttachingPods' });
+    expect(see(kube).status!.summary!.pods).toBe('1/3');
+    expect(agentsOf(kube)).toEqual(['n1', 'n2']);
+  });
+
+  test('loses the entries of a node that is gone, so that nobody waits for its agent', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    await attachAll(kube);
+    kube.remove(resources.nodes, { name: 'n2' });
+    for (const name of ['web-2', 'web-3']) kube.remove(resources.pods, { namespace: 'demo', name });
+    await settle();
+    expect(see(kube).status!.pods!.map(({ name }) => name)).toEqual(['web-1']);
+    expect(agentsOf(kube)).toEqual(['n1']);
+    expect(readiness(kube).phase).toBe('Ready');
+  });
+
+  test('Draining says how far it is', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    await attachAll(kube);
+    const { metadata, spec, status } = see(kube);
+    kube.seed(resources.bridges, { ...see(kube), metadata, spec: { ...spec, state: 'Draining' }, status } as KubeObject);
+    await settle();
+    expect(readiness(kube)).toMatchObject({ phase: 'Draining', message: 'Open requests end in 3 pods.' });
+  });
+
+  test('keeps its hub port over a restart of the controller, and another gets another', async () => {
+    const kube = cluster();
+    const first = await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann', { age: 60 }));
+    await settle();
+    first.stop();
+    const before = see(kube).status!.ports;
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-two'));
+    await settle();
+    expect(see(kube).status!.ports).toEqual(before);
+    expect(see(kube, 'web-two').status!.ports![0]!.hubPort).not.toBe(before![0]!.hubPort);
+  });
+
+  test('is removed when its client is Gone, and some seconds after its client has vanished', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    kube.seed(resources.bridges, bridge('lost', { link: 'nobody' }));
+    await settle();
+    expect(readiness(kube, 'lost')).toMatchObject({ phase: 'Failed', reason: 'ClientNotFound' });
+    await settle(11_000);
+    expect(see(kube, 'lost')).toBeUndefined();
+    expect(see(kube)).toBeDefined();
+    await kube.apply(resources.clients, { metadata: { namespace: systemNamespace, name: 'ann-1' }, status: { phase: 'Gone' } }, { manager: 'podbridge-hub', subresource: 'status' });
+    await settle();
+    expect(see(kube)).toBeUndefined();
+    expect(kube.peek(resources.clients, { namespace: systemNamespace, name: 'ann-1' })).toBeDefined();
+  });
+});
+
+describe('agents', () => {
+  test('are removed after a minute without work, not sooner, and not when work comes back', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    kube.remove(resources.bridges, { namespace: 'demo', name: 'web-ann' });
+    await settle(50_000);
+    expect(agentsOf(kube)).toEqual(['n1', 'n2']);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle(30_000);
+    kube.remove(resources.bridges, { namespace: 'demo', name: 'web-ann' });
+    await settle(50_000);
+    expect(agentsOf(kube)).toEqual(['n1', 'n2']);
+    await settle(11_000);
+    expect(agentsOf(kube)).toEqual([]);
+  });
+
+  test('of another image are replaced; one that has failed is made anew', async () => {
+    const kube = cluster();
+    const first = await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    first.stop();
+    await controller(kube, { image: 'podbridge/stowaway:2' });
+    await settle();
+    const pod = (): KubeObject & { spec: { containers: { image: string }[] }; status?: unknown } => kube.peek(resources.pods, { namespace: systemNamespace, name: agentPodName('n1') })!;
+    expect(pod().spec.containers[0]!.image).toBe('podbridge/stowaway:2');
+    const { uid } = pod().metadata;
+    kube.seed(resources.pods, { ...pod(), status: { phase: 'Failed', reason: 'Evicted' } } as KubeObject);
+    await settle();
+    expect(pod().metadata.uid).not.toBe(uid);
+  });
+
+  test('that the API refuses are tried again, and the rest of the work is done meanwhile', async () => {
+    const kube = cluster();
+    const { events } = await controller(kube);
+    kube.failNext.set('create Pod', new KubeError(403, 'Forbidden', 'exceeded quota'));
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle(20);
+    expect(see(kube).status!.ports).toHaveLength(1);
+    await settle(2_000);
+    expect(agentsOf(kube)).toEqual(['n1', 'n2']);
+    expect(events.join('\n')).toContain('exceeded quota');
+  });
+
+  test('say in the bridge why they do not start', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    const pod = kube.peek<KubeObject>(resources.pods, { namespace: systemNamespace, name: agentPodName('n1') })!;
+    kube.seed(resources.pods, { ...pod, status: { phase: 'Pending', containerStatuses: [{ ready: false, state: { waiting: { reason: 'ImagePullBackOff', message: 'no such image' } } }] } } as KubeObject);
+    await settle();
+    expect(readiness(kube).message).toContain('agent on n1: ImagePullBackOff: no such image');
+  });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import { hubPortRange } from '../../../protocol/ports.ts';
+import type { AssignedPort, BridgePort } from '../../../protocol/objects.ts';
+import { assignHubPorts } from '../../../stowaway-image/src/controller/hub-ports.ts';
+
+const tcp = (port: number): BridgePort => ({ port, protocol: 'TCP', local: port });
+const holder = (uid: string, ports: BridgePort[], assigned: AssignedPort[] = [], createdAt = '2026-01-01') => ({ uid, ports, assigned, createdAt });
+
+describe('hub ports', () => {
+  test('each bridged port gets its own, TCP and UDP of one number too', () => {
+    const result = assignHubPorts([holder('a', [tcp(80), { port: 80, protocol: 'UDP', local: 80 }]), holder('b', [tcp(80)])]);
+    const ports = [...result.values()].flatMap((assigned) => assigned!.map(({ hubPort }) => hubPort));
+    expect(new Set(ports).size).toBe(3);
+    for (const port of ports) expect(port >= hubPortRange.first && port <= hubPortRange.last).toBe(true);
+  });
+
+  test('assignments that stand in the status stay, whatever comes before or after', () => {
+    const first = assignHubPorts([holder('a', [tcp(80)])]).get('a')!;
+    const later = assignHubPorts([holder('b', [tcp(80)], [], '2025-01-01'), holder('a', [tcp(80), tcp(81)], first)]);
+    expect(later.get('a')![0]).toEqual(first[0]);
+    expect(later.get('a')).toHaveLength(2);
+  });
+
+  test('the container\'s port may change without a new hub port', () => {
+    const [first] = assignHubPorts([holder('a', [tcp(80)])]).get('a')!;
+    expect(assignHubPorts([holder('a', [{ port: 80, protocol: 'TCP', local: 9000 }], [first!])]).get('a')).toEqual([{ ...first, local: 9000 }]);
+  });
+
+  test('of two bridges that hold the same hub port the older one keeps it', () => {
+    const assigned = [{ ...tcp(80), hubPort: 20005 }];
+    const result = assignHubPorts([holder('young', [tcp(80)], assigned, '2026-02-02'), holder('old', [tcp(80)], assigned, '2026-01-01')]);
+    expect(result.get('old')).toEqual(assigned);
+    expect(result.get('young')![0]!.hubPort).not.toBe(20005);
+  });
+
+  test('a hub port outside the range is not kept', () => {
+    expect(assignHubPorts([holder('a', [tcp(80)], [{ ...tcp(80), hubPort: 6443 }])]).get('a')![0]!.hubPort).not.toBe(6443);
+  });
+
+  test('a port that has just become free is not the next one given away', () => {
+    const used = assignHubPorts([holder('a', [tcp(80)])]).get('a')![0]!.hubPort;
+    const next = Array.from({ length: 20 }, (_, index) => assignHubPorts([holder(`b${index}`, [tcp(80)])]).get(`b${index}`)![0]!.hubPort);
+    expect(next).not.toContain(used);
+  });
+
+  test('all ports in use: the last bridge gets none, the others keep theirs', () => {
+    const size = hubPortRange.last - hubPortRange.first + 1;
+    const full = holder('full', Array.from({ length: size }, (_, index) => tcp(index + 1)), Array.from({ length: size }, (_, index) => ({ ...tcp(index + 1), hubPort: hubPortRange.first + index })));
+    const result = assignHubPorts([full, holder('late', [tcp(80)], [], '2026-09-09')]);
+    expect(result.get('full')).toHaveLength(size);
+    expect(result.get('late')).toBeUndefined();
+  });
+
+  test('a bridge without ports needs none', () => {
+    expect(assignHubPorts([holder('env', [])]).get('env')).toEqual([]);
+  });
+});
