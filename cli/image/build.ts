@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
-import { labels, managedBy } from '../../protocol/names.ts';
+import { labels } from '../../protocol/names.ts';
 import { version } from '../version.ts';
 import { ensureBaseImage } from './base-image.ts';
 import { nodePackage } from './node-package.ts';
@@ -35,7 +35,8 @@ export async function ensureImage(name: ImageName, { docker, host, waiting, sign
   waiting('the npm package of Node');
   const node = await nodePackage(host, (await docker.info()).architecture);
   const context = await tar([...source.files, { name: `node/${basename(node)}`, content: await readFile(node) }]);
-  await docker.images.build(context, { tag: reference, labels: { [labels.managedBy]: managedBy, [labels.component]: name, [labels.version]: version }, onLine: waiting, signal });
+  // The other labels stand in the Dockerfile; each one given here costs a step.
+  await docker.images.build(context, { tag: reference, labels: { [labels.version]: version }, onLine: (line) => { if (/^Step \d+\/\d+/.test(line)) waiting(line); }, signal });
   const built = await docker.images.find(reference);
   if (built === undefined) throw new Error(`Docker has built ${reference} but does not have it`);
   return { name, tag: source.tag, reference, id: built.id };

@@ -1,70 +1,69 @@
-/** Copies an image from Docker into nodes that are containers of it. */
-import { PassThrough } from 'node:stream';
+/** Copies an image from Docker into nodes that are containers of it: where the runtime allows it, only the layers that they lack. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, type Readable } from 'node:stream';
 import type { Docker } from '../adapters/docker/index.ts';
 import { BridgeError } from '../errors.ts';
-import type { LocalNode, Runtime } from './local-nodes.ts';
-
-/** What a node's own tools do; all of them are part of every node image of kind, k3d and minikube. */
-const tools: Record<Runtime, { import: string[]; has(reference: string): string[]; list: string[]; remove(references: string[]): string[] }> = {
-  containerd: {
-    import: ['ctr', '--namespace', 'k8s.io', 'images', 'import', '-'],
-    has: (reference) => ['ctr', '--namespace', 'k8s.io', 'images', 'list', '--quiet', `name==${qualified(reference)}`],
-    list: ['ctr', '--namespace', 'k8s.io', 'images', 'list', '--quiet'],
-    remove: (references) => ['ctr', '--namespace', 'k8s.io', 'images', 'remove', ...references],
-  },
-  docker: {
-    import: ['docker', 'load'],
-    has: (reference) => ['docker', 'images', '--quiet', reference],
-    list: ['docker', 'images', '--format', '{{.Repository}}:{{.Tag}}'],
-    remove: (references) => ['docker', 'rmi', ...references],
-  },
-  'cri-o': {
-    import: ['podman', 'load'],
-    has: (reference) => ['podman', 'images', '--quiet', qualified(reference)],
-    list: ['podman', 'images', '--format', '{{.Repository}}:{{.Tag}}'],
-    remove: (references) => ['podman', 'rmi', ...references],
-  },
-};
+import { readSaved, writeLayout } from './archive.ts';
+import type { LocalNode } from './local-nodes.ts';
+import { nodeTools, qualified } from './node-tools.ts';
 
 /** The tag names the content, so an image that a node has under it need not be compared. Returns the nodes that lacked it. */
 export async function loadIntoNodes(docker: Docker, reference: string, nodes: LocalNode[], waiting: (waitingFor: string) => void): Promise<string[]> {
-  const present = await Promise.all(nodes.map(async ({ container, runtime }) => (await docker.containers.exec(container, tools[runtime].has(reference))).stdout.trim() !== ''));
+  const present = await Promise.all(nodes.map(async ({ container, runtime }) => (await docker.containers.exec(container, nodeTools[runtime].has(reference))).stdout.trim() !== ''));
   const lacking = nodes.filter((_, index) => !present[index]);
   if (lacking.length === 0) return [];
-  const left = new Set(lacking.map(({ name }) => name));
-  waiting(`copies on ${[...left].join(', ')}`);
-  // One stream for all: Docker writes it once, at the pace of the slowest.
-  const image = await docker.images.save(reference);
-  await Promise.all(lacking.map(async ({ name, container, runtime }) => {
-    const copy = image.pipe(new PassThrough());
-    image.once('error', (error) => copy.destroy(error));
-    const { exitCode, stderr } = await docker.containers.exec(container, tools[runtime].import, { stdin: copy });
-    // A copy that nobody reads any more would hold up the others.
-    copy.resume();
-    if (exitCode !== 0) {
-      throw new BridgeError({ kind: 'environment', code: 'image-load-failed', what: `image ${reference} could not be loaded into node ${name}`, why: stderr.trim().split('\n').at(-1) ?? `${tools[runtime].import[0]} failed`, next: `docker exec ${name} df -h`, detail: stderr.trim() });
-    }
-    left.delete(name);
-    if (left.size > 0) waiting(`copies on ${[...left].join(', ')}`);
-  }));
+  waiting(`copies on ${lacking.map(({ name }) => name).join(', ')}`);
+  const layered = lacking.filter(({ runtime }) => nodeTools[runtime].content !== undefined);
+  const whole = lacking.filter((node) => !layered.includes(node));
+  await Promise.all([
+    ...(layered.length === 0 ? [] : [loadLayers(docker, reference, layered)]),
+    ...whole.map(async (node) => importInto(docker, reference, node, await docker.images.save(reference))),
+  ]);
   return lacking.map(({ name }) => name);
+}
+
+async function loadLayers(docker: Docker, reference: string, nodes: LocalNode[]): Promise<void> {
+  const contents = await Promise.all(nodes.map(async ({ container, runtime }) => {
+    const { exitCode, stdout } = await docker.containers.exec(container, nodeTools[runtime].content ?? []);
+    return new Set(exitCode === 0 ? stdout.split('\n').map((line) => line.trim()) : []);
+  }));
+  const everywhere = new Set([...contents[0] ?? []].filter((digest) => contents.every((content) => content.has(digest))));
+  const folder = await mkdtemp(join(tmpdir(), 'podbridge-image-'));
+  try {
+    const archive = await readSaved(await docker.images.save(reference), folder, everywhere);
+    await Promise.all(nodes.map(async (node) => {
+      const layout = writeLayout(archive, qualified).pipe(new PassThrough());
+      // Content that was collected meanwhile, or that the node has only in part: once more, with everything.
+      await importInto(docker, reference, node, layout).catch(async () => importInto(docker, reference, node, await docker.images.save(reference)));
+    }));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function importInto(docker: Docker, reference: string, { name, container, runtime }: LocalNode, archive: Readable): Promise<void> {
+  const command = nodeTools[runtime].import;
+  const { exitCode, stderr } = await docker.containers.exec(container, command, { stdin: archive });
+  archive.destroy();
+  if (exitCode === 0) return;
+  throw new BridgeError({
+    kind: 'environment', code: 'image-load-failed', what: `image ${reference} could not be loaded into node ${name}`,
+    why: stderr.trim().split('\n').at(-1) ?? `${command[0]} failed`, next: `docker exec ${name} df -h`, detail: stderr.trim(),
+  });
 }
 
 /** Removes all versions of an image from the nodes; returns how many names were removed. What is still used stays. */
 export async function removeFromNodes(docker: Docker, repository: string, nodes: LocalNode[]): Promise<number> {
   const counts = await Promise.all(nodes.map(async ({ container, runtime }) => {
-    const { stdout } = await docker.containers.exec(container, tools[runtime].list);
-    const ours = stdout.split('\n').map((line) => line.trim()).filter((name) => name.startsWith(`${runtime === 'docker' ? repository : qualified(repository).replace(/:latest$/, '')}:`));
+    const tools = nodeTools[runtime];
+    const { stdout } = await docker.containers.exec(container, tools.list);
+    const prefix = tools.name(`${repository}:any`).replace(/any$/, '');
+    const ours = stdout.split('\n').map((line) => line.trim()).filter((name) => name.startsWith(prefix));
     if (ours.length === 0) return 0;
-    const { exitCode } = await docker.containers.exec(container, tools[runtime].remove(ours));
+    const { exitCode } = await docker.containers.exec(container, tools.remove(ours));
     return exitCode === 0 ? ours.length : 0;
   }));
   return counts.reduce((sum, each) => sum + each, 0);
-}
-
-/** The full name under which containerd and cri-o keep an image: `a/b:1` is docker.io/a/b:1. */
-export function qualified(reference: string): string {
-  const [host = '', ...rest] = reference.split('/');
-  const withHost = rest.length > 0 && (/[.:]/.test(host) || host === 'localhost') ? reference : `docker.io/${rest.length === 0 ? 'library/' : ''}${reference}`;
-  return /:[^/]+$/.test(withHost) ? withHost : `${withHost}:latest`;
 }

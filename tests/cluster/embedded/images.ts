@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { cacheFolder } from '../paths.ts';
 import type { Progress } from '../progress.ts';
-import { readSaved, writeLayout } from './image-archive.ts';
+import { readSaved, writeLayout } from '../../../cli/image/archive.ts';
 
 /** Set on a node's image records: Docker's id of the image they were copied from. */
 const sourceLabel = 'podbridge.dev/docker-id';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { extract, pack } from 'tar-stream';
-import { readSaved, writeLayout } from '../../cluster/embedded/image-archive.ts';
+import { readSaved, writeLayout } from '../../../cli/image/archive.ts';
 import { qualified } from '../../cluster/embedded/images.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
