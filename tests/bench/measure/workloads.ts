@@ -4,7 +4,7 @@ import { loadImages, type Cluster, type Progress } from '../../cluster/index.ts'
 import { openKube, type Kube } from '../../support/kube.ts';
 import { applyAll, cleanNamespace, makeNamespace } from '../../support/namespace.ts';
 import { ensureProber, type Prober } from '../../support/prober.ts';
-import { deployment, service, type Manifest } from '../../workloads/manifests.ts';
+import { deployment, echoPorts, service, type Manifest } from '../../workloads/manifests.ts';
 import { inPod, type Exec } from './exec.ts';
 
 const namespace = 'podbridge-bench';
@@ -55,8 +55,10 @@ interface ServiceObject extends Manifest { spec: { clusterIP: string } }
 function manifests(nodes: string[], loadImage: string, echoImage: string): Manifest[] {
   const near = { 'kubernetes.io/hostname': nodes[0]! };
   const far = { 'kubernetes.io/hostname': nodes.at(-1)! };
-  const one = { name: 'one', namespace, image: echoImage, pod: { nodeSelector: far } };
-  const three = { name: 'three', namespace, image: echoImage, replicas: 3 };
+  // One HTTP port each, as most services have.
+  const web = { namespace, image: echoImage, env: [], container: { ports: [{ name: 'http', containerPort: echoPorts.http }] } };
+  const one = { ...web, name: 'one', pod: { nodeSelector: far } };
+  const three = { ...web, name: 'three', replicas: 3 };
   const load = { name: 'load', image: loadImage, imagePullPolicy: 'IfNotPresent' };
   const quick = { terminationGracePeriodSeconds: 0, automountServiceAccountToken: false };
   return [
