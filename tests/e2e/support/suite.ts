@@ -1,0 +1,96 @@
+/**
+ * What every end-to-end suite begins with: the cluster, the cluster side of podbridge, a namespace of its own with a prober in it;
+ * and what it ends with: everything gone, and the proof that nothing leaked.
+ */
+import { execa } from 'execa';
+import { labels, managedBy } from '../../../protocol/names.ts';
+import type { Bridge } from '../../../protocol/objects.ts';
+import { resources } from '../../../cli/adapters/cluster/index.ts';
+import type { RunSummary } from '../../../cli/bridge/summary.ts';
+import { loadImages } from '../../cluster/index.ts';
+import { bridge, bridgeOk, type BridgeOptions, type BridgeRun } from '../../support/bridge-command.ts';
+import { applyAll, cleanNamespace, makeNamespace } from '../../support/namespace.ts';
+import { ensureProber, type Prober } from '../../support/prober.ts';
+import { untilServing } from '../../support/serving.ts';
+import { testCluster, type TestCluster } from '../../support/test-cluster.ts';
+import { ensureEchoImage } from '../../workloads/echo-image.ts';
+import type { Manifest } from '../../workloads/manifests.ts';
+
+/** The first suite of a fresh machine builds the cluster. */
+export const setUpLimitMs = 40 * 60_000;
+export const testLimitMs = 3 * 60_000;
+const keep = process.env.PODBRIDGE_KEEP === '1';
+
+export interface Suite extends TestCluster {
+  namespace: string;
+  /** The image of workloads and app containers. */
+  image: string;
+  prober: Prober;
+  /** The administrator's kubeconfig. */
+  admin: BridgeOptions;
+  /** Cluster addresses of Services: names are left out of what is measured and counted. */
+  addressOf(service: string): Promise<string>;
+  /** Every workload and pod of the namespace, whole, the prober left out. */
+  state(): Promise<string>;
+  /** `bridge ARGS -n NAMESPACE`. */
+  bridge(args: string[], options?: Partial<BridgeOptions>): Promise<BridgeRun>;
+  /** `bridge run -d` of the echo image as WHO=`who`, and then until it serves. */
+  run(name: string, who: string, args: string[], options?: Partial<BridgeOptions>): Promise<RunSummary>;
+  stop(name: string, options?: Partial<BridgeOptions>): Promise<void>;
+  /** Stops what is left and removes the namespace. Throws when something of this suite is still there. */
+  end(): Promise<void>;
+}
+
+export async function startSuite(namespace: string, manifests: (image: string) => Manifest[]): Promise<Suite> {
+  const world = await testCluster();
+  const { cluster, kube } = world;
+  const image = await ensureEchoImage();
+  await loadImages(cluster, [image]);
+  const admin: BridgeOptions = { kubeconfig: cluster.kubeconfigPath, context: cluster.context };
+  await bridgeOk(['install', '--yes'], admin);
+  await makeNamespace(kube, namespace);
+  const [prober] = await Promise.all([ensureProber(kube, namespace, image), applyAll(kube, manifests(image))]);
+
+  const scope = ['-n', namespace];
+  return {
+    ...world, namespace, image, prober, admin,
+    async addressOf(service) {
+      const { spec } = await kube.request<{ spec: { clusterIP: string } }>('GET', `/api/v1/namespaces/${namespace}/services/${service}`);
+      return spec.clusterIP;
+    },
+    async state() {
+      const kinds = [resources.Deployment, resources.StatefulSet, resources.DaemonSet, resources.ReplicaSet, resources.Service, resources.ConfigMap, resources.Secret, resources.Pod];
+      const lists = await Promise.all(kinds.map((type) => kube.list(type, { namespace })));
+      return JSON.stringify(lists.flatMap(({ items }) => items.filter(({ metadata }) => metadata.name !== prober.pod)), null, 1);
+    },
+    bridge: (args, options) => bridge([...args, ...scope], { ...admin, ...options }),
+    async run(name, who, args, options) {
+      const { stdout } = await bridgeOk(['run', '-d', '-o', 'json', '--name', name, '--image', image, '-e', `WHO=${who}`, ...scope, ...args], { ...admin, ...options });
+      const summary = JSON.parse(stdout) as RunSummary;
+      if (summary.ports.length > 0) await untilServing(kube, namespace, name);
+      return summary;
+    },
+    async stop(name, options) {
+      await bridgeOk(['stop', name, ...scope], { ...admin, ...options });
+    },
+    async end() {
+      if (keep) return kube.close();
+      const { items } = await kube.list<Bridge>(resources.Bridge, { namespace });
+      for (const { metadata } of items) await bridge(['stop', metadata.name, '-n', namespace], admin);
+      const left = await ofNamespace(namespace);
+      const { items: bridges } = await kube.list<Bridge>(resources.Bridge, { namespace });
+      await cleanNamespace(kube, namespace);
+      kube.close();
+      if (left.length + bridges.length > 0) throw new Error(`left behind: ${[...left, ...bridges.map(({ metadata }) => `bridge ${metadata.name}`)].join(', ')}`);
+    },
+  };
+}
+
+/** Containers and volumes in Docker that belong to bridges of this namespace. */
+async function ofNamespace(namespace: string): Promise<string[]> {
+  const filters = ['--filter', `label=${labels.managedBy}=${managedBy}`, '--filter', `label=${labels.namespace}=${namespace}`];
+  const [containers, volumes] = await Promise.all([
+    execa('docker', ['ps', '--all', '--format', '{{.Names}}', ...filters]), execa('docker', ['volume', 'ls', '--format', '{{.Name}}', ...filters]),
+  ]);
+  return [containers, volumes].flatMap(({ stdout }) => stdout.split('\n').filter(Boolean));
+}
