@@ -1,10 +1,19 @@
 /** The program's entry: the only place that touches `process`. Node's version is checked before anything newer than it is loaded. */
 import module from 'node:module';
-import { homedir } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import type { Host } from './host.ts';
 
 const oldestNode = 22;
 const handlers = new Set<Parameters<Host['onSignal']>[0]>();
+
+/** Signal 0 only asks; EPERM is somebody else's living process. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
 
 function makeHost(): Host {
   return {
@@ -13,6 +22,7 @@ function makeHost(): Host {
     cwd: process.cwd(),
     homeDir: process.env.HOME ?? homedir(),
     nodeVersion: process.versions.node,
+    process: { pid: process.pid, machine: hostname(), isRunning },
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,

@@ -7,6 +7,8 @@ export interface Host {
   cwd: string;
   homeDir: string;
   nodeVersion: string;
+  /** This process, and the machine that its number is valid on. */
+  process: { pid: number; machine: string; isRunning(pid: number): boolean };
   stdin: Readable & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
   stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   stderr: Writable & { isTTY?: boolean; columns?: number };

@@ -16,6 +16,8 @@ export const timing = {
   apiKeepAliveDelayMs: 15_000,
   /** All pods of the target attached, from the creation of the bridge. */
   bridgeReadyTimeoutMs: 90_000,
+  /** A link that comes up has made its Client by then; its own timeouts are shorter. */
+  clientSeenTimeoutMs: 120_000,
   /** Controller must have resolved the target by then; it does within milliseconds when it lives. */
   bridgeAcceptedTimeoutMs: 20_000,
   /** Open requests may finish for as long as agents wait (10 s), and a little for the way. */

@@ -25,6 +25,8 @@ export const labels = {
   bridgeUid: 'podbridge.dev/bridge-uid',
   /** Docker only: kubeconfig context that a link was made for, for people. */
   context: 'podbridge.dev/context',
+  /** Docker only: `<machine>/<pid>` of the foreground `bridge run` that the container must not outlive. */
+  session: 'podbridge.dev/session',
   /** Docker only, `true`: the user wants to keep it (`--retain`), no sweep removes it. */
   retain: 'podbridge.dev/retain',
 } as const;

@@ -37,6 +37,8 @@ export interface ContainerPlace {
   client: string;
   namespace: string;
   owner: string;
+  /** `<machine>/<pid>` of this process. */
+  session: string;
 }
 
 export interface ContainerOrigin {
@@ -64,7 +66,7 @@ export function appContainer(flags: ContainerFlags, image: ImageInfo, place: Con
     labels: {
       [labels.managedBy]: managedBy, [labels.role]: 'app', [labels.link]: place.client, [labels.namespace]: place.namespace, [labels.owner]: place.owner, [labels.version]: version,
       ...(origin === undefined ? {} : { [labels.bridge]: origin.bridge, [labels.bridgeUid]: origin.bridgeUid }),
-      ...(flags.retain ? { [labels.retain]: 'true' } : {}),
+      ...(flags.retain ? { [labels.retain]: 'true' } : flags.detach ? {} : { [labels.session]: place.session }),
     },
     ...(flags.command.length === 0 ? {} : { command: flags.command }),
     // As docker does: an empty one takes the image's away.

@@ -22,28 +22,37 @@ export interface Attached {
 export interface AttachQuestion {
   request: Pick<RunRequest, 'rules' | 'hideServedBy'>;
   cluster: Cluster;
-  link: UsableLink;
+  /** Names of the Client and of its owner. */
+  client: string;
+  owner: string;
+  /** The link; it may still be on its way: agents need not wait for it. */
+  link: Promise<UsableLink>;
   target: ResolvedTarget;
   name: string;
   steps: Steps;
 }
 
-export function attach({ request, cluster, link, target, name, steps }: AttachQuestion): Promise<Attached> {
+export function attach({ request, cluster, client, owner, link, target, name, steps }: AttachQuestion): Promise<Attached> {
   const ref = { namespace: target.namespace, name };
   return steps.run({
     id: 'bridge', title: `Bridge ${name}`,
     act: async ({ undo }) => {
-      const bridge = await createBridge(cluster, {
-        ref, owner: link.owner, client: link.client, target: { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
-        ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy,
-      });
       const watch = new BridgeWatch(cluster, ref);
+      const bridge = await createBridge(cluster, {
+        ref, owner, client, target: { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
+        ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy,
+      }).catch((error: unknown) => {
+        watch.close();
+        throw error;
+      });
       const handle = undo(`End bridge ${name}`, async (force, waiting) => {
         watch.close();
         await endBridge(cluster, ref, force, waiting);
         // The cluster sends nothing any more: what cargo still keeps is only tidied up.
-        await link.control.call('unforward', { bridge: ref }).catch(() => undefined);
-        await link.control.call('release', { bridge: ref }).catch(() => undefined);
+        await link.then(async ({ control }) => {
+          await control.call('unforward', { bridge: ref });
+          await control.call('release', { bridge: ref });
+        }).catch(() => undefined);
       });
       return { bridge, watch, undoFirst: () => handle.first() };
     },

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { BridgeError } from '../errors.ts';
 
 /** A user name as part of an object's name: `ann@example.com` -> `ann`, `system:serviceaccount:ci:runner` -> `runner`. */
@@ -18,6 +19,12 @@ export function defaultBridgeName(target: string, owner: string): string {
   const slug = ownerSlug(owner);
   const room = nameMaxLength - slug.length - 1;
   return `${target.replace(/\./g, '-').slice(0, room).replace(/-+$/, '')}-${slug}`;
+}
+
+/** For containers without a target: there may be many of one image. */
+export function defaultContainerName(image: string, owner: string): string {
+  const base = image.split('/').at(-1)!.split(/[:@]/)[0]!.toLowerCase().replace(/[^a-z0-9-]+/g, '-').replace(/^-+|-+$/g, '');
+  return defaultBridgeName(`${base === '' ? 'app' : base}-${randomBytes(2).toString('hex')}`, owner);
 }
 
 /** `--name`: it names an object and a container, and is a label's value. */

@@ -35,7 +35,7 @@ export async function podIdentity({ host, cluster, steps, link: open, ref, names
     const link = await opened;
     // Of its own name: the same workload may be bridged just now.
     const name = `env-${defaultBridgeName(ref.name, link.owner).slice(0, 50).replace(/-+$/, '')}-${randomBytes(3).toString('hex')}`;
-    const { watch } = await attach({ request: { rules: [], hideServedBy: false }, cluster, link, target, name, steps });
+    const { watch } = await attach({ request: { rules: [], hideServedBy: false }, cluster, client: link.client, owner: link.owner, link: opened, target, name, steps });
     return await steps.run({
       id: 'identity', title: 'Environment of the pod', detail: (identity) => `pod ${identity.pod.name}`,
       act: ({ signal, waiting }) => fetchIdentity({ watch, control: link.control, signal, waiting }),

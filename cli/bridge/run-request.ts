@@ -37,7 +37,7 @@ export interface RunParts {
   /** Installs when that is missing and wanted, then brings the link up; reports its own steps. */
   openLink: (docker: Docker, cluster: Cluster, steps: Steps) => Promise<UsableLink>;
   /** Removes what an earlier, killed run left behind; never fails. */
-  sweep: (docker: Docker, cluster: Cluster) => Promise<void>;
+  sweep: (docker: Docker, cluster: Cluster, host: Pick<Host, 'process'>) => Promise<void>;
   /** Everything stands. */
   onReady: (summary: RunSummary) => void;
   /** Lines of the container's output instead of bytes (`-o json`). */

@@ -3,7 +3,11 @@
  * then the bridge, early, so that agents start while the container is made.
  */
 import type { Identity } from '../../protocol/identity.ts';
+import { systemNamespace } from '../../protocol/names.ts';
+import type { Client } from '../../protocol/objects.ts';
+import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { Docker, ImageInfo } from '../adapters/docker/index.ts';
+import { findLinkName } from '../link/connect-link.ts';
 import type { Steps } from '../steps/steps.ts';
 import { describeTarget } from '../target/parse-target.ts';
 import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts';
@@ -16,8 +20,9 @@ import { attachContainer, type ContainerIo } from './container-io.ts';
 import { fetchIdentity } from './identity.ts';
 import { makeContainer, type MadeContainer } from './make-container.ts';
 import type { UsableLink } from './needs.ts';
-import { defaultBridgeName } from './owner-slug.ts';
+import { defaultBridgeName, defaultContainerName } from './owner-slug.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
+import { sessionOf } from './sweep.ts';
 import { podsOf } from './summary.ts';
 
 export interface Standing {
@@ -39,9 +44,23 @@ function portWords({ container, ports }: ResolvedTarget): string {
   return `container ${container.name}, ${ports.length === 0 ? 'no ports' : `port${ports.length === 1 ? '' : 's'} ${list}`}`;
 }
 
-function imageName(image: string): string {
-  const base = image.split('/').at(-1)!.split(/[:@]/)[0]!.toLowerCase().replace(/[^a-z0-9-]+/g, '-').replace(/^-+|-+$/g, '');
-  return base === '' ? 'app' : base;
+/** As soon as the Client is there (it long is, with a warm link) the Bridge may be made, and agents begin their part while the link comes up. */
+async function clientExists(cluster: Cluster, client: string, linked: Promise<UsableLink>, signal: AbortSignal): Promise<void> {
+  const enough = new AbortController();
+  const seen = cluster.until<Client>(resources.Client, client, (object) => object !== undefined, { namespace: systemNamespace, timeoutMs: timing.clientSeenTimeoutMs, signal: AbortSignal.any([signal, enough.signal]) });
+  try {
+    // Where the kind or the right to watch is missing, the link says what is wrong, or makes it right.
+    await Promise.race([linked, seen.catch(() => linked)]);
+  } finally {
+    enough.abort();
+  }
+}
+
+function identify(watch: BridgeWatch, link: UsableLink, steps: Steps): Promise<Identity> {
+  return steps.run({
+    id: 'identity', title: 'Environment of the pod',
+    act: ({ signal, waiting }) => fetchIdentity({ watch, control: link.control, signal, waiting }), detail: (identity) => `pod ${identity.pod.name}`,
+  });
 }
 
 /** @param onIo called as soon as the container's streams are ours, so that they are given back whatever happens then */
@@ -55,20 +74,23 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
     id: 'image', title: `Image ${request.flags.image}`,
     act: ({ signal, waiting }) => ensureImage(docker, { image: request.flags.image, pull: request.pull, signal, waiting, credentials: async (registry) => (await import('../image/registry-credentials.ts')).registryCredentials(host, registry) }),
   }));
-  const swept = later(parts.sweep(docker, cluster));
+  const swept = later(parts.sweep(docker, cluster, host));
   const linked = later(parts.openLink(docker, cluster, steps));
+  const named = later(findLinkName(docker, cluster));
   const target = ref === undefined ? undefined : await steps.run({
     id: 'target', title: `Target ${describeTarget(ref)} in ${namespace}`,
     act: () => resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports }), detail: portWords,
   });
-  const link = await linked;
-  const name = request.name ?? defaultBridgeName(ref?.name ?? imageName(request.flags.image), link.owner);
+  const { name: client, owner } = await named;
+  const name = request.name ?? (ref === undefined ? defaultContainerName(request.flags.image, owner) : defaultBridgeName(ref.name, owner));
 
-  const bridged = target === undefined ? undefined : await attach({ request, cluster, link, target, name, steps });
-  const identified = bridged === undefined ? undefined : later(steps.run({
-    id: 'identity', title: 'Environment of the pod',
-    act: ({ signal, waiting }) => fetchIdentity({ watch: bridged.watch, control: link.control, signal, waiting }), detail: (identity) => `pod ${identity.pod.name}`,
-  }));
+  let bridged: Attached | undefined;
+  if (target !== undefined) {
+    await clientExists(cluster, client, linked, steps.signal);
+    bridged = await attach({ request, cluster, client, owner, link: linked, target, name, steps });
+  }
+  const link = await linked;
+  const identified = bridged === undefined ? undefined : later(identify(bridged.watch, link, steps));
   const [image, identity] = await Promise.all([imaged, identified, swept]);
   const { container, io, exited } = await startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo });
   bridged?.undoFirst();
@@ -115,7 +137,7 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
   const { host, onLine } = parts;
   const flags: ContainerFlags = { ...request.flags, name };
   const origin = bridged === undefined || identity === undefined || target === undefined ? undefined : { bridge: name, bridgeUid: bridged.bridge.metadata.uid ?? '', identity, podContainer: target.container };
-  const place = { network: link.network, dns: link.gateway, domain: link.domain, client: link.client, namespace, owner: link.owner };
+  const place = { network: link.network, dns: link.gateway, domain: link.domain, client: link.client, namespace, owner: link.owner, session: sessionOf(host) };
   let io: ContainerIo | undefined;
   let exited: Promise<number> = new Promise(() => undefined);
   let made: MadeContainer | undefined;

@@ -1,33 +1,49 @@
 /**
- * Removes what a killed run left on this machine: containers whose Bridge is gone. Only those of the context's own link are
- * looked at, and whatever fails is left for the next command: sweeping is never in the way.
+ * Removes what a killed run left on this machine: containers whose Bridge is gone, or whose foreground `bridge run` is. Only
+ * those of the context's own link are looked at, and whatever fails is left for the next command: sweeping is never in the way.
  */
 import { labels } from '../../protocol/names.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
+import type { Host } from '../host.ts';
 import { findLinkName } from '../link/connect-link.ts';
 
-async function isLeftover(cluster: Cluster, { labels: own }: ContainerSummary): Promise<boolean> {
+type Process = Pick<Host, 'process'>;
+
+/** Value of {@link labels.session} for containers of this process. */
+export function sessionOf({ process }: Process): string {
+  return `${process.machine}/${process.pid}`;
+}
+
+/** False also when another machine would have to be asked. */
+function sessionHasEnded(session: string | undefined, { process }: Process): boolean {
+  const [, machine, pid] = /^(.*)\/(\d+)$/.exec(session ?? '') ?? [];
+  return machine === process.machine && !process.isRunning(Number(pid));
+}
+
+async function isLeftover(cluster: Cluster, host: Process, { labels: own }: ContainerSummary): Promise<boolean> {
+  if (own[labels.retain] === 'true') return false;
+  if (sessionHasEnded(own[labels.session], host)) return true;
   const [name, namespace, uid] = [own[labels.bridge], own[labels.namespace], own[labels.bridgeUid]];
-  if (name === undefined || namespace === undefined || uid === undefined || own[labels.retain] === 'true') return false;
+  if (name === undefined || namespace === undefined || uid === undefined) return false;
   const bridge = await cluster.find<Bridge>(resources.Bridge, name, namespace);
   return bridge?.metadata.uid !== uid;
 }
 
 /** @returns names of the containers that were removed */
-export async function sweepLeftovers(docker: Docker, cluster: Cluster): Promise<string[]> {
-  const apps = await docker.containers.list({ [labels.role]: 'app', [labels.bridge]: '' });
+export async function sweepLeftovers(docker: Docker, cluster: Cluster, host: Process): Promise<string[]> {
+  const apps = await docker.containers.list({ [labels.role]: 'app', [labels.link]: '' });
   if (apps.length === 0) return [];
   const { name: link } = await findLinkName(docker, cluster);
   const own = apps.filter((container) => container.labels[labels.link] === link);
   const removed = await Promise.all(own.map(async (container) => {
-    if (!(await isLeftover(cluster, container))) return [];
+    if (!(await isLeftover(cluster, host, container))) return [];
     return (await docker.containers.remove(container.id, { force: true, volumes: true })) ? [container.name] : [];
   }));
   return removed.flat();
 }
 
-export async function sweep(docker: Docker, cluster: Cluster): Promise<void> {
-  await sweepLeftovers(docker, cluster).catch(() => undefined);
+export async function sweep(docker: Docker, cluster: Cluster, host: Process): Promise<void> {
+  await sweepLeftovers(docker, cluster, host).catch(() => undefined);
 }

@@ -19,7 +19,7 @@ export async function withSession<T>(context: CommandContext, act: (session: Ses
   const [docker, cluster] = await Promise.all([connectDocker(host), connectCluster(host, clusterChoice(context))]);
   try {
     const [{ findLinkName }, { sweep }] = await Promise.all([import('../link/connect-link.ts'), import('../bridge/sweep.ts')]);
-    const [{ name, owner }] = await Promise.all([findLinkName(docker, cluster), sweep(docker, cluster)]);
+    const [{ name, owner }] = await Promise.all([findLinkName(docker, cluster), sweep(docker, cluster, host)]);
     return await act({ docker, cluster, link: name, owner });
   } finally {
     cluster.close();

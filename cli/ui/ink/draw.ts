@@ -22,6 +22,8 @@ export interface ProgressProps {
   printed: Printed;
   now: () => number;
   color: boolean;
+  /** The live lines go; what was printed stays. */
+  over?: boolean;
 }
 
 function Line({ step, frame, at, color }: { step: RunningStep; frame: number; at: number; color: boolean }): ReactElement {
@@ -31,7 +33,7 @@ function Line({ step, frame, at, color }: { step: RunningStep; frame: number; at
     h(Text, color ? { dimColor: true } : {}, ` ${elapsed(at - step.startedAt)}`));
 }
 
-export function Progress({ store, printed, now, color }: ProgressProps): ReactElement {
+export function Progress({ store, printed, now, color, over = false }: ProgressProps): ReactElement {
   const steps = useSyncExternalStore((listener) => store.subscribe(listener), () => store.running());
   const lines = useSyncExternalStore((listener) => printed.subscribe(listener), () => printed.lines());
   const [frame, setFrame] = useState(0);
@@ -42,7 +44,7 @@ export function Progress({ store, printed, now, color }: ProgressProps): ReactEl
   const at = now();
   return h(Box, { flexDirection: 'column' },
     h(Static<string>, { items: [...lines], children: (line: string, index: number) => h(Text, { key: index }, line) }),
-    ...steps.slice(0, mostLines).map((step) => h(Line, { key: step.id, step, frame, at, color })));
+    ...(over ? [] : steps).slice(0, mostLines).map((step) => h(Line, { key: step.id, step, frame, at, color })));
 }
 
 export function draw(host: Host, store: StepStore): Drawing {
@@ -55,9 +57,8 @@ export function draw(host: Host, store: StepStore): Drawing {
       return () => listeners.delete(listener);
     },
   };
-  const app = render(h(Progress, { store, printed, now: () => host.now(), color: wantsColor(host) }), {
-    stdout: host.stderr, stdin: host.stdin, exitOnCtrlC: false, patchConsole: false,
-  });
+  const view = (over: boolean) => h(Progress, { store, printed, now: () => host.now(), color: wantsColor(host), over });
+  const app = render(view(false), { stdout: host.stderr, stdin: host.stdin, exitOnCtrlC: false, patchConsole: false });
   return {
     print(text) {
       lines = [...lines, ...text.replace(/\n$/, '').split('\n')];
@@ -65,7 +66,7 @@ export function draw(host: Host, store: StepStore): Drawing {
     },
     async unmount() {
       // The live lines must not stay behind as if they were still going on.
-      app.rerender(h(Box, { flexDirection: 'column' }, h(Static<string>, { items: [...lines], children: (line: string, index: number) => h(Text, { key: index }, line) })));
+      app.rerender(view(true));
       await app.waitUntilRenderFlush();
       app.unmount();
       await app.waitUntilExit();
