@@ -9,6 +9,8 @@ import { envelope, paramSchemas } from './schemas.ts';
 
 /** Longest line, bytes; a bridge of 256 forwards is about 25 kB. */
 const lineMaxBytes = 65536;
+/** How long a connection that sent more than that may go on sending. */
+const deafMs = 1000;
 
 /** One connection; lifelines hang on it. */
 export interface Session {
@@ -57,6 +59,7 @@ function serve(socket: Socket, handlers: Handlers, log: Log): void {
   const answer = (value: ControlAnswer): void => { if (socket.writable) socket.write(`${JSON.stringify(value)}\n`); };
   let pending = 0;
   let over = false;
+  let deaf = false;
   let rest = '';
 
   function endWhenAnswered(): void {
@@ -80,11 +83,15 @@ function serve(socket: Socket, handlers: Handlers, log: Log): void {
 
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
+    if (deaf) return;
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > lineMaxBytes || lines.some((line) => line.length > lineMaxBytes)) {
       answer({ id: noRequestId, error: { code: 'usage', message: `a line is longer than ${lineMaxBytes} bytes` } });
-      socket.destroySoon();
+      // The rest is read and dropped: a connection closed with unread data would take the answer along.
+      deaf = true;
+      socket.end();
+      setTimeout(() => socket.destroy(), deafMs).unref();
       return;
     }
     for (const line of lines) if (line.trim() !== '') void handleLine(line);

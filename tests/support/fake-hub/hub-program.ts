@@ -1,11 +1,11 @@
 /**
  * Runs inside a container of the cargo image and plays the cluster: a WireGuard peer with a hub address, the echo of
- * heartbeats, a cluster DNS, an HTTP service. Only node: imports, because it is copied into the container as one file.
- * stdout: first `{"publicKey"}`, then one JSON line per heartbeat.
+ * heartbeats, a cluster DNS, an HTTP service, an agent. Only node: imports, because it is copied into the container as one file.
+ * stdout: first `{"publicKey"}`, then one JSON line per heartbeat. /run/forget: echoes call ended bridges gone; /run/sealed: what the agent answers.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 const { CLIENT_KEY = '', CLIENT_ADDRESS = '', HUB_ADDRESS = '', DNS_ADDRESS = '', MTU = '1420', QUEUE = '500' } = process.env;
@@ -13,8 +13,9 @@ const run = (file: string, ...args: string[]): string => execFileSync(file, args
 
 spawn('wireguard-go', ['-f', 'wg0'], { stdio: 'ignore', env: { ...process.env, LOG_LEVEL: 'error' } });
 while (!existsSync('/var/run/wireguard/wg0.sock')) await new Promise((resolve) => setTimeout(resolve, 5));
-writeFileSync('/run/key', `${run('wg', 'genkey')}\n`, { mode: 0o600 });
-run('wg', 'set', 'wg0', 'private-key', '/run/key', 'listen-port', '51820', 'peer', CLIENT_KEY, 'allowed-ips', `${CLIENT_ADDRESS}/32`);
+// As the real one: the key outlives a restart.
+if (!existsSync('/var/key')) writeFileSync('/var/key', `${run('wg', 'genkey')}\n`, { mode: 0o600 });
+run('wg', 'set', 'wg0', 'private-key', '/var/key', 'listen-port', '51820', 'peer', CLIENT_KEY, 'allowed-ips', `${CLIENT_ADDRESS}/32`);
 run('ip', 'address', 'add', `${HUB_ADDRESS}/32`, 'dev', 'wg0');
 run('ip', 'address', 'add', `${DNS_ADDRESS}/32`, 'dev', 'lo');
 run('ip', 'link', 'set', 'dev', 'wg0', 'mtu', MTU, 'txqueuelen', QUEUE, 'up');
@@ -24,7 +25,6 @@ const heartbeats = createSocket('udp4');
 heartbeats.on('message', (datagram, from) => {
   const heartbeat = JSON.parse(datagram.toString()) as { seq: number; ended: unknown[] };
   console.log(JSON.stringify({ ...heartbeat, from: from.address }));
-  // Ended bridges are reported gone from the second time on, so that a test sees them repeated.
   heartbeats.send(JSON.stringify({ v: 1, seq: heartbeat.seq, gone: existsSync('/run/forget') ? heartbeat.ended : [] }), from.port, from.address);
 });
 heartbeats.bind(7070, HUB_ADDRESS);
@@ -49,5 +49,9 @@ dns.on('message', (query, from) => {
 dns.bind(53, DNS_ADDRESS);
 
 createServer((request, response) => response.end(`cluster saw ${request.socket.remoteAddress}`)).listen(80, DNS_ADDRESS);
+createServer((request, response) => {
+  const answer = request.url === '/v1/bridges/shop/api/identity' && existsSync('/run/sealed') ? readFileSync('/run/sealed') : undefined;
+  response.writeHead(answer === undefined ? 404 : 200).end(answer ?? 'no such bridge here');
+}).listen(7080, HUB_ADDRESS);
 console.log(JSON.stringify({ publicKey: run('wg', 'show', 'wg0', 'public-key') }));
 process.on('SIGTERM', () => process.exit(0));
