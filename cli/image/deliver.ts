@@ -1,6 +1,6 @@
 /** Makes the stowaway image available to the cluster's nodes, by whichever way there is. */
 import type { Cluster } from '../adapters/cluster/index.ts';
-import { BridgeError } from '../errors.ts';
+import { BridgeError, isBridgeError } from '../errors.ts';
 import { ensureImage, type BuildContext } from './build.ts';
 import { loadIntoNodes } from './load.ts';
 import { locateCluster, type Location } from './local-nodes.ts';
@@ -38,7 +38,15 @@ async function push(reference: string, target: string, { docker, host, waiting, 
   await docker.images.tag(reference, target);
   const registry = target.slice(0, target.indexOf('/'));
   const auth = await registryCredentials(host, registry);
-  await docker.images.push(target, { ...(auth === undefined ? {} : { auth }), onLine: waiting, signal });
+  try {
+    await docker.images.push(target, { ...(auth === undefined ? {} : { auth }), onLine: waiting, signal });
+  } catch (error) {
+    if (!isBridgeError(error) || signal.aborted) throw error;
+    throw new BridgeError({
+      kind: 'environment', code: 'push-failed', what: `${target} cannot be pushed`, why: error.facts.why ?? error.facts.what,
+      next: auth === undefined ? `docker login ${registry}` : `docker push ${target}`, detail: error.facts.detail ?? error.facts.why ?? error.facts.what, cause: error,
+    });
+  }
   return `pushed to ${registry}`;
 }
 
