@@ -10,6 +10,8 @@ export interface MadeContainer {
 }
 
 const mostAttempts = 8;
+/** As of labels, though Docker itself has no limit. */
+const nameMaxLength = 63;
 
 function nameTaken(name: string, cause: unknown): BridgeError {
   return new BridgeError({
@@ -18,19 +20,30 @@ function nameTaken(name: string, cause: unknown): BridgeError {
   });
 }
 
-/**
- * @param start called once it exists; Docker refuses a taken address only then, and the next is tried
- * @param onMade called with each container that exists from then on
- */
-export async function makeContainer(
-  docker: Docker, { client, network }: { client: string; network: string }, describe: (address: string) => ContainerSpec,
-  start: (container: MadeContainer) => Promise<void>, onMade: (container: MadeContainer) => void,
-): Promise<MadeContainer> {
+/** Another link or namespace may have a bridge of the same name on this machine; who chose the name himself is told instead. */
+export function containerNames(bridge: string, chosen: boolean, { namespace, client }: { namespace: string; client: string }): string[] {
+  return chosen ? [bridge] : [bridge, `${bridge}-${namespace}`.slice(0, nameMaxLength), `${bridge.slice(0, nameMaxLength - 7)}-${client.slice(-6)}`];
+}
+
+export interface Making {
+  docker: Docker;
+  client: string;
+  network: string;
+  /** The first that is free is taken. */
+  names: string[];
+  describe: (name: string, address: string) => ContainerSpec;
+  /** Called once it exists; Docker refuses a taken address only then, and the next is tried. */
+  start: (container: MadeContainer) => Promise<void>;
+  /** Called with each container that exists from then on. */
+  onMade: (container: MadeContainer) => void;
+}
+
+/** Throws `name-conflict` when every name is taken. */
+export async function makeContainer({ docker, client, network, names, describe, start, onMade }: Making): Promise<MadeContainer> {
   const refused = new Set<string>();
   for (let attempt = 1; ; attempt++) {
-    const { name } = describe('');
-    const address = await freeAddress(docker, network, client, name, refused);
-    const container = { id: await create(docker, describe(address)), name, address };
+    const address = await freeAddress(docker, network, client, names[0]!, refused);
+    const container = await create(docker, names, address, describe);
     onMade(container);
     try {
       await start(container);
@@ -43,11 +56,15 @@ export async function makeContainer(
   }
 }
 
-async function create(docker: Docker, spec: ContainerSpec): Promise<string> {
-  try {
-    return await docker.containers.create(spec);
-  } catch (error) {
-    if (isBridgeError(error) && error.facts.code === 'name-conflict') throw nameTaken(spec.name, error);
-    throw error;
+async function create(docker: Docker, names: string[], address: string, describe: Making['describe']): Promise<MadeContainer> {
+  let conflict: unknown;
+  for (const name of names) {
+    try {
+      return { id: await docker.containers.create(describe(name, address)), name, address };
+    } catch (error) {
+      if (!isBridgeError(error) || error.facts.code !== 'name-conflict') throw error;
+      conflict = error;
+    }
   }
+  throw nameTaken(names[0]!, conflict);
 }

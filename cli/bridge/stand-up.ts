@@ -12,13 +12,13 @@ import type { Steps } from '../steps/steps.ts';
 import { describeTarget } from '../target/parse-target.ts';
 import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts';
 import { timing } from '../timing.ts';
-import { appContainer, type ContainerFlags } from './app-container.ts';
+import { appContainer } from './app-container.ts';
 import { ensureImage } from './app-image.ts';
 import { attach, attachedPods, forward, type Attached } from './attach.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
 import { attachContainer, type ContainerIo } from './container-io.ts';
 import { fetchIdentity } from './identity.ts';
-import { makeContainer, type MadeContainer } from './make-container.ts';
+import { containerNames, makeContainer, type MadeContainer } from './make-container.ts';
 import type { UsableLink } from './needs.ts';
 import { defaultBridgeName, defaultContainerName } from './owner-slug.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
@@ -135,7 +135,7 @@ interface Started {
 
 async function startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo }: ContainerQuestion): Promise<Started> {
   const { host, onLine } = parts;
-  const flags: ContainerFlags = { ...request.flags, name };
+  const { flags } = request;
   const origin = bridged === undefined || identity === undefined || target === undefined ? undefined : { bridge: name, bridgeUid: bridged.bridge.metadata.uid ?? '', identity, podContainer: target.container };
   const place = { network: link.network, dns: link.gateway, domain: link.domain, client: link.client, namespace, owner: link.owner, session: sessionOf(host) };
   let io: ContainerIo | undefined;
@@ -155,15 +155,20 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
 
   const container = await steps.run({
     id: 'container', title: `Container ${name}`,
-    act: ({ undo }) => makeContainer(docker, { client: link.client, network: link.network }, (address) => appContainer(flags, image, { ...place, address }, origin), start, (fresh) => {
-      if (made === undefined) {
-        undo(`Remove container ${name}`, async (force) => {
-          const { id } = made!;
-          if (!force.aborted) await docker.containers.stop(id, timing.containerStopTimeoutMs / 1000).catch(() => false);
-          await docker.containers.remove(id, { force: true, volumes: true });
-        });
-      }
-      made = fresh;
+    act: ({ undo }) => makeContainer({
+      docker, client: link.client, network: link.network, start,
+      names: containerNames(name, request.name !== undefined, { namespace, client: link.client }),
+      describe: (containerName, address) => appContainer({ ...request.flags, name: containerName }, image, { ...place, address }, origin),
+      onMade: (fresh) => {
+        if (made === undefined) {
+          undo(`Remove container ${fresh.name}`, async (force) => {
+            const { id } = made!;
+            if (!force.aborted) await docker.containers.stop(id, timing.containerStopTimeoutMs / 1000).catch(() => false);
+            await docker.containers.remove(id, { force: true, volumes: true });
+          });
+        }
+        made = fresh;
+      },
     }),
     detail: ({ address }) => address,
   });
