@@ -1,5 +1,5 @@
 /** Makes the WireGuard device: in the kernel where it can, else by wireguard-go. */
-import { access } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { child, command, type Child } from './command.ts';
 
@@ -27,13 +27,15 @@ export async function makeTunnelDevice(device: string, options: TunnelDeviceOpti
       return { implementation: 'kernel' };
     } catch { /* no module, or none for containers: userspace does the same */ }
   }
+  const socket = `/var/run/wireguard/${device}.sock`;
+  // After `docker restart` the last one's socket still lies there and would look like readiness.
+  await rm(socket, { force: true });
   // -f and nothing in the environment: WG_PROCESS_FOREGROUND=0 makes it re-execute itself for ever.
   // GOGC/GOMEMLIMIT: buffers are pooled and never given back otherwise; after a big download it would keep more than 100 MB.
   const process = child('wireguard-go', ['-f', device], { LOG_LEVEL: 'error', GOGC: '50', GOMEMLIMIT: '96MiB' }, (line) => {
     // It draws a box that recommends the kernel module.
     if (!/^[┌│└]/.test(line)) options.onLine(line);
   });
-  const socket = `/var/run/wireguard/${device}.sock`;
   let ended: string | undefined;
   void process.ended.then((how) => { ended = how; });
   for (let waitedMs = 0; waitedMs < socketTimeoutMs; waitedMs += socketPollMs) {

@@ -5,12 +5,14 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 const { CLIENT_KEY = '', CLIENT_ADDRESS = '', HUB_ADDRESS = '', DNS_ADDRESS = '', MTU = '1420', QUEUE = '500' } = process.env;
 const run = (file: string, ...args: string[]): string => execFileSync(file, args, { encoding: 'utf8' }).trim();
 
+// The last run's socket would look like readiness.
+rmSync('/var/run/wireguard/wg0.sock', { force: true });
 spawn('wireguard-go', ['-f', 'wg0'], { stdio: 'ignore', env: { ...process.env, LOG_LEVEL: 'error' } });
 while (!existsSync('/var/run/wireguard/wg0.sock')) await new Promise((resolve) => setTimeout(resolve, 5));
 // As the real one: the key outlives a restart.
