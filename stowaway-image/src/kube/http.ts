@@ -32,6 +32,8 @@ interface Call {
 export interface HttpKubeOptions {
   /** Shown to the API server's audit log. */
   userAgent: string;
+  /** Instead of {@link requestTimeoutMs} and {@link watchSilenceMs}. */
+  timeouts?: { requestMs: number; watchSilenceMs: number };
 }
 
 export class HttpKube implements Kube {
@@ -39,10 +41,12 @@ export class HttpKube implements Kube {
   readonly #agent: Agent;
   readonly #watchAgent: Agent;
   readonly #userAgent: string;
+  readonly #timeouts: NonNullable<HttpKubeOptions['timeouts']>;
 
   constructor(connection: KubeConnection, options: HttpKubeOptions) {
     this.#connection = connection;
     this.#userAgent = options.userAgent;
+    this.#timeouts = options.timeouts ?? { requestMs: requestTimeoutMs, watchSilenceMs };
     const tls = { keepAlive: true, keepAliveMsecs: 15_000, ca: connection.ca, cert: connection.cert, key: connection.key };
     this.#agent = new Agent({ ...tls, maxSockets: maxRequests, maxFreeSockets: 2 });
     // Watches hold their connection for minutes; they must not wait for each other.
@@ -112,7 +116,7 @@ export class HttpKube implements Kube {
       },
     };
     const what = describe(call);
-    const response = await this.#send(call, watchSilenceMs, signal);
+    const response = await this.#send(call, this.#timeouts.watchSilenceMs, signal);
     if (response.statusCode !== 200) throw await refusal(what, response);
     try {
       await eachLine(response, (line) => {
@@ -127,7 +131,7 @@ export class HttpKube implements Kube {
   }
 
   async #json<T>(call: Call): Promise<T> {
-    const response = await this.#send(call, requestTimeoutMs);
+    const response = await this.#send(call, this.#timeouts.requestMs);
     const text = await body(describe(call), response);
     if ((response.statusCode ?? 0) >= 300) throw parseRefusal(describe(call), response, text);
     try {
@@ -150,10 +154,11 @@ export class HttpKube implements Kube {
     try {
       const token = await this.#connection.token?.(refreshToken);
       return await new Promise<IncomingMessage>((resolve, reject) => {
-        request = this.#open(call, token, signal, resolve);
+        const payload = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+        request = this.#open(call, payload?.length, token, signal, resolve);
         request.once('error', reject);
         request.setTimeout(silenceMs, () => request?.destroy(Object.assign(new Error(`no data for ${silenceMs / 1000} s`), { code: 'ETIMEDOUT' })));
-        request.end(call.body === undefined ? undefined : JSON.stringify(call.body));
+        request.end(payload);
       });
     } catch (error) {
       const stale = request?.reusedSocket === true && ['ECONNRESET', 'EPIPE'].includes(String((error as { code?: unknown }).code));
@@ -162,7 +167,7 @@ export class HttpKube implements Kube {
     }
   }
 
-  #open(call: Call, token: string | undefined, signal: AbortSignal | undefined, onResponse: (response: IncomingMessage) => void): ClientRequest {
+  #open(call: Call, payloadBytes: number | undefined, token: string | undefined, signal: AbortSignal | undefined, onResponse: (response: IncomingMessage) => void): ClientRequest {
     const url = new URL(call.path, this.#connection.server);
     for (const [name, value] of Object.entries(call.query ?? {})) if (value !== undefined && value !== '') url.searchParams.set(name, value);
     const options: RequestOptions = {
@@ -170,7 +175,8 @@ export class HttpKube implements Kube {
       headers: {
         accept: 'application/json', 'user-agent': this.#userAgent,
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...(call.body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json' }),
+        // Node sends the body of a DELETE without any length if it is not told one; the server would take it for the next request.
+        ...(payloadBytes === undefined ? {} : { 'content-type': call.contentType ?? 'application/json', 'content-length': payloadBytes }),
       },
     };
     return httpsRequest(url, options, onResponse);
