@@ -22,7 +22,7 @@ interface PodObject extends KubeObject { spec: { nodeName: string; containers: {
 export const bench: Bench = {
   name: 'memory',
   title: 'resident memory while a Deployment of 3 replicas on two nodes is bridged',
-  metrics: [{ name: rest, unit: 'MiB', better: 'lower' }, { name: later, unit: 'MiB', better: 'lower' }],
+  metrics: [{ name: rest, unit: 'MB', better: 'lower' }, { name: later, unit: 'MB', better: 'lower' }],
   baseline: bare,
   targets: [atMost('hub + controller', rest, 150, 'MB'), atMost('largest agent', rest, 90, 'MB'), atMost('cargo', rest, 90, 'MB')],
   async run({ rounds, progress, workloads, product }, record) {
@@ -33,9 +33,9 @@ export const bench: Bench = {
 
     const pods = async (component: string): Promise<PodObject[]> => (await kube.list<PodObject>(resources.Pod, { namespace: systemNamespace, labelSelector: `${labels.component}=${component}` })).items;
     const ofPods = async (component: string): Promise<number[]> => Promise.all((await pods(component)).map(async ({ metadata, spec }) => {
-      const { mib, processes } = await residentMemory(inPod(kube, systemNamespace, metadata.name, spec.containers[0]!.name));
+      const { megabytes, processes } = await residentMemory(inPod(kube, systemNamespace, metadata.name, spec.containers[0]!.name));
       progress.note(`  ${metadata.name}: ${processes}`);
-      return mib;
+      return megabytes;
     }));
     const total = (values: number[]): number => values.reduce((sum, value) => sum + value, 0);
     const measure = async (metric: string): Promise<void> => {
@@ -47,7 +47,7 @@ export const bench: Bench = {
       record('largest agent', metric, Math.max(...await ofPods('agent')));
       const gateway = await residentMemory(inContainer(await cargo()));
       progress.note(`  cargo: ${gateway.processes}`);
-      record('cargo', metric, gateway.mib);
+      record('cargo', metric, gateway.megabytes);
     };
     for (let round = 0; round < rounds; round++) {
       record(bare, rest, await bareNode());
@@ -65,5 +65,5 @@ async function bareNode(): Promise<number> {
   await once(child.stdout, 'data');
   const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
   child.kill();
-  return Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1]) / 1024;
+  return Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1]) * 1024 / 1e6;
 }

@@ -20,7 +20,7 @@ export const bench: Bench = {
   ]),
   baseline: quiet,
   targets: [atMost(busy, `${newConnections}: failed`, 0, ''), atMost(busy, `${kept}: failed`, 0, '')],
-  async run({ rounds, workloads, product }, record) {
+  async run({ rounds, progress, workloads, product }, record) {
     // By the Service's address: names would add the resolver's own losses.
     const { prober, address, echoImage } = await workloads();
     const { start, stop } = await product();
@@ -39,17 +39,25 @@ export const bench: Bench = {
           record(caseName, `${kind}: failed`, failed);
           record(caseName, `${kind}: sent`, total);
           record(caseName, `${kind}: longest gap`, longestGapMs);
-          if (firstError !== undefined) process.stderr.write(`${caseName}, ${kind}: first failure ${firstError}\n`);
+          if (firstError !== undefined) progress.note(`${caseName}, ${kind}: first failure ${firstError}\n  ${steps.join('\n  ')}`);
         }
       }
     };
+    // To find out what a failure coincides with.
+    const steps: string[] = [];
+    const timed = async (words: string, action: () => Promise<unknown>): Promise<void> => {
+      const from = new Date().toISOString();
+      await action();
+      steps.push(`${words} ${from.slice(11, 23)} to ${new Date().toISOString().slice(11, 23)}`);
+    };
     for (let round = 0; round < rounds; round++) {
+      steps.length = 0;
       const started = performance.now();
       await underLoad(busy, async () => {
         for (let cycle = 0; cycle < cycles; cycle++) {
-          await start(name, { target: 'deploy/three', image: echoImage, env: { WHO: 'local' } });
+          await timed('start', () => start(name, { target: 'deploy/three', image: echoImage, env: { WHO: 'local' } }));
           await sleep(pauseMs);
-          await stop(name);
+          await timed('stop ', () => stop(name));
           await sleep(pauseMs);
         }
       });

@@ -16,7 +16,8 @@ done
 :`;
 
 export interface Resident {
-  mib: number;
+  /** Millions of bytes. */
+  megabytes: number;
   /** `node 61, wireguard-go 9` */
   processes: string;
 }
@@ -24,10 +25,10 @@ export interface Resident {
 export async function residentMemory(exec: Exec): Promise<Resident> {
   const processes = (await exec(['sh', '-c', script])).trim().split('\n').filter(Boolean).map((line) => {
     const [name = '', kib] = line.split(' ');
-    return { name, mib: Number(kib) / 1024 };
+    return { name, megabytes: Number(kib) * 1024 / 1e6 };
   });
   return {
-    mib: processes.reduce((sum, { mib }) => sum + mib, 0),
-    processes: processes.toSorted((one, other) => other.mib - one.mib).map(({ name, mib }) => `${name} ${mib.toFixed(0)}`).join(', '),
+    megabytes: processes.reduce((sum, { megabytes }) => sum + megabytes, 0),
+    processes: processes.toSorted((one, other) => other.megabytes - one.megabytes).map(({ name, megabytes }) => `${name} ${megabytes.toFixed(0)}`).join(', '),
   };
 }
