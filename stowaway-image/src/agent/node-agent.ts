@@ -281,8 +281,9 @@ export class NodeAgent {
       ?? (this.#networks.get(uid) === undefined ? "waiting for the pod's network" : undefined);
     const running = new Set(this.#running.map(({ id }) => id));
     const inForce = tcp.every(({ port }) => running.has(frontendId(uid, port))) && tcp.length + udp.length === bridge.spec.ports.length;
+    const address = this.#networks.get(uid)?.address;
     return {
-      name, ready: message === undefined && inForce,
+      name, ready: message === undefined && inForce, ...(address === undefined ? {} : { address }),
       ...(tcp.length === 0 ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
       ...(message === undefined ? {} : { message }),
     };
