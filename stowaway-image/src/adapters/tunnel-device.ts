@@ -15,8 +15,8 @@ export interface TunnelDeviceOptions {
   onLine: (line: string) => void;
 }
 
-/** It frames its advice to use the kernel, which has been tried. */
-const banner = /^[┌│└]/;
+/** Its framed advice to use the kernel, which has been tried; and that it cannot call a client that has not called since we started, which is no error here. */
+const noise = /^[┌│└]|no known endpoint for peer/;
 const socketPollMs = 5;
 const socketTimeoutMs = 5000;
 const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
@@ -30,7 +30,7 @@ export async function makeTunnelDevice(device: string, { forceUserspace, onLine 
   await makeTunNode();
   // -f, and never WG_PROCESS_FOREGROUND=0: that makes it re-execute itself for ever.
   // Its buffers are pooled and would stay after a big download; these two give the memory back.
-  const process = child(['wireguard-go', '-f', device], { LOG_LEVEL: 'error', GOGC: '50', GOMEMLIMIT: '96MiB' }, (line) => { if (!banner.test(line)) onLine(line); });
+  const process = child(['wireguard-go', '-f', device], { LOG_LEVEL: 'error', GOGC: '50', GOMEMLIMIT: '96MiB' }, (line) => { if (!noise.test(line)) onLine(line); });
   let ended: string | undefined;
   void process.ended.then((how) => { ended = how; });
   for (let waitedMs = 0; waitedMs < socketTimeoutMs; waitedMs += socketPollMs) {
