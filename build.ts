@@ -21,15 +21,16 @@ const kubeConfigOnly: Plugin = {
 
 /**
  * Of dockerode the CLI uses the plain API. BuildKit sessions would bring gRPC, which takes longer to load than all the rest;
- * ssh2 is needed for ssh:// alone and is loaded by the first such connection.
+ * ssh2 is needed for ssh:// alone: a bundle of its own, loaded by the first such connection.
  */
 const plainDockerode: Plugin = {
   name: 'plain-dockerode',
   setup(builder) {
     builder.onResolve({ filter: /^\.\/(session|buildkit)$/ }, ({ importer, path }) => (/dockerode.lib.docker\.js$/.test(importer) ? { path, namespace: 'no-buildkit' } : undefined));
     builder.onLoad({ filter: /.*/, namespace: 'no-buildkit' }, () => ({ contents: 'module.exports = () => { throw new Error("BuildKit sessions are not part of this bundle"); };' }));
-    builder.onResolve({ filter: /^ssh2$/ }, ({ path, namespace }) => (namespace === 'late-ssh' ? { path, external: true } : { path, namespace: 'late-ssh' }));
-    builder.onLoad({ filter: /.*/, namespace: 'late-ssh' }, () => ({ contents: 'module.exports = { Client: function () { return new (require("ssh2").Client)(); } };' }));
+    builder.onResolve({ filter: /^ssh2$/ }, ({ path }) => ({ path, namespace: 'late-ssh' }));
+    builder.onResolve({ filter: /^\.\.\/ssh2\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    builder.onLoad({ filter: /.*/, namespace: 'late-ssh' }, () => ({ contents: 'module.exports = { Client: function () { return new (require("../ssh2.cjs").Client)(); } };' }));
   },
 };
 
@@ -51,6 +52,8 @@ const parts: Record<string, () => Promise<unknown>> = {
       external: ['react-devtools-core'],
       banner: { js: `#!/usr/bin/env node\n${requireBanner}` },
     });
+    // Its native parts only make it faster, and would be compiled at every installation.
+    await build({ ...shared, entryPoints: ['ssh2'], outfile: 'dist/ssh2.cjs', format: 'cjs', external: ['cpu-features', '*.node'] });
     await chmod('dist/bin.js', 0o755);
   },
   // Both images are CommonJS: in ESM the wrappers of node: modules load everything that those export, which costs 10 MB of memory.
