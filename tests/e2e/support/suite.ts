@@ -13,12 +13,14 @@ import { applyAll, cleanNamespace, makeNamespace } from '../../support/namespace
 import { ensureProber, type Prober } from '../../support/prober.ts';
 import { untilServing } from '../../support/serving.ts';
 import { testCluster, type TestCluster } from '../../support/test-cluster.ts';
+import { until } from '../../support/wait.ts';
 import { ensureEchoImage } from '../../workloads/echo-image.ts';
 import type { Manifest } from '../../workloads/manifests.ts';
 
 /** The first suite of a fresh machine builds the cluster. */
 export const setUpLimitMs = 40 * 60_000;
 export const testLimitMs = 3 * 60_000;
+const serviceLimitMs = 30_000;
 const keep = process.env.PODBRIDGE_KEEP === '1';
 
 export interface Suite extends TestCluster {
@@ -49,7 +51,11 @@ export async function startSuite(namespace: string, manifests: (image: string) =
   const admin: BridgeOptions = { kubeconfig: cluster.kubeconfigPath, context: cluster.context };
   await bridgeOk(['install', '--yes'], admin);
   await makeNamespace(kube, namespace);
-  const [prober] = await Promise.all([ensureProber(kube, namespace, image), applyAll(kube, manifests(image))]);
+  const objects = manifests(image);
+  const [prober] = await Promise.all([ensureProber(kube, namespace, image), applyAll(kube, objects)]);
+  // Ready pods are not yet known to the Service on every node.
+  const services = objects.filter(({ kind, spec }) => kind === 'Service' && (spec as { clusterIP?: string }).clusterIP !== 'None');
+  await Promise.all(services.map(({ metadata: { name } }) => until(`Service ${name}`, () => prober.fetch(`http://${name}/healthz`).catch(() => undefined), serviceLimitMs)));
 
   const scope = ['-n', namespace];
   return {
