@@ -37,6 +37,11 @@ export function wantedPods({ pods = [] }: Pick<BridgeFacts, 'pods'>): TargetPod[
   return pods.filter(({ node, hostNetwork }) => node !== '' && !hostNetwork);
 }
 
+/** Is everything known that the status depends on? Until then an earlier status stays: taking the selector away would make agents let go. */
+export function isKnown(facts: BridgeFacts): boolean {
+  return failure(facts) !== undefined || (facts.target !== undefined && facts.pods !== undefined);
+}
+
 /** Why this bridge cannot work at all, whatever pods do; undefined when it can. No agent is made for one that cannot. */
 export function failure({ bridge, client, target, ports }: Pick<BridgeFacts, 'bridge' | 'client' | 'target' | 'ports'>): Problem | undefined {
   const { namespace = '' } = bridge.metadata;
@@ -126,10 +131,17 @@ function attachment(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod
     return { reason: 'NoPods', message: pods.length > 0 ? `No pod of ${text} has a node yet.` : `${text} has no pods now: they are bridged when they come.` };
   }
   if (attached.length === wanted.length) return { reason: 'PodsAttached', message: `${attached.length} of ${wanted.length} pods attached.` };
-  const missing = wanted.filter((pod) => !attached.includes(pod));
-  const named = missing.slice(0, namedPods).map((pod) => `${pod.metadata.name} (${whyNot(facts, pod)})`);
-  const more = missing.length > namedPods ? ` and ${missing.length - namedPods} more` : '';
-  return { reason: 'AttachingPods', message: `${attached.length} of ${wanted.length} pods attached; waiting for ${named.join(', ')}${more}.` };
+  const reasons = new Map<string, string[]>();
+  for (const pod of wanted.filter((candidate) => !attached.includes(candidate))) {
+    const why = whyNot(facts, pod);
+    reasons.set(why, [...reasons.get(why) ?? [], pod.metadata.name]);
+  }
+  const waiting = [...reasons].map(([why, names]) => `${listed(names)}: ${why}`).join('; ');
+  return { reason: 'AttachingPods', message: `${attached.length} of ${wanted.length} pods attached. Waiting for ${waiting}.` };
+}
+
+function listed(names: string[]): string {
+  return names.length <= namedPods ? names.join(', ') : `${names.slice(0, namedPods).join(', ')} and ${names.length - namedPods} more`;
 }
 
 function whyNot({ bridge, agent }: BridgeFacts, pod: TargetPod): string {

@@ -12,7 +12,7 @@ import { words, type Log } from '../log.ts';
 import { podMatcher } from '../agent/pods/selector.ts';
 import { agentPod, type AgentSettings } from './agent-pod.ts';
 import { planAgents } from './agent-plan.ts';
-import { deriveStatus, failure, wantedPods, type BridgeFacts, type DerivedStatus } from './bridge-status.ts';
+import { deriveStatus, failure, isKnown, wantedPods, type BridgeFacts, type DerivedStatus } from './bridge-status.ts';
 import { assignAddresses } from './client-addresses.ts';
 import { clusterRanges, hubEndpoints } from './cluster-facts.ts';
 import { bridgeGarbage, clientGarbage, type Removal } from './garbage.ts';
@@ -170,6 +170,7 @@ export class Controller {
   async #writeBridge(fact: BridgeFacts, now: number): Promise<void> {
     const { bridge } = fact;
     const { uid = '' } = bridge.metadata;
+    if (bridge.status?.phase !== undefined && !isKnown(fact)) return;
     const wanted = deriveStatus(fact);
     if (!this.#bridgeWrites.mustWrite(uid, ordered(controllerPart(bridge, wanted)), ordered(wanted), now)) return;
     if (bridge.status?.phase !== wanted.phase) this.#options.log('phase', { bridge: keyOf(bridge), phase: wanted.phase, reason: wanted.conditions.at(-1)?.reason });

@@ -122,7 +122,7 @@ describe('a bridge', () => {
       summary: { target: 'deploy/web', pods: '0/3', ports: '8080:3000', match: 'all' },
     });
     expect(see(kube).status!.ports![0]).toMatchObject({ port: 8080, protocol: 'TCP', local: 3000 });
-    expect(readiness(kube).message).toMatch(/^0 of 3 pods attached; waiting for web-1 \(agent on n1 is starting\)/);
+    expect(readiness(kube).message).toBe('0 of 3 pods attached. Waiting for web-1: agent on n1 is starting; web-2, web-3: agent on n2 is starting.');
     await attachAll(kube);
     expect(readiness(kube)).toEqual({ phase: 'Ready', status: 'True', reason: 'PodsAttached', message: '3 of 3 pods attached.' });
     expect(see(kube).status!.summary!.pods).toBe('3/3');
@@ -275,9 +275,19 @@ describe('a bridge', () => {
     const first = await controller(kube);
     kube.seed(resources.bridges, bridge('web-ann', { age: 60 }));
     await settle();
+    await attachAll(kube);
     first.stop();
-    const before = see(kube).status!.ports;
+    const { ports: before, podSelector } = see(kube).status!;
+    const selectors: unknown[] = [];
+    const apply = kube.apply.bind(kube);
+    kube.apply = async (resource, object, options) => {
+      if (object.metadata.name === 'web-ann') selectors.push((object['status'] as Bridge['status'])?.podSelector);
+      return await apply(resource, object, options);
+    };
     await controller(kube);
+    // Without the selector, even for a moment, agents would let go.
+    expect(selectors.filter((selector) => JSON.stringify(selector) !== JSON.stringify(podSelector))).toEqual([]);
+    expect(readiness(kube).phase).toBe('Ready');
     kube.seed(resources.bridges, bridge('web-two'));
     await settle();
     expect(see(kube).status!.ports).toEqual(before);
