@@ -2,7 +2,7 @@
 import type { Cluster } from '../adapters/cluster/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 import { ensureImage, type BuildContext } from './build.ts';
-import { loadIntoNodes } from './load.ts';
+import { loadIntoNodes, nodesLacking } from './load.ts';
 import { locateCluster, type Location } from './local-nodes.ts';
 import { registryCredentials } from './registry-credentials.ts';
 import { imageSource, localReference, registryReference } from './source.ts';
@@ -27,11 +27,13 @@ export async function deliverStowaway(cluster: Cluster, delivery: Delivery, cont
   const location = await locateCluster(cluster, context.docker);
   if (delivery.kind === 'local' && location.kind === 'elsewhere') throw notLocal(cluster);
   if (delivery.kind === 'push') await checkArchitecture(location, context);
+  const lacking = delivery.kind === 'local' && location.kind === 'nodes' ? await nodesLacking(context.docker, await stowawayReference(delivery), location.nodes) : [];
+  if (delivery.kind === 'local' && location.kind === 'nodes' && lacking.length === 0) return 'present on all nodes';
   const { reference } = await ensureImage('stowaway', context);
   if (delivery.kind === 'push') return push(reference, await stowawayReference(delivery), context);
   if (location.kind !== 'nodes') return 'the nodes use this Docker';
-  const loaded = await loadIntoNodes(context.docker, reference, location.nodes, context.waiting);
-  return loaded.length === 0 ? 'present on all nodes' : `loaded into ${loaded.join(', ')}`;
+  await loadIntoNodes(context.docker, reference, lacking, context.waiting);
+  return `loaded into ${lacking.map(({ name }) => name).join(', ')}`;
 }
 
 async function push(reference: string, target: string, { docker, host, waiting, signal }: BuildContext): Promise<string> {

@@ -9,11 +9,14 @@ import { readSaved, writeLayout } from './archive.ts';
 import type { LocalNode } from './local-nodes.ts';
 import { nodeTools, qualified } from './node-tools.ts';
 
-/** The tag names the content, so an image that a node has under it need not be compared. Returns the nodes that lacked it. */
-export async function loadIntoNodes(docker: Docker, reference: string, nodes: LocalNode[], waiting: (waitingFor: string) => void): Promise<string[]> {
+/** The tag names the content, so an image that a node has under it need not be compared. */
+export async function nodesLacking(docker: Docker, reference: string, nodes: LocalNode[]): Promise<LocalNode[]> {
   const present = await Promise.all(nodes.map(async ({ container, runtime }) => (await docker.containers.exec(container, nodeTools[runtime].has(reference))).stdout.trim() !== ''));
-  const lacking = nodes.filter((_, index) => !present[index]);
-  if (lacking.length === 0) return [];
+  return nodes.filter((_, index) => !present[index]);
+}
+
+/** @param lacking at least one */
+export async function loadIntoNodes(docker: Docker, reference: string, lacking: LocalNode[], waiting: (waitingFor: string) => void): Promise<void> {
   waiting(`copies on ${lacking.map(({ name }) => name).join(', ')}`);
   const layered = lacking.filter(({ runtime }) => nodeTools[runtime].content !== undefined);
   const whole = lacking.filter((node) => !layered.includes(node));
@@ -21,7 +24,6 @@ export async function loadIntoNodes(docker: Docker, reference: string, nodes: Lo
     ...(layered.length === 0 ? [] : [loadLayers(docker, reference, layered)]),
     ...whole.map(async (node) => importInto(docker, reference, node, await docker.images.save(reference))),
   ]);
-  return lacking.map(({ name }) => name);
 }
 
 async function loadLayers(docker: Docker, reference: string, nodes: LocalNode[]): Promise<void> {
