@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Docker } from '../../../cli/adapters/docker/index.ts';
+import type { Location } from '../../../cli/image/local-nodes.ts';
 import { removeImages } from '../../../cli/image/remove-images.ts';
 import { labels, managedBy } from '../../../protocol/names.ts';
 
@@ -24,7 +25,7 @@ function docker(images: { id: string; tags: string[]; component: string }[], use
 }
 
 describe('removing our images from Docker', () => {
-  const elsewhere = { kind: 'elsewhere', architectures: [] } as const;
+  const elsewhere: Location = { kind: 'elsewhere', architectures: [] };
 
   test('all versions, under all names that podbridge gave, and what has lost its name', async () => {
     const { fake, removed } = docker([
