@@ -63,7 +63,8 @@ export const timing = {
   linkWayTimeoutMs: 4_000,
   /** First echo over the last way: WireGuard repeats its handshake every 5 s. */
   linkEchoTimeoutMs: 12_000,
-  linkEchoPollMs: 10,
+  /** cargo answers as soon as the echo is there; after this long it is asked again. */
+  linkEchoSliceMs: 500,
   /** Node's npm package (30 MB) from the registry. */
   nodePackageTimeoutMs: 300_000,
   basePullTimeoutMs: 300_000,

@@ -32,7 +32,8 @@ export interface ControlMethods {
   hello: { params: Record<string, never>; result: { version: string; publicKey: string; configured: boolean } };
   /** Set up (or change) the link. Idempotent; survives `docker restart`, so containers keep their route. */
   configure: { params: LinkConfig; result: { implementation: 'kernel' | 'wireguard-go' } };
-  status: { params: Record<string, never>; result: LinkStatus };
+  /** With `waitForEchoMs`: answered as soon as a heartbeat has come back, at the latest after that time. */
+  status: { params: { waitForEchoMs?: number }; result: LinkStatus };
   /** Lead hub ports to a container. Replaces the bridge's earlier forwards. */
   forward: { params: { bridge: BridgeRef; forwards: Forward[] }; result: Record<string, never> };
   unforward: { params: { bridge: BridgeRef }; result: Record<string, never> };

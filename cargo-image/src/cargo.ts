@@ -90,8 +90,7 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
   async function apply(link: LinkConfig): Promise<Implementation> {
     const implementation = await device;
     applied = undefined;
-    await tunnel.configure(link);
-    await gateway.configure(link, allForwards());
+    await Promise.all([tunnel.configure(link), gateway.configure(link, allForwards())]);
     heartbeats.start(link);
     await dns.serve(link);
     applied = { text: JSON.stringify(link), atMs: performance.now(), watchdog: createWatchdog() };
@@ -113,8 +112,9 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
       log('configured', { transport: link.transport, endpoint: link.hub.endpoint, implementation });
       return { implementation };
     }),
-    status: async (): Promise<LinkStatus> => {
+    status: async ({ waitForEchoMs }): Promise<LinkStatus> => {
       const link = linked();
+      if (waitForEchoMs !== undefined) await heartbeats.untilEcho(waitForEchoMs);
       const peer = await tunnel.peer();
       return {
         transport: link.transport,

@@ -39,7 +39,7 @@ async function main(): Promise<void> {
     version: process.env['PODBRIDGE_VERSION'] ?? 'unknown',
     keys: await loadOrMakeKeyPair(keyPath),
     device: made.then(({ implementation }) => implementation),
-    tunnel: createTunnel(wg, ip, keyPath),
+    tunnel: createTunnel(wg, keyPath),
     gateway,
     dns: createForwarder((error) => log('failed', { what: 'dns', message: error.message })),
     state: await readState(statePath),

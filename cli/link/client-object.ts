@@ -22,6 +22,8 @@ export interface ClientRequest {
   publicKey: string;
   signal?: AbortSignal;
   waiting?: (waitingFor: string) => void;
+  /** Asked for ahead, while Docker worked. */
+  existing?: Promise<Client | undefined>;
   /** Called as soon as the object was made by this call; what follows may still fail. */
   onCreated?: () => void;
 }
@@ -32,10 +34,15 @@ function hasCode(error: unknown, ...codes: string[]): boolean {
   return isBridgeError(error) && codes.includes(error.facts.code);
 }
 
-async function createOrPatch({ cluster, name, owner, publicKey, onCreated }: ClientRequest): Promise<{ client: Client; created: boolean }> {
+/** Throws what it throws when the namespace is missing too. */
+export function findClient(cluster: Cluster, name: string): Promise<Client | undefined> {
+  return cluster.find<Client>(resources.Client, name, systemNamespace);
+}
+
+async function createOrPatch({ cluster, name, owner, publicKey, existing: asked, onCreated }: ClientRequest): Promise<{ client: Client; created: boolean }> {
   for (let attempt = 1; ; attempt++) {
-    const existing = await cluster.find<Client>(resources.Client, name, systemNamespace);
     try {
+      const existing = await (attempt === 1 && asked !== undefined ? asked : findClient(cluster, name));
       if (existing === undefined) {
         const client = await cluster.create<Client>({
           apiVersion: groupVersion, kind: 'Client',

@@ -6,8 +6,8 @@ import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import { timing } from '../timing.ts';
 import { ensureCargo, type RunningCargo } from './cargo.ts';
-import { ensureClient, type ReadyClient } from './client-object.ts';
-import { connectTunnel, isAlive } from './connect-tunnel.ts';
+import { ensureClient, findClient, type ReadyClient } from './client-object.ts';
+import { connectTunnel, isAlive, standingTunnel } from './connect-tunnel.ts';
 import { openControl, type Control } from './control-client.ts';
 import { linkName, networkName } from './link-name.ts';
 import { clashes, ensureNetwork, type LinkNetwork } from './network.ts';
@@ -68,6 +68,8 @@ interface Own {
 async function make(request: LinkRequest, name: string, owner: string, avoid: readonly string[], own: Own): Promise<Made> {
   const { docker, cluster, signal, waiting } = request;
   const more = { [labels.context]: cluster.context.name, [labels.owner]: owner };
+  const existing = findClient(cluster, name);
+  existing.catch(() => undefined);
   waiting?.('the Docker network');
   const [network, image] = await Promise.all([
     ensureNetwork({ docker, link: name, labels: more, avoid }).then((ensured) => {
@@ -80,7 +82,7 @@ async function make(request: LinkRequest, name: string, owner: string, avoid: re
   const cargo = await ensureCargo({ docker, link: name, network, image, labels: more, onCreated: () => { own.cargo = true; } });
   try {
     const client = await ensureClient({
-      cluster, name, owner, publicKey: cargo.hello.publicKey, onCreated: () => { own.client = true; }, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }),
+      cluster, name, owner, publicKey: cargo.hello.publicKey, existing, onCreated: () => { own.client = true; }, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }),
     });
     return { network, cargo, client };
   } catch (error) {
@@ -118,13 +120,17 @@ export async function connectLink(request: LinkRequest): Promise<Link> {
       made = await make(request, name, owner, ranges, own);
     }
     const { network, cargo, client } = made;
-    try {
+    const connect = async (): Promise<LinkStatus> => {
       const ways = await findWays(docker, client.cluster.endpoints, transport, networkName(name));
-      const { status, way } = await connectTunnel({ docker, cargo, network, client, ways, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }) });
+      return (await connectTunnel({ docker, cargo, network, client, ways, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }) })).status;
+    };
+    try {
+      const standing = await standingTunnel({ cargo }, transport);
+      const status = standing ?? await connect();
       for (const { bridge, forwards } of cargo.carriedOver) await cargo.control.call('forward', { bridge, forwards });
       return {
         client: name, owner, network: network.name, gateway: network.subnet.cargo, subnet: network.subnet.cidr, address: client.address, domain: client.cluster.dns.domain,
-        cargo: cargo.name, cargoId: cargo.id, transport: way.transport, endpoint: status.endpoint, status, created: cargo.created || client.created, control: cargo.control,
+        cargo: cargo.name, cargoId: cargo.id, transport: status.transport, endpoint: status.endpoint, status, created: cargo.created || client.created, control: cargo.control,
       };
     } catch (error) {
       cargo.control.close();

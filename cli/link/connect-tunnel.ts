@@ -7,7 +7,7 @@ import { timing } from '../timing.ts';
 import type { RunningCargo } from './cargo.ts';
 import type { ReadyClient } from './client-object.ts';
 import type { LinkNetwork } from './network.ts';
-import { tunnelMtu, type Way } from './transport.ts';
+import { tunnelMtu, type TransportChoice, type Way } from './transport.ts';
 
 export interface TunnelRequest {
   docker: Docker;
@@ -42,11 +42,18 @@ async function waitForEcho({ cargo, signal, waiting }: TunnelRequest, way: Way, 
   waiting?.(`the first heartbeat over ${way.transport} (${way.endpoints.map(({ host, port }) => `${host}:${port}`).join(', ')})`);
   for (;;) {
     signal?.throwIfAborted();
-    const status = await cargo.control.call('status', {});
+    // In slices, so that a given-up command is not kept.
+    const status = await cargo.control.call('status', { waitForEchoMs: timing.linkEchoSliceMs });
     if (isAlive(status)) return status;
     if (Date.now() > deadline) return undefined;
-    await new Promise((resolve) => setTimeout(resolve, timing.linkEchoPollMs));
   }
+}
+
+/** The link as it stands, when it works and goes the way that is wanted: then nothing has to be configured. */
+export async function standingTunnel({ cargo }: Pick<TunnelRequest, 'cargo'>, choice: TransportChoice): Promise<LinkStatus | undefined> {
+  if (cargo.created || !cargo.hello.configured) return undefined;
+  const status = await cargo.control.call('status', {});
+  return isAlive(status) && (choice === 'auto' || choice === status.transport) ? status : undefined;
 }
 
 export async function connectTunnel(request: TunnelRequest): Promise<{ status: LinkStatus; way: Way }> {

@@ -8,7 +8,7 @@ import { ensureInstalled } from '../install/ensure-installed.ts';
 import { installHere } from '../install/install-here.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { Reporter } from '../ui/events.ts';
-import { connectLink, type Link } from './connect-link.ts';
+import { connectLink, findLinkName, type Link } from './connect-link.ts';
 import { takeDownLink } from './take-down.ts';
 import type { TransportChoice } from './transport.ts';
 
@@ -30,6 +30,8 @@ export interface OpenedLink extends Link {
 
 /** A link that this command has made is removed when its steps are undone, unless somebody else uses it by then. */
 export async function openLink({ docker, cluster, steps, host, reporter, yes, transport }: OpenLinkRequest): Promise<OpenedLink> {
+  // Asked ahead and remembered by both adapters; what is wrong is said where it is needed.
+  findLinkName(docker, cluster).catch(() => undefined);
   await steps.run({
     id: 'cluster-side', title: 'Find podbridge in the cluster', detail: (found) => found,
     act: () => ensureInstalled({ cluster, host, reporter, yes, install: () => installHere({ cluster, docker: () => Promise.resolve(docker), host, steps }) }),

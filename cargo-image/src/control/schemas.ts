@@ -8,6 +8,7 @@ import type { BridgeRef } from '../../../protocol/heartbeat.ts';
 
 const forwardsMax = 256;
 const endpointsMax = 32;
+const waitMaxMs = 60_000;
 
 const dnsName = z.string().check(z.regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\.?$/, 'a DNS name'));
 const port = z.int().check(z.minimum(1), z.maximum(65535));
@@ -36,7 +37,7 @@ const bridgeOnly = z.object({ bridge: bridgeRef });
 export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[M]['params']> } = {
   hello: nothing,
   configure: linkConfig,
-  status: nothing,
+  status: z.object({ waitForEchoMs: z.optional(z.int().check(z.minimum(0), z.maximum(waitMaxMs))) }),
   forward: z.object({ bridge: bridgeRef, forwards: z.array(forward).check(z.maxLength(forwardsMax)) }),
   unforward: bridgeOnly,
   identity: z.object({ agent: z.string().check(z.regex(/^(\d{1,3}\.){3}\d{1,3}:\d{1,5}$/, 'ADDRESS:PORT')), bridge: bridgeRef }),

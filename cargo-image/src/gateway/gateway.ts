@@ -42,9 +42,9 @@ export function createGateway({ ip, nft, interfaces, readRoutes = () => readFile
     async configure(link, forwards) {
       const linkInterface = interfaceIn(link.network.subnet, interfaces());
       if (linkInterface === undefined) throw new ControlError('usage', `this container is not in the network ${link.network.subnet}`);
-      await ip.attempt(removeRules());
-      await ip.batch(routeLines(link, linkInterface));
-      await nft.apply(baseScript(link, linkInterface) + forwardsScript(forwards));
+      // The network namespace is as old as this process: the first time there are no rules.
+      if (current !== undefined) await ip.attempt(removeRules());
+      await Promise.all([ip.batch(routeLines(link, linkInterface)), nft.apply(baseScript(link, linkInterface) + forwardsScript(forwards))]);
       current = { link, linkInterface };
     },
     async forward(forwards) {

@@ -1,6 +1,6 @@
 /** Routing: what containers send goes into the tunnel; what cargo itself sends takes its uplink. */
 import type { LinkConfig } from '../../../protocol/control.ts';
-import { device } from '../wireguard/tunnel.ts';
+import { device, deviceLines } from '../wireguard/tunnel.ts';
 
 /** Routing table of everything that belongs in the tunnel. */
 export const tunnelTable = 100;
@@ -17,6 +17,7 @@ export function removeRules(): string[] {
  */
 export function routeLines(link: LinkConfig, linkInterface: string): string[] {
   return [
+    ...deviceLines(link),
     // Docker keeps the gateway's address of the network free and gives cargo another one; cargo takes it here, on every start.
     `address replace ${link.network.address}/32 dev ${linkInterface}`,
     `route replace default dev ${device} table ${tunnelTable}`,

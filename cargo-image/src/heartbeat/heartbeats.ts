@@ -14,6 +14,8 @@ export interface Heartbeats {
   /** One at once, so that the hub hears of an ended session without delay. */
   now(): void;
   stop(): void;
+  /** Until the next echo; at once when the last one is fresh. */
+  untilEcho(limitMs: number): Promise<void>;
   echoAgeMs(): number | null;
   rttMs(): number[];
 }
@@ -23,6 +25,7 @@ export function createHeartbeats(ended: () => BridgeRef[], onGone: (gone: Bridge
   let timer: NodeJS.Timeout | undefined;
   let tracker: Tracker = createTracker();
   let send: () => void = () => undefined;
+  const waiting: (() => void)[] = [];
 
   function stop(): void {
     clearTimeout(timer);
@@ -42,7 +45,9 @@ export function createHeartbeats(ended: () => BridgeRef[], onGone: (gone: Bridge
       opened.on('message', (datagram, from) => {
         if (!mine() || from.address !== link.hub.address) return;
         const gone = tracker.echo(datagram, nowMs());
-        if (gone !== undefined && gone.length > 0) onGone(gone);
+        if (gone === undefined) return;
+        for (const heard of waiting.splice(0)) heard();
+        if (gone.length > 0) onGone(gone);
       });
       opened.bind({ address: link.address, port: 0 }, () => {
         if (!mine()) return;
@@ -56,6 +61,14 @@ export function createHeartbeats(ended: () => BridgeRef[], onGone: (gone: Bridge
       });
     },
     now: () => send(),
+    untilEcho(limitMs) {
+      const ageMs = tracker.echoAgeMs(nowMs());
+      if (ageMs !== null && ageMs <= heartbeatIntervalMs) return Promise.resolve();
+      return new Promise((resolve) => {
+        setTimeout(resolve, limitMs).unref();
+        waiting.push(resolve);
+      });
+    },
     stop,
     echoAgeMs: () => tracker.echoAgeMs(nowMs()),
     rttMs: () => tracker.rttMs(),

@@ -1,6 +1,5 @@
 /** The WireGuard device and its one peer, the hub. */
 import type { LinkConfig } from '../../../protocol/control.ts';
-import type { Ip } from '../adapters/ip.ts';
 import type { Peer, Wg } from '../adapters/wg.ts';
 
 export const device = 'wg0';
@@ -14,32 +13,35 @@ const persistentKeepaliveS = 15;
 export const transmitQueueLength = 10_000;
 
 export interface Tunnel {
+  /** Key and peer; the address is the gateway's matter. */
   configure(link: LinkConfig): Promise<void>;
   /** Forgets the session and begins a new one, with the attempt's endpoint: the first one again, then the fallbacks in turn. */
   renew(link: LinkConfig, attempt: number): Promise<void>;
   peer(): Promise<Peer | undefined>;
 }
 
-export function createTunnel(wg: Wg, ip: Ip, keyPath: string): Tunnel {
-  let hubKey: string | undefined;
-  const peerArgs = ({ hub }: LinkConfig, endpoint: { host: string; port: number }): string[] => [
-    'peer', hub.publicKey, 'endpoint', `${endpoint.host}:${endpoint.port}`, 'allowed-ips', '0.0.0.0/0', 'persistent-keepalive', String(persistentKeepaliveS),
+/** Lines for `ip -batch` that give the device its address; they stand before the routes that use it. */
+export function deviceLines(link: LinkConfig): string[] {
+  return [
+    `address flush dev ${device}`,
+    `address add ${link.address}/32 dev ${device}`,
+    `link set dev ${device} mtu ${link.mtu} txqueuelen ${transmitQueueLength} up`,
   ];
+}
+
+function peerArgs({ hub }: LinkConfig, endpoint: { host: string; port: number }): string[] {
+  return ['peer', hub.publicKey, 'endpoint', `${endpoint.host}:${endpoint.port}`, 'allowed-ips', '0.0.0.0/0', 'persistent-keepalive', String(persistentKeepaliveS)];
+}
+
+export function createTunnel(wg: Wg, keyPath: string): Tunnel {
+  // The device is as old as this process: nobody else has given it a peer.
+  let hubKey: string | undefined;
   return {
     async configure(link) {
       const { publicKey, endpoint } = link.hub;
-      const others = (await wg.peers(device)).filter((peer) => peer.publicKey !== publicKey);
-      await wg.set(device, [
-        'private-key', keyPath,
-        ...others.flatMap((peer) => ['peer', peer.publicKey, 'remove']),
-        ...peerArgs(link, endpoint),
-      ]);
+      const old = hubKey === undefined || hubKey === publicKey ? [] : ['peer', hubKey, 'remove'];
+      await wg.set(device, ['private-key', keyPath, ...old, ...peerArgs(link, endpoint)]);
       hubKey = publicKey;
-      await ip.batch([
-        `address flush dev ${device}`,
-        `address add ${link.address}/32 dev ${device}`,
-        `link set dev ${device} mtu ${link.mtu} txqueuelen ${transmitQueueLength} up`,
-      ]);
     },
     async renew(link, attempt) {
       const endpoints = [link.hub.endpoint, ...link.hub.fallbacks];

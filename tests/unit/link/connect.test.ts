@@ -25,12 +25,12 @@ const alive = { transport: 'docker', endpoint: '172.18.0.2:31820', handshakeAgeM
 
 /** Lives from its configuration on, as the real one. */
 function living(): CargoAnswers {
-  let configured = false;
+  let config: LinkConfig | undefined;
   return {
-    configure: () => { configured = true; return {}; },
+    configure: (given) => { config = given; return {}; },
     status: () => {
-      if (!configured) throw Object.assign(new Error('not configured yet'), { code: 'usage' });
-      return alive;
+      if (config === undefined) throw Object.assign(new Error('not configured yet'), { code: 'usage' });
+      return { ...alive, transport: config.transport };
     },
   };
 }
@@ -86,6 +86,27 @@ describe('connecting', () => {
     expect(link.created).toBe(false);
     expect(cluster.writes).toEqual([]);
     expect(docker.calls).toEqual([]);
+    expect(docker.asked.filter(({ method }) => method === 'configure')).toHaveLength(1);
+  });
+
+  test('again, by another transport: the link is led that way', async () => {
+    const { docker, connect } = setup();
+    await withNodes(docker);
+    const [first, second] = [await connect(), await connect({ transport: 'udp' })];
+    first.control.close();
+    second.control.close();
+    expect([first.transport, second.transport]).toEqual(['docker', 'udp']);
+    expect(second).toMatchObject({ created: false, cargoId: first.cargoId });
+  });
+
+  test('again, with a tunnel that is silent: configured anew', async () => {
+    const answers = living();
+    let silent = false;
+    const { docker, connect } = setup({ configure: (config) => { silent = false; return answers.configure?.(config); }, status: (params) => ({ ...(answers.status?.(params) as object), ...(silent ? { echoAgeMs: 60_000 } : {}) }) });
+    (await connect()).control.close();
+    silent = true;
+    (await connect()).control.close();
+    expect(docker.asked.filter(({ method }) => method === 'configure')).toHaveLength(2);
   });
 
   test('a new cargo has a new key, and the Client learns it', async () => {
@@ -160,7 +181,7 @@ describe('transports', () => {
 
   test('cargo joins the nodes\' network; a container there that is no node is left again', async () => {
     let transport = '';
-    const { docker, connect } = setup({ configure: (config) => { transport = config.transport; return {}; }, status: () => ({ ...alive, echoAgeMs: transport === 'udp' ? 5 : null }) });
+    const { docker, connect } = setup({ configure: (config) => { transport = config.transport; return {}; }, status: () => ({ ...alive, transport, echoAgeMs: transport === 'udp' ? 5 : null }) });
     await withNodes(docker);
     const link = await connect();
     link.control.close();

@@ -36,6 +36,7 @@ export function fakeDocker(answers: CargoAnswers = {}): FakeDocker {
   const images = new Map([['podbridge/cargo:1', 'sha256:one']]);
   const asked: { method: string; params: unknown }[] = [];
   const calls: string[] = [];
+  const configured = new Set<string>();
   let lastId = 0;
   const byName = (idOrName: string) => containers.get(idOrName) ?? [...containers.values()].find(({ name }) => name === idOrName);
   const network = (idOrName: string) => networks.get(idOrName) ?? [...networks.values()].find(({ name }) => name === idOrName);
@@ -54,7 +55,8 @@ export function fakeDocker(answers: CargoAnswers = {}): FakeDocker {
       for (const line of text.trim().split('\n')) {
         const { id, method, params } = JSON.parse(line) as { id: number; method: keyof ControlMethods; params: never };
         asked.push({ method, params });
-        const answer = answers[method] ?? (method === 'hello' ? () => ({ version: '1', publicKey: `key of ${container.id}`, configured: false }) : () => ({}));
+        const answer = answers[method] ?? (method === 'hello' ? () => ({ version: '1', publicKey: `key of ${container.id}`, configured: configured.has(container.id) }) : () => ({}));
+        if (method === 'configure') configured.add(container.id);
         void (async () => answer(params))().then((result) => stdout.write(`${JSON.stringify({ id, result })}\n`), ({ code, message }: { code: string; message: string }) => stdout.write(`${JSON.stringify({ id, error: { code, message } })}\n`));
       }
     });
