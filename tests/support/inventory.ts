@@ -3,8 +3,8 @@ import { execa } from 'execa';
 import { labels, managedBy } from '../../protocol/names.ts';
 import type { Kube } from './kube.ts';
 
-/** Kinds that come and go by themselves. */
-const restless = new Set(['events', 'leases', 'endpoints', 'endpointslices', 'componentstatuses']);
+/** Kinds that come and go by themselves. (The address of a Service that two created at once stays for a minute.) */
+const restless = new Set(['events', 'leases', 'endpoints', 'endpointslices', 'ipaddresses', 'componentstatuses']);
 
 interface ResourceList { resources?: { name: string; verbs: string[] }[] }
 
