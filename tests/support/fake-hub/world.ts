@@ -1,20 +1,15 @@
 /** cargo between two Docker networks of its own: containers on one side, the fake hub on the other. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pack } from 'tar-stream';
 import type { ControlMethods, LinkConfig } from '../../../protocol/control.ts';
 import type { Heartbeat } from '../../../protocol/heartbeat.ts';
 import type { Docker } from '../../../cli/adapters/docker/index.ts';
 import { ensureCargo, type RunningCargo } from '../../../cli/link/cargo.ts';
 import { openControl } from '../../../cli/link/control-client.ts';
 import { ensureNetwork, type LinkNetwork } from '../../../cli/link/network.ts';
-import { chooseSubnet } from '../../../cli/link/subnet.ts';
 import { takeDownLink } from '../../../cli/link/take-down.ts';
 import { labels } from '../../../protocol/names.ts';
+import { clientAddress, dnsAddress, hubAddress, hubPort, startHub } from './hub.ts';
 
-export const clientAddress = '100.96.0.7';
-export const hubAddress = '100.96.0.1';
-export const dnsAddress = '10.96.0.10';
+export { clientAddress, dnsAddress, hubAddress } from './hub.ts';
 
 export interface World {
   docker: Docker;
@@ -36,56 +31,22 @@ export interface World {
   removeAll(): Promise<void>;
 }
 
-async function tarOf(name: string, content: Buffer): Promise<Buffer> {
-  const archive = pack();
-  archive.entry({ name }, content);
-  archive.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of archive) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
-
 /** @param image reference of the cargo image */
 export async function createWorld(docker: Docker, image: string): Promise<World> {
   const link = `test-${Math.floor(Math.random() * 0xffffff).toString(16).padStart(6, '0')}`;
   const own = { [labels.link]: link };
   const network = await ensureNetwork({ docker, link, labels: {}, avoid: [] });
-  const hubNetwork = `hub-${link}`;
-  const subnet = chooseSubnet([...(await docker.networks.list()).flatMap(({ subnets }) => subnets), '10.87.0.0/16'], 0);
-  if (subnet === undefined) throw new Error('no subnet is free');
-  await docker.networks.create({ name: hubNetwork, labels: own, subnet: subnet.cidr, gateway: subnet.gateway });
   const cargo = await ensureCargo({ docker, link, network, image, labels: {} });
-  await docker.networks.connect(hubNetwork, cargo.id);
-
-  const hubEndpoint = subnet.cidr.replace(/0\/24$/, '10');
-  const hub = await docker.containers.create({
-    name: `hub-${link}`, image, labels: own, entrypoint: ['tini', '--', 'node', '/hub-program.ts'], networks: [{ network: hubNetwork, ipv4Address: hubEndpoint }],
-    capDrop: ['ALL'], capAdd: ['NET_ADMIN'], devices: ['/dev/net/tun'],
-    env: [`CLIENT_KEY=${cargo.hello.publicKey}`, `CLIENT_ADDRESS=${clientAddress}`, `HUB_ADDRESS=${hubAddress}`, `DNS_ADDRESS=${dnsAddress}`],
-  });
-  await docker.containers.putArchive(hub, '/', await tarOf('hub-program.ts', await readFile(join(import.meta.dirname, 'hub-program.ts'))));
-  await docker.containers.start(hub);
-
-  async function hubLines(): Promise<unknown[]> {
-    const log = await docker.containers.logs(hub, { tty: false });
-    let text = '';
-    for await (const chunk of log.stdout) text += String(chunk);
-    return text.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as unknown);
-  }
-  let publicKey: string | undefined;
-  for (let attempt = 0; publicKey === undefined; attempt++) {
-    if (attempt > 200) throw new Error('the hub does not start');
-    publicKey = (await hubLines() as { publicKey?: string }[])[0]?.publicKey;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const hub = await startHub(docker, { link, image, clientKey: cargo.hello.publicKey });
+  await docker.networks.connect(hub.network, cargo.id);
 
   return {
-    docker, link, image, network, cargo, hub,
+    docker, link, image, network, cargo, hub: hub.container,
     config: {
-      address: clientAddress, hub: { publicKey, address: hubAddress, endpoint: { host: hubEndpoint, port: 51820 }, fallbacks: [] }, transport: 'docker', mtu: 1420, dns: { server: dnsAddress, domain: 'cluster.local' },
+      address: clientAddress, hub: { publicKey: hub.publicKey, address: hubAddress, endpoint: { host: hub.host, port: hubPort }, fallbacks: [] }, transport: 'docker', mtu: 1420, dns: { server: dnsAddress, domain: 'cluster.local' },
       network: { subnet: network.subnet.cidr, address: network.subnet.cargo, gateway: network.subnet.gateway },
     },
-    heartbeats: async () => (await hubLines()).filter((line): line is Heartbeat & { from: string } => (line as Partial<Heartbeat>).seq !== undefined),
+    heartbeats: async () => (await hub.lines()).filter((line): line is Heartbeat & { from: string } => (line as Partial<Heartbeat>).seq !== undefined),
     async ask(method, params) {
       const control = await openControl(docker, cargo.id);
       try {

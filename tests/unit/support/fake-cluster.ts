@@ -14,14 +14,17 @@ export interface FakeCluster extends Cluster {
 export interface FakeClusterOptions {
   username?: string;
   server?: string;
-  onWrite?: (object: KubeObject) => void;
+  onWrite?: (object: KubeObject) => void | Promise<void>;
+  /** How often `until` looks, once a turn, or once in `untilEveryMs`. */
+  untilTurns?: number;
+  untilEveryMs?: number;
   /** Throws for what shall fail: `list Bridge`, `find Client`. */
   fail?: (verb: string, kind: string, namespace: string | undefined) => void;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
 
-export function fakeCluster({ username = 'ann', server = 'https://10.0.0.1:6443', onWrite = () => undefined, fail = () => undefined }: FakeClusterOptions = {}): FakeCluster {
+export function fakeCluster({ username = 'ann', server = 'https://10.0.0.1:6443', onWrite = () => undefined, fail = () => undefined, untilTurns = 50, untilEveryMs }: FakeClusterOptions = {}): FakeCluster {
   const objects = new Map<string, KubeObject>();
   const writes: string[] = [];
   const key = (kind: string, name: string, namespace = ''): string => `${kind} ${namespace}/${name}`;
@@ -51,7 +54,7 @@ export function fakeCluster({ username = 'ann', server = 'https://10.0.0.1:6443'
       const made = structuredClone(object);
       objects.set(at, made);
       writes.push(`create ${at}`);
-      onWrite(made);
+      await onWrite(made);
       return structuredClone(made);
     },
     async patch(type, name, patch, options = {}) {
@@ -62,7 +65,7 @@ export function fakeCluster({ username = 'ann', server = 'https://10.0.0.1:6443'
       const target = found as KubeObject & { spec: object };
       Object.assign(target.spec, (patch as { spec: object }).spec);
       writes.push(`patch ${key(type.kind, name, options.namespace)}`);
-      onWrite(found);
+      await onWrite(found);
       return structuredClone(found) as never;
     },
     async delete(type, name, options = {}) {
@@ -73,7 +76,8 @@ export function fakeCluster({ username = 'ann', server = 'https://10.0.0.1:6443'
     },
     watch: () => { throw new Error('the fake does not watch'); },
     async until(type, name, predicate, { namespace, timeoutMs }) {
-      for (let turns = 0; turns < 50; turns++) {
+      for (let turns = 0; turns < untilTurns; turns++) {
+        if (untilEveryMs !== undefined) await new Promise((resolve) => setTimeout(resolve, untilEveryMs));
         const object = await find(type.kind, name, namespace);
         if (predicate(object as never)) return object as never;
       }
