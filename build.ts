@@ -2,7 +2,8 @@
  * Bundles the three programs, or those named on the command line (cli, cargo, stowaway): the CLI (dist/, split so that
  * `bridge --help` loads no SDK) and one file for each image (cargo-image/dist, stowaway-image/dist), which their Dockerfiles copy.
  */
-import { rm, chmod } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 /**
@@ -16,6 +17,15 @@ const kubeConfigOnly: Plugin = {
     builder.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({
       contents: 'const unused = () => { throw new Error("client-node\'s API clients are not part of this bundle"); }; export { unused as Agent, unused as ProxyAgent, unused as createConfiguration, unused as ServerConfiguration, unused as setHeaderMiddleware };',
     }));
+  },
+};
+
+/** Of the package's own description only the version is wanted in the bundle. */
+const versionOnly: Plugin = {
+  name: 'version-only',
+  setup(builder) {
+    const file = join(import.meta.dirname, 'package.json');
+    builder.onLoad({ filter: /package\.json$/ }, async ({ path }) => (path === file ? { contents: JSON.stringify({ version: (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version }), loader: 'json' } : undefined));
   },
 };
 
@@ -45,7 +55,7 @@ const parts: Record<string, () => Promise<unknown>> = {
     await rm('dist', { recursive: true, force: true });
     await build({
       ...shared, entryPoints: { bin: 'cli/bin.ts' }, outdir: 'dist', splitting: true, chunkNames: 'chunks/[name]-[hash]',
-      plugins: [kubeConfigOnly, plainDockerode],
+      plugins: [kubeConfigOnly, plainDockerode, versionOnly],
       // React's development build is four times as large and slower.
       define: { 'process.env.NODE_ENV': '"production"' },
       // Only looked for by React's developer tools.
