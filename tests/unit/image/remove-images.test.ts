@@ -29,11 +29,11 @@ describe('removing our images from Docker', () => {
 
   test('all versions, under all names that podbridge gave, and what has lost its name', async () => {
     const { fake, removed } = docker([
-      { id: 'sha256:1', tags: [ours], component: 'cargo' }, { id: 'sha256:2', tags: [], component: 'cargo' },
+      { id: 'sha256:1', tags: [ours], component: 'cargo' }, { id: 'sha256:2', tags: [], component: 'cargo' }, { id: 'sha256:4', tags: [], component: 'node' },
       { id: 'sha256:3', tags: ['podbridge/stowaway:0.2.0-rc.1-ba9876543210', 'registry:5000/acme/podbridge-stowaway:0.2.0-rc.1-ba9876543210'], component: 'stowaway' },
     ]);
-    expect(await removeImages(fake, elsewhere)).toBe(4);
-    expect(removed).toEqual([ours, 'sha256:2', 'podbridge/stowaway:0.2.0-rc.1-ba9876543210', 'registry:5000/acme/podbridge-stowaway:0.2.0-rc.1-ba9876543210']);
+    expect(await removeImages(fake, elsewhere)).toBe(5);
+    expect(removed).toEqual([ours, 'sha256:2', 'podbridge/stowaway:0.2.0-rc.1-ba9876543210', 'registry:5000/acme/podbridge-stowaway:0.2.0-rc.1-ba9876543210', 'sha256:4']);
   });
 
   test('names that somebody else gave stay, and so does what a container uses', async () => {
