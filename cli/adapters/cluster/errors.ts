@@ -39,9 +39,14 @@ export function canILine(asked: Asked, context: ContextInfo): string {
   return ['kubectl', '--context', context.name, 'auth', 'can-i', asked.verb, resource, ...(subresource === undefined ? [] : ['--subresource', subresource]), ...(asked.namespace === undefined ? [] : ['-n', asked.namespace])].join(' ');
 }
 
-/** Text of Kubernetes when an admission policy or webhook says no: `... denied request: <message of the policy>`. */
-function denialOf(message: string): string | undefined {
-  return /(?:denied (?:the )?request|forbidden): (.*)$/s.exec(/admission ?policy|admission webhook/i.test(message) ? message : '')?.[1]?.trim();
+/**
+ * What an admission policy, a webhook or a quota said: `... denied request: <message>`, `... denied the request: <message>`,
+ * `pods "x" is forbidden: exceeded quota: ...`. Missing rights say `User "ann" cannot get resource ...` instead.
+ */
+function denialOf(code: number, message: string): string | undefined {
+  const denied = /denied (?:the )?request: (.*)$/s.exec(message)?.[1];
+  if (denied !== undefined || code !== 403 || /cannot \S+ (?:resource|path)/.test(message)) return denied?.trim();
+  return / is forbidden: (.+)$/s.exec(message)?.[1]?.trim();
 }
 
 /** Text of the API server when the kind itself is unknown: a 404 without details.name. */
@@ -52,7 +57,7 @@ function kindIsMissing(status: Status): boolean {
 export function errorFromStatus(code: number, status: Status, asked: Asked, context: ContextInfo): BridgeError {
   const message = status.message ?? `HTTP ${code}`;
   const base = { detail: message, cause: { code, status } };
-  const denial = denialOf(message);
+  const denial = denialOf(code, message);
   if (denial !== undefined && (code === 403 || code === 422 || code === 400)) {
     return new BridgeError({ ...base, kind: 'refused', code: 'cluster-denied', what: `the cluster refused to ${asked.verb} ${subject(asked)}`, why: denial, next: 'ask who administers the cluster, or use an object of your own' });
   }
