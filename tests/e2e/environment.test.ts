@@ -52,7 +52,7 @@ describe('the environment', () => {
   });
 
   test('arrives in the container exactly; -e wins', async () => {
-    await suite.run(name, 'local', ['--target', 'deploy/web', '-e', 'OVERRIDDEN=here', '-e', 'ADDED=1']);
+    await suite.run(name, 'local', ['--target', 'deploy/web', '--port', 'http', '-e', 'OVERRIDDEN=here', '-e', 'ADDED=1']);
     const local = await environmentOf(`http://${await suite.addressOf('web')}/env`);
     expect(local).toMatchObject({ WHO: 'local', OVERRIDDEN: 'here', ADDED: '1' });
     for (const variable of [...belongToTheImage, 'WHO', 'OVERRIDDEN', 'ADDED']) {

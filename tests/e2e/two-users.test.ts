@@ -1,0 +1,72 @@
+/** Two people on one Deployment, each with a link, a mark and a container of their own. */
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { names, systemNamespace } from '../../protocol/names.ts';
+import { bridge, bridgeOk } from '../support/bridge-command.ts';
+import { grant, makeUser, type User } from '../support/user.ts';
+import { deployment, service } from '../workloads/manifests.ts';
+import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
+
+jest.setTimeout(testLimitMs);
+const namespace = 'e2e-two-users';
+let suite: Suite;
+let ann: User;
+let bob: User;
+let address: string;
+
+const as = (user: User) => ({ kubeconfig: user.kubeconfigPath, context: user.context });
+const probe = (...headers: string[]) => suite.prober.run('http', '--url', `http://${address}/`, '--connections', '1', '--count', '100', ...headers.flatMap((header) => ['--header', header]));
+const bridgeOf = (who: string) => ['--target', 'deploy/web', '--port', 'http', '--mark', who];
+
+beforeAll(async () => {
+  suite = await startSuite(namespace, (image) => [deployment({ name: 'web', namespace, image, replicas: 2 }), service({ name: 'web', namespace })]);
+  address = await suite.addressOf('web');
+  const people = await Promise.all(['ann', 'bob'].map(async (person) => {
+    const user = await makeUser(suite.kube, suite.cluster, namespace, person);
+    await Promise.all([namespace, systemNamespace].map((place) => grant(suite.kube, user, names.userRole, place)));
+    return user;
+  }));
+  [ann, bob] = people as [User, User];
+}, setUpLimitMs);
+afterAll(async () => {
+  for (const user of [ann, bob]) {
+    if (user === undefined) continue;
+    await bridge(['down'], as(user));
+    await user.dispose();
+  }
+  await suite?.end();
+});
+
+describe('two users with nothing but the user role', () => {
+  test('bridge the same Deployment at the same time, each over an own link', async () => {
+    const [mine, yours] = await Promise.all([suite.run('e2e-ann', 'ann', bridgeOf('ann'), as(ann)), suite.run('e2e-bob', 'bob', bridgeOf('bob'), as(bob))]);
+    expect(mine.link.client).not.toBe(yours.link.client);
+  });
+
+  test('each gets the requests with the own mark, nobody the others', async () => {
+    const [anns, bobs, plain] = await Promise.all([probe('baggage: bridge=ann'), probe('baggage: k=v,bridge=bob'), probe()]);
+    expect([anns.byWho, bobs.byWho, plain.byWho]).toEqual([{ ann: 100 }, { bob: 100 }, { original: 100 }]);
+  });
+
+  test('both are listed with their owners', async () => {
+    const { stdout } = await bridgeOk(['list', '-n', namespace], as(ann));
+    expect(stdout).toMatch(/e2e-ann.*ann/);
+    expect(stdout).toMatch(/e2e-bob.*bob/);
+  });
+
+  test('nobody can stop what another has made', async () => {
+    const refused = await bridge(['stop', 'e2e-bob', '-n', namespace], as(ann));
+    expect(refused.exitCode).not.toBe(0);
+    expect((await probe('baggage: bridge=bob')).byWho).toEqual({ bob: 100 });
+  });
+
+  test('removing one leaves the other', async () => {
+    const kept = await suite.prober.start('http', '--url', `http://${address}/`, '--rate', '50', '--duration', '60s', '--header', 'baggage: bridge=bob');
+    await suite.stop('e2e-ann', as(ann));
+    expect((await probe('baggage: bridge=ann')).byWho).toEqual({ original: 100 });
+    const report = await kept.stop();
+    expect(report.failed).toBe(0);
+    expect(Object.keys(report.byWho)).toEqual(['bob']);
+    await suite.stop('e2e-bob', as(bob));
+    expect((await probe('baggage: bridge=bob')).byWho).toEqual({ original: 100 });
+  });
+});
