@@ -44,7 +44,8 @@ ${protocols.map((protocol) => protocol.toLowerCase()).map((protocol) => `    iif
   chain through {
     type filter hook forward priority filter; policy drop;
     # Clients never reach each other.
-    iifname "${device}" oifname "${device}" reject with icmp admin-prohibited
+    iifname "${device}" oifname "${device}" meta l4proto tcp reject with tcp reset
+    iifname "${device}" oifname "${device}" drop
     ip daddr @silent meta l4proto tcp reject with tcp reset
     ip daddr @silent reject with icmp host-unreachable
     tcp flags syn tcp option maxseg size set rt mtu

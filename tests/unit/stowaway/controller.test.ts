@@ -5,7 +5,7 @@ import { agentManager, agentPodName } from '../../../stowaway-image/src/agent-na
 import { Controller } from '../../../stowaway-image/src/controller/controller.ts';
 import { ensurePool } from '../../../stowaway-image/src/controller/pool-config.ts';
 import { KubeError, resources, type KubeObject } from '../../../stowaway-image/src/kube/index.ts';
-import { FakeKube } from './fake-kube.ts';
+import { FakeKube } from '../../support/fake-kube.ts';
 import { bridge, client } from './objects.ts';
 
 beforeEach(() => { jest.useFakeTimers({ now: 1_800_000_000_000 }); });

@@ -77,7 +77,7 @@ describe('nftables', () => {
   test('the table is replaced in one transaction, and drops by default what goes through', () => {
     const text = renderTable('wg0', '100.96.0.0/16');
     expect(text.startsWith('table ip podbridge_hub {}\ndelete table ip podbridge_hub\ntable ip podbridge_hub {')).toBe(true);
-    expect(text).toMatch(/hook forward priority filter; policy drop;\n.*\n\s+iifname "wg0" oifname "wg0" reject/);
+    expect(text).toMatch(/hook forward priority filter; policy drop;\n.*\n\s+iifname "wg0" oifname "wg0" meta l4proto tcp reject with tcp reset\n\s+iifname "wg0" oifname "wg0" drop/);
   });
 
   test('sets and maps are emptied and filled in one transaction, in a stable order', () => {

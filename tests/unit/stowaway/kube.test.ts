@@ -3,7 +3,7 @@ import { follow, KubeError, resources, whileLeader, type KubeObject } from '../.
 import { eachLine } from '../../../stowaway-image/src/kube/lines.ts';
 import { Backoff } from '../../../stowaway-image/src/kube/backoff.ts';
 import { LevelLoop } from '../../../stowaway-image/src/level-loop.ts';
-import { FakeKube } from './fake-kube.ts';
+import { FakeKube } from '../../support/fake-kube.ts';
 
 beforeEach(() => { jest.useFakeTimers(); });
 afterEach(() => { jest.useRealTimers(); });

@@ -1,5 +1,5 @@
 /** The Kubernetes API in memory, as far as the programs in the cluster use it: resourceVersions, watches, server-side apply per manager. */
-import { KubeError, type ApplyOptions, type DeleteOptions, type Kube, type KubeObject, type ObjectList, type ObjectRef, type Resource, type Selection, type WatchEvent } from '../../../stowaway-image/src/kube/index.ts';
+import { KubeError, type ApplyOptions, type DeleteOptions, type Kube, type KubeObject, type ObjectList, type ObjectRef, type Resource, type Selection, type WatchEvent } from '../../stowaway-image/src/kube/index.ts';
 
 interface Stored {
   resource: Resource;
