@@ -13,6 +13,7 @@ export interface LevelLoopOptions {
 
 const firstRetryMs = 100;
 const mostRetryMs = 10_000;
+const idlePollMs = 5;
 
 export class LevelLoop {
   readonly #task: () => Promise<void>;
@@ -44,8 +45,14 @@ export class LevelLoop {
     this.#timer = setTimeout(() => void this.#run(), ms);
   }
 
+  /** Resolves when no run is under way. After the signal was aborted none follows. */
+  async idle(): Promise<void> {
+    while (this.#running) await new Promise((resolve) => setTimeout(resolve, idlePollMs));
+  }
+
   async #run(): Promise<void> {
     this.#dueAt = Infinity;
+    if (this.#options.signal.aborted) return;
     if (this.#running) {
       this.#wanted = true;
       return;

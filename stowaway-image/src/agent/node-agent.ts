@@ -3,6 +3,7 @@
  * every run starts from the whole state, and doing it twice changes nothing.
  */
 import type { Bridge, BridgePod, Client } from '../../../protocol/objects.ts';
+import { pause } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
 import { advance, drainLimitMs, refuseNew, type Drain } from './drain.ts';
@@ -26,6 +27,8 @@ const drainIntervalMs = 30;
 const servingIntervalMs = 250;
 /** Configuration that nobody needs any more is dropped after this long: by then another change has often come. */
 const cleanupDelayMs = 3000;
+/** From the end of a rule until HAProxy has surely accepted all that came by it. */
+const acceptMs = 100;
 /** Changes of many pods become one reload. */
 const gatherMs = 5;
 
@@ -96,12 +99,21 @@ export class NodeAgent {
 
   /** Traffic goes back to the originals at once; open connections get until `graceMs`. After the signal was aborted. */
   async stop(graceMs: number): Promise<void> {
-    for (const [, network] of this.#networks.entries()) await network.apply([], []).catch(() => undefined);
     const until = Date.now() + graceMs;
+    await this.#loop.idle();
+    await this.#applyRules([], []);
+    // What the kernel has accepted for a listener is lost when that is closed: HAProxy takes it first.
+    await pause(acceptMs);
+    await this.#startDrains([]);
+    while (Date.now() < until) {
+      await this.#advanceDrains();
+      if (this.#drains.size === 0) break;
+      await pause(drainIntervalMs);
+    }
     await this.#proxy.retireCurrent();
     while (this.#proxy.generations.length > 0 && Date.now() < until) {
       await this.#proxy.endIdle();
-      await new Promise((resolve) => setTimeout(resolve, drainIntervalMs));
+      await pause(drainIntervalMs);
     }
     await this.#proxy.stop('SIGTERM');
     for (const [uid] of [...this.#networks.entries()]) await this.#networks.leave(uid).catch(() => undefined);
