@@ -1,0 +1,121 @@
+/** Each step of `bridge run` made to fail: the exit code says whose fault it is, the words say what to do, and nothing is left on either side. */
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { labels, managedBy, names, systemNamespace } from '../../protocol/names.ts';
+import { resources } from '../../cli/adapters/cluster/index.ts';
+import { bridge, startBridge, type BridgeOptions } from '../support/bridge-command.ts';
+import { grant, makeUser, type User } from '../support/user.ts';
+import { until } from '../support/wait.ts';
+import { deployment, service } from '../workloads/manifests.ts';
+import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
+
+jest.setTimeout(testLimitMs);
+const namespace = 'e2e-run-failures';
+let suite: Suite;
+let folder: string;
+let stranger: User;
+
+interface Case {
+  args?: string[];
+  target?: string;
+  image?: string;
+  options?: () => Partial<BridgeOptions>;
+  exitCode: number;
+  code: string;
+  /** What the person reads, and the command that is offered. */
+  what: RegExp;
+  next: RegExp;
+}
+
+const cases: Record<string, Case> = {
+  'the image is nowhere': { image: 'podbridge-test/no-such-image:1', exitCode: 3, code: 'pull-failed', what: /podbridge-test\/no-such-image:1/, next: /docker pull/ },
+  'the image may not be pulled': { image: 'podbridge-test/no-such-image:1', args: ['--pull', 'never'], exitCode: 3, code: 'image-not-found', what: /no-such-image/, next: /docker|--pull/ },
+  'there is no such target': { target: 'deploy/api', exitCode: 2, code: 'target-not-found', what: /no deployment api.*web/s, next: /kubectl .*get deployments/ },
+  'there is no such kind': { target: 'cronjob/web', exitCode: 2, code: 'target-malformed', what: /cronjob/, next: /--target/ },
+  'there is no such container': { args: ['--container', 'nginx'], exitCode: 2, code: 'container-not-found', what: /nginx/, next: /--container/ },
+  'the port is none': { args: ['--port', '70000'], exitCode: 2, code: 'port-malformed', what: /70000/, next: /--port/ },
+  'the named port does not exist': { args: ['--port', 'metrics'], exitCode: 2, code: 'port-not-found', what: /metrics/, next: /--port/ },
+  'the rule is malformed': { args: ['--header', 'x-user'], exitCode: 2, code: 'rule-malformed', what: /x-user/, next: /--header/ },
+  'the flag does not exist': { args: ['--targett', 'x'], exitCode: 2, code: 'usage', what: /targett/, next: /--target|--help/ },
+  'the cluster does not answer': { options: () => ({ kubeconfig: join(folder, 'nowhere') }), exitCode: 3, code: 'cluster-unreachable', what: /127\.0\.0\.1:9/, next: /kubectl|context/ },
+  'the context does not exist': { options: () => ({ context: 'no-such-context' }), exitCode: 2, code: 'context-missing', what: /no-such-context/, next: /context/ },
+  'Docker does not run': { options: () => ({ env: { DOCKER_HOST: `unix://${join(folder, 'no-docker.sock')}` } }), exitCode: 3, code: 'docker-unreachable', what: /Docker/, next: /docker/i },
+  'the user has no rights in the namespace': { options: () => ({ kubeconfig: stranger.kubeconfigPath, context: stranger.context }), exitCode: 4, code: 'cluster-forbidden', what: /deployments|bridges|clients/, next: /kubectl .*auth can-i/ },
+};
+
+beforeAll(async () => {
+  suite = await startSuite(namespace, (image) => [deployment({ name: 'web', namespace, image }), service({ name: 'web', namespace })]);
+  folder = await mkdtemp(join(tmpdir(), 'podbridge-failures-'));
+  const kubeconfig = await readFile(suite.admin.kubeconfig, 'utf8');
+  await writeFile(join(folder, 'nowhere'), kubeconfig.replace(/https:\/\/[^"\s,}]+/, 'https://127.0.0.1:9'), { mode: 0o600 });
+  stranger = await makeUser(suite.kube, suite.cluster, namespace, 'stranger');
+  await grant(suite.kube, stranger, names.userRole, systemNamespace);
+}, setUpLimitMs);
+
+afterAll(async () => {
+  if (stranger !== undefined) {
+    await bridge(['down'], { kubeconfig: stranger.kubeconfigPath, context: stranger.context });
+    await stranger.dispose();
+  }
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  await suite?.end();
+});
+
+/** Bridges of the namespace and app containers of the namespace: what a failed `bridge run` could leave. */
+async function leftovers(): Promise<string[]> {
+  const [{ items }, { stdout }] = await Promise.all([
+    suite.kube.list(resources.Bridge, { namespace }),
+    execa('docker', ['ps', '--all', '--format', '{{.Names}}', '--filter', `label=${labels.managedBy}=${managedBy}`, '--filter', `label=${labels.namespace}=${namespace}`]),
+  ]);
+  return [...items.map(({ metadata }) => `bridge ${metadata.name}`), ...stdout.split('\n').filter(Boolean).map((name) => `container ${name}`)];
+}
+
+const argsOf = ({ args = [], target = 'deploy/web', image }: Case): string[] => ['run', '--image', image ?? suite.image, '--target', target, ...args];
+
+describe.each(Object.entries(cases))('when %s', (_, failure) => {
+  test(`bridge run -d ends with ${failure.exitCode}, says why and what to do, and leaves nothing`, async () => {
+    const before = await suite.state();
+    const run = await suite.bridge([...argsOf(failure), '-d', '-o', 'json'], failure.options?.());
+    const { error } = JSON.parse(run.stdout) as { error: { code: string; what: string; why?: string; next?: string } };
+    expect([run.exitCode, error.code]).toEqual([failure.exitCode, failure.code]);
+    expect(`${error.what}\n${error.why ?? ''}`).toMatch(failure.what);
+    expect(error.next).toMatch(failure.next);
+    expect(run.stderr).not.toMatch(/\n\s+at /);
+    expect(await leftovers()).toEqual([]);
+    expect(await suite.state()).toBe(before);
+  });
+});
+
+test('in the foreground the same failures end with 125, because other codes are the container\'s', async () => {
+  const run = await suite.bridge(['run', '--image', suite.image, '--target', 'deploy/api']);
+  expect(run.exitCode).toBe(125);
+  expect(run.stderr).toMatch(/there is no deployment api/i);
+});
+
+test('the foreground gives the exit code of the container, and ends the bridge', async () => {
+  const run = await bridge(['run', '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '-n', namespace, '--', 'no-such-mode'], suite.admin);
+  expect(run.stderr + run.stdout).toMatch(/unknown command "no-such-mode"/);
+  expect(run.exitCode).toBe(1);
+  expect(await leftovers()).toEqual([]);
+});
+
+test('Ctrl-C undoes every step', async () => {
+  const running = startBridge(['run', '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '--name', 'e2e-interrupted', '-n', namespace], suite.admin);
+  await until('the bridge', async () => ((await leftovers()).length === 2 ? true : undefined), 60_000);
+  running.kill('SIGINT');
+  await running;
+  expect(await leftovers()).toEqual([]);
+});
+
+test('after kill -9 of the foreground the bridge goes by itself, and the next command sweeps the container', async () => {
+  const running = startBridge(['run', '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '--name', 'e2e-killed', '-n', namespace, '--progress', 'plain'], suite.admin);
+  await until('the bridge and its container', async () => ((await leftovers()).length === 2 ? true : undefined), 60_000);
+  running.kill('SIGKILL');
+  await running;
+  await until('the end of the bridge', async () => ((await leftovers()).includes('bridge e2e-killed') ? undefined : true), 30_000);
+  await suite.bridge(['list']);
+  expect(await leftovers()).toEqual([]);
+});
