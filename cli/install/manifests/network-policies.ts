@@ -23,7 +23,9 @@ export function networkPolicies(): Manifest[] {
       ingress: [
         // WireGuard answers nobody without a known key.
         { ports: [{ protocol: 'UDP', port: ports.wireguard }] },
-        { from: [pods(components.agent)], ports: [hubPorts('TCP'), hubPorts('UDP')] },
+        { from: [pods(components.agent)], ports: [hubPorts('TCP')] },
+        // Bridged UDP comes from the bridged pods themselves; the hub's nftables know which.
+        { from: [{ namespaceSelector: {} }], ports: [hubPorts('UDP')] },
       ],
       // Containers reach through the hub whatever the cluster's network lets a pod reach.
       egress: [{}],
@@ -32,7 +34,7 @@ export function networkPolicies(): Manifest[] {
       ...pods(components.agent),
       policyTypes: ['Ingress', 'Egress'],
       ingress: [{ from: [pods(components.hub)], ports: [{ protocol: 'TCP', port: ports.agent }] }],
-      egress: [anyTcp, { to: [pods(components.hub)], ports: [hubPorts('UDP')] }],
+      egress: [anyTcp],
     }),
     networkPolicy(names.controller, { ...pods(components.controller), policyTypes: ['Ingress', 'Egress'], egress: [anyTcp] }),
   ];

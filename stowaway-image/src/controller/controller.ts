@@ -9,7 +9,6 @@ import { withTransitionTimes } from '../conditions.ts';
 import { isAlreadyExists, isConflict, isNotFound, keyOf, resources, type Kube, type KubeObject, type Resource } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
-import { podMatcher } from '../agent/pods/selector.ts';
 import { agentPod, type AgentSettings } from './agent-pod.ts';
 import { planAgents } from './agent-plan.ts';
 import { deriveStatus, failure, isKnown, wantedPods, type BridgeFacts, type DerivedStatus } from './bridge-status.ts';
@@ -125,9 +124,7 @@ export class Controller {
 
   #podsOf({ metadata }: Bridge, target: BridgeFacts['target']): TargetPod[] | undefined {
     if (target === undefined || 'problem' in target) return undefined;
-    const pods = this.#world.targetPods.in(metadata.namespace ?? '');
-    const matches = podMatcher(target.selector);
-    return pods === undefined ? undefined : [...pods].filter((pod) => !pod.over && matches(pod));
+    return this.#world.targetPods.select(metadata.namespace ?? '', target.selector);
   }
 
   #client(name: string): Client | undefined {

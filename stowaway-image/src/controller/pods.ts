@@ -1,5 +1,6 @@
 /** What the controller keeps of pods. */
-import type { ObjectMeta } from '../../../protocol/objects.ts';
+import type { ObjectMeta, PodSelector } from '../../../protocol/objects.ts';
+import { podMatcher } from '../agent/pods/selector.ts';
 import { follow, type Followed, type Kube, type KubeObject, resources } from '../kube/index.ts';
 
 type KeptMeta = Pick<ObjectMeta, 'name' | 'namespace' | 'uid' | 'resourceVersion' | 'labels' | 'annotations'>;
@@ -26,6 +27,10 @@ export function trimTargetPod({ metadata, spec = {}, status = {} }: RawPod): Tar
     hostNetwork: spec.hostNetwork === true,
     over: metadata.deletionTimestamp !== undefined || status.phase === 'Succeeded' || status.phase === 'Failed',
   };
+}
+
+function relevant({ metadata: { name, uid, labels }, ...rest }: TargetPod): object {
+  return { name, uid, labels, ...rest };
 }
 
 /** A pod of ours in bridge-system: hub or agent. */
@@ -56,13 +61,22 @@ export function trimSystemPod({ metadata, spec = {}, status = {} }: RawPod): Sys
   };
 }
 
+interface WatchedNamespace {
+  pods: Followed<TargetPod>;
+  stop: AbortController;
+  synced: boolean;
+  neededAt: number;
+  /** By selector, until a pod changes: many bridges of one target must not each look at all pods. */
+  selected: Map<string, TargetPod[]>;
+}
+
 /** Live copies of the pods of those namespaces that have bridges, and of no others. */
 export class TargetPods {
   readonly #kube: Kube;
   readonly #onChange: () => void;
   readonly #onError: (error: unknown) => void;
   readonly #signal: AbortSignal;
-  readonly #watched = new Map<string, { pods: Followed<TargetPod>; stop: AbortController; synced: boolean; neededAt: number }>();
+  readonly #watched = new Map<string, WatchedNamespace>();
 
   constructor(kube: Kube, options: { onChange: () => void; onError: (error: unknown) => void; signal: AbortSignal }) {
     this.#kube = kube;
@@ -81,10 +95,18 @@ export class TargetPods {
     }
   }
 
-  /** Undefined until the first list is complete. */
-  in(namespace: string): Iterable<TargetPod> | undefined {
+  /** Those that are not over; undefined until the first list is complete. */
+  select(namespace: string, selector: PodSelector): TargetPod[] | undefined {
     const entry = this.#watched.get(namespace);
-    return entry?.synced === true ? entry.pods.values() : undefined;
+    if (entry?.synced !== true) return undefined;
+    const key = JSON.stringify(selector);
+    let selected = entry.selected.get(key);
+    if (selected === undefined) {
+      const matches = podMatcher(selector);
+      selected = [...entry.pods.values()].filter((pod) => !pod.over && matches(pod));
+      entry.selected.set(key, selected);
+    }
+    return selected;
   }
 
   #start(namespace: string, now: number): void {
@@ -94,10 +116,17 @@ export class TargetPods {
       return;
     }
     const stop = new AbortController();
+    const selected: WatchedNamespace['selected'] = new Map();
     const pods = follow<TargetPod, RawPod>(this.#kube, resources.pods, {
-      namespace, trim: trimTargetPod, onChange: this.#onChange, onError: this.#onError, signal: AbortSignal.any([this.#signal, stop.signal]),
+      namespace, trim: trimTargetPod, onError: this.#onError, signal: AbortSignal.any([this.#signal, stop.signal]),
+      onChange: ({ object, previous }) => {
+        // Most changes of a pod (readiness, restarts, times) do not matter here.
+        if (previous !== undefined && JSON.stringify(relevant(object)) === JSON.stringify(relevant(previous))) return;
+        selected.clear();
+        this.#onChange();
+      },
     });
-    const entry = { pods, stop, synced: false, neededAt: now };
+    const entry: WatchedNamespace = { pods, stop, synced: false, neededAt: now, selected };
     this.#watched.set(namespace, entry);
     void pods.synced.then(() => {
       entry.synced = true;
