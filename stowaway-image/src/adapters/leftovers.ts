@@ -1,5 +1,5 @@
 /** Our nftables tables in a network namespace that has no name (yet). */
-import { inNetnsOf } from './netns.ts';
+import { inNetnsOf, type PolicyRoute } from './netns.ts';
 
 /** Names of the IPv4 tables there. */
 export async function tablesOf(pid: number): Promise<string[]> {
@@ -12,7 +12,7 @@ export async function applyOf(pid: number, script: string): Promise<void> {
   await inNetnsOf(pid, ['nft', '-f', '-'], { input: script });
 }
 
-export async function removeReturnRouteOf(pid: number, { mark, table, priority }: { mark: number; table: number; priority: number }): Promise<void> {
+export async function removeReturnRouteOf(pid: number, { mark, table, priority }: PolicyRoute): Promise<void> {
   await inNetnsOf(pid, ['ip', 'rule', 'delete', 'fwmark', String(mark), 'lookup', String(table), 'priority', String(priority)], { ok: [0, 2] });
   await inNetnsOf(pid, ['ip', 'route', 'flush', 'table', String(table)], { ok: [0, 2] });
 }

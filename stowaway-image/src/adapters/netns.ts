@@ -41,13 +41,20 @@ export async function nodeSourceAddress(destination: string, nodePid: number): P
   return (JSON.parse(stdout) as { prefsrc?: string }[])[0]?.prefsrc;
 }
 
-export async function addReturnRoute(name: string, { mark, table, priority }: { mark: number; table: number; priority: number }): Promise<void> {
+/** Packets with this mark are delivered here, whoever they are addressed to. */
+export interface PolicyRoute {
+  mark: number;
+  table: number;
+  priority: number;
+}
+
+export async function addReturnRoute(name: string, { mark, table, priority }: PolicyRoute): Promise<void> {
   await run(['ip', '-n', name, 'route', 'replace', 'local', 'default', 'dev', 'lo', 'table', String(table)]);
   // 2: it is there already.
   await run(['ip', '-n', name, 'rule', 'add', 'fwmark', String(mark), 'lookup', String(table), 'priority', String(priority)], { ok: [0, 2] });
 }
 
-export async function removeReturnRoute(name: string, { mark, table, priority }: { mark: number; table: number; priority: number }): Promise<void> {
+export async function removeReturnRoute(name: string, { mark, table, priority }: PolicyRoute): Promise<void> {
   await run(['ip', '-n', name, 'rule', 'delete', 'fwmark', String(mark), 'lookup', String(table), 'priority', String(priority)], { ok: [0, 2] });
   await run(['ip', '-n', name, 'route', 'flush', 'table', String(table)], { ok: [0, 2] });
 }

@@ -6,7 +6,7 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { applyOf, removeReturnRouteOf, tablesOf } from '../adapters/leftovers.ts';
 import { words, type Log } from '../log.ts';
-import { renderRemoval, returnMark, returnRulePriority, returnTable, tableInstance } from './netns/tables.ts';
+import { renderRemoval, returnRoute, tableInstance } from './netns/tables.ts';
 import { startTimeOf } from './pods/proc-table.ts';
 
 function instanceOf(pid: string, proc = '/proc'): string | undefined {
@@ -56,9 +56,7 @@ export async function removeLeftovers(own: string, nodePid: number, log: Log): P
       });
       if (dead.length === 0) continue;
       await applyOf(pid, renderRemoval(dead));
-      const route = { mark: returnMark, table: returnTable, priority: returnRulePriority };
-      // Another living instance needs the shared rule.
-      if (tables.every((name) => tableInstance(name) === undefined || dead.includes(name))) await removeReturnRouteOf(pid, route);
+      for (const instance of new Set(dead.flatMap((name) => tableInstance(name) ?? []))) await removeReturnRouteOf(pid, returnRoute(instance));
       log('removed what a dead agent had left', { pid, tables: dead });
     } catch (error) {
       log('a network namespace could not be searched for leftovers', { pid, error: words(error) });

@@ -5,9 +5,8 @@ import { nft } from '../../adapters/nft.ts';
 import { forgetUdpFlows } from '../../adapters/conntrack.ts';
 import { whoSpeaksFirst, type FirstByte } from '../../adapters/first-byte.ts';
 import { freePort, listeningPorts } from './listening.ts';
-import { renderRemoval, renderReturn, renderRules, returnMark, returnRulePriority, returnTable, tableName, type PodRules } from './tables.ts';
+import { renderRemoval, renderReturn, renderRules, returnRoute, tableName, type PodRules } from './tables.ts';
 
-const returnRoute = { mark: returnMark, table: returnTable, priority: returnRulePriority };
 /** A port that was closed is asked again, but not at every look. */
 const askAgainMs = 1000;
 
@@ -70,7 +69,7 @@ export class PodNetwork {
   /** The way back for connections that HAProxy makes in the client's name. Before HAProxy makes any. */
   async prepareReturn(): Promise<void> {
     if (this.#returns) return;
-    await addReturnRoute(this.netns, returnRoute);
+    await addReturnRoute(this.netns, returnRoute(this.#instance));
     await nft.apply(renderReturn(this.#instance), this.netns);
     this.#returns = true;
   }
@@ -92,7 +91,7 @@ export class PodNetwork {
   async leave(): Promise<void> {
     try {
       await nft.apply(renderRemoval((['in', 'udp', 'ret'] as const).map((kind) => tableName(this.#instance, kind))), this.netns);
-      if (this.#returns) await removeReturnRoute(this.netns, returnRoute);
+      if (this.#returns) await removeReturnRoute(this.netns, returnRoute(this.#instance));
     } finally {
       await detachNetns(this.netns);
     }

@@ -5,11 +5,22 @@
  *   _udp  address translation of bridged UDP ports
  *   _ret  the way back of connections that HAProxy opens to the original in the client's name
  */
+import { createHash } from 'node:crypto';
 
-/** Mark of packets that return to HAProxy, and the routing table that delivers them here. Chosen to be nobody else's: 0x70b1. */
-export const returnMark = 0x70b1;
-export const returnTable = 28849;
-export const returnRulePriority = 28849;
+/**
+ * Mark of packets that return to HAProxy, and the routing table that delivers them here. Each instance has its own, so that one
+ * that ends takes nothing from its successor. The upper half is chosen to be nobody else's.
+ */
+export interface ReturnRoute {
+  mark: number;
+  table: number;
+  priority: number;
+}
+
+export function returnRoute(instance: string): ReturnRoute {
+  const own = 0x70b1_0000 + createHash('sha256').update(instance).digest().readUInt16BE(0);
+  return { mark: own, table: own, priority: 28_849 };
+}
 
 export interface TcpPort {
   port: number;
@@ -48,12 +59,13 @@ export function renderRules(instance: string, rules: PodRules): string {
 }
 
 export function renderReturn(instance: string): string {
+  const { mark } = returnRoute(instance);
   // Conntrack remembers which connections came from HAProxy: over lo, from an address that is not the pod's.
   return replaceTable(tableName(instance, 'ret'), [
     'chain out {',
     '  type route hook output priority mangle; policy accept;',
-    `  ct direction original oifname "lo" fib saddr type != local ct mark set ${returnMark}`,
-    `  ct direction reply ct mark ${returnMark} meta mark set ${returnMark}`,
+    `  ct direction original oifname "lo" fib saddr type != local ct mark set ${mark}`,
+    `  ct direction reply ct mark ${mark} meta mark set ${mark}`,
     '}',
   ]);
 }
