@@ -55,7 +55,7 @@ export async function fetchIdentity({ watch, control, signal, waiting }: Identit
       const why = isBridgeError(failure) ? (failure.facts.why ?? failure.facts.what) : failure instanceof Error ? failure.message : undefined;
       throw new BridgeError({
         kind: 'environment', code: 'identity-unavailable', what: 'the agent does not give the environment of the pod', ...(why === undefined ? {} : { why }),
-        next: 'kubectl -n bridge-system logs -l app.kubernetes.io/component=stowaway-agent', cause: failure,
+        next: 'kubectl -n bridge-system logs -l app.kubernetes.io/component=agent', cause: failure,
       });
     }
     await delay(timing.identityRetryDelayMs, signal);
