@@ -83,6 +83,16 @@ export function choosePorts({ target, container, flags }: PortQuestion): BridgeP
   return withoutDuplicates(ports.map(({ containerPort, protocol }) => ({ port: containerPort, protocol: protocol === 'UDP' ? 'UDP' : 'TCP', local: containerPort })));
 }
 
+/** Rules see HTTP only: UDP ports that were merely declared are left out, one that was asked for is a mistake to tell. */
+export function portsForRules(ports: BridgePort[], askedFor: boolean): BridgePort[] {
+  const tcp = ports.filter(({ protocol }) => protocol === 'TCP');
+  const udp = ports.find(({ protocol }) => protocol === 'UDP');
+  if (udp !== undefined && (askedFor || tcp.length === 0)) {
+    throw fail(`rules cannot choose among the datagrams of UDP port ${udp.port}`, 'rules match HTTP requests; UDP is bridged whole or not at all', 'bridge run without rules, or leave the UDP port out with --port', 'port-without-rules');
+  }
+  return tcp;
+}
+
 /** The pod ports behind a Service: target ports by number or by name, of whichever container declares it. */
 export function servicePorts(service: Service, spec: PodSpec): { ports: BridgePort[]; containerPorts: ContainerPort[] } {
   const all = [...spec.containers, ...(spec.initContainers ?? [])].flatMap((container) => container.ports ?? []);

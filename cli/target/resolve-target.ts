@@ -6,7 +6,7 @@ import { suggest } from '../parse/suggest.ts';
 import { chooseContainer } from './choose-container.ts';
 import type { ContainerSpec, Pod, PodSpec, Service, Workload } from './kube-types.ts';
 import { describeTarget, type TargetRef } from './parse-target.ts';
-import { choosePorts, servicePorts } from './ports.ts';
+import { choosePorts, portsForRules, servicePorts } from './ports.ts';
 
 export interface TargetQuestion {
   ref: TargetRef;
@@ -15,6 +15,8 @@ export interface TargetQuestion {
   container?: string;
   /** `--port`. */
   ports: string[];
+  /** Rules choose among HTTP requests, so declared UDP ports stay with the original. */
+  withRules?: boolean;
   /** Only the container matters (`bridge env`): ports are left alone. */
   withoutPorts?: boolean;
 }
@@ -106,5 +108,5 @@ export async function resolveTarget(cluster: Cluster, question: TargetQuestion):
   // `--port http` may also be the name of one of the Service's ports.
   const declaring = behind === undefined ? container : { ...container, ports: [...(container.ports ?? []), ...behind.containerPorts] };
   const ports = behind !== undefined && question.ports.length === 0 ? behind.ports : choosePorts({ target, container: declaring, flags: question.ports });
-  return { ref, namespace, container, ports };
+  return { ref, namespace, container, ports: question.withRules === true ? portsForRules(ports, question.ports.length > 0) : ports };
 }

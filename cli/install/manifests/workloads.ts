@@ -106,8 +106,9 @@ function hub({ version, stowawayImage }: ManifestSettings): Manifest {
               { name: 'health', containerPort: ports.health, protocol: 'TCP' },
             ],
             ...probes,
+            // It carries all traffic: with less than a share like this its tunnel starves on a busy node and drops datagrams.
             // wireguard-go keeps buffers of big transfers for a while.
-            resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '512Mi' } },
+            resources: { requests: { cpu: '200m', memory: '96Mi' }, limits: { memory: '512Mi' } },
             securityContext: {
               runAsUser: 0,
               allowPrivilegeEscalation: false,
