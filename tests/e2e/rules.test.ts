@@ -75,6 +75,21 @@ describe('a bridge with a header rule', () => {
   });
 });
 
+test('starting and stopping loses no request, whether it matches or not', async () => {
+  const probes = await Promise.all([
+    ['--rate', '100'], ['--rate', '100', '--connections', '10'], ['--rate', '50', '--h2c'],
+  ].map((how) => suite.prober.start('http', '--url', `http://${address}/`, '--duration', '150s', '--alternate', mine, ...how)));
+  for (let round = 0; round < 2; round++) {
+    await suite.run(name, 'local', ['--target', 'deploy/web', '--port', 'http', '--header', 'x-developer=ann']);
+    await suite.stop(name);
+  }
+  const reports = await Promise.all(probes.map((probe) => probe.stop()));
+  expect(reports.map(({ failed, firstError }) => ({ failed, firstError }))).toEqual(reports.map(() => ({ failed: 0, firstError: undefined })));
+  // What did not match was never answered by the container.
+  for (const { byKind } of reports) expect(Object.keys(byKind.plain ?? {})).toEqual(['original']);
+  expect(reports[0]!.byKind.alternate!.local).toBeGreaterThan(0);
+});
+
 describe.each([
   { rule: ['--header', 'x-team^=pay'], local: { 'x-team': 'payments' }, original: { 'x-team': 'shipping' } },
   { rule: ['--header', 'x-user~=^(ann|bob)$'], local: { 'x-user': 'bob' }, original: { 'x-user': 'bobby' } },
