@@ -51,6 +51,14 @@ export const timing = {
   uninstallFinalizerIntervalMs: 3_000,
   /** cargo's answer to a request on its control socket. */
   controlTimeoutMs: 10_000,
+  /** The lock on a link: held for the second in which network and cargo are made; one that was not renewed for so long belongs to a dead process. */
+  lockLimitMs: 60_000,
+  lockRetryMs: 50,
+  lockStaleMs: 5_000,
+  lockUpdateMs: 1_000,
+  /** A control connection that broke is opened again this often, and requests wait for it this long. */
+  controlReopenDelayMs: 200,
+  controlReopenLimitMs: 15_000,
   /** From `docker start` to cargo's first answer: its container, Node, the key. */
   cargoHelloTimeoutMs: 15_000,
   /** An older cargo that is about to be replaced, asked for its forwards. */
@@ -71,6 +79,8 @@ export const timing = {
   imageBuildTimeoutMs: 900_000,
   imageLoadTimeoutMs: 300_000,
   imagePushTimeoutMs: 900_000,
+  /** An app that does not listen by then (or no longer) is told of. */
+  notListeningDelayMs: 5_000,
   /** How often a plain reporter repeats what a long step waits for. */
   waitingLineIntervalMs: 5_000,
   /** A step must run this long before Ink is loaded. */

@@ -1,4 +1,5 @@
 /** The Bridge of a run: made, led to its container, followed until every pod is attached. */
+import type { Forward } from '../../protocol/control.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import { isBridgeError } from '../errors.ts';
@@ -59,13 +60,12 @@ export function attach({ request, cluster, client, owner, link, target, name, st
   });
 }
 
-/** Leads the hub ports to the container; unless the bridge `outlives` this process, its end then ends the bridge. */
-export async function forward(watch: BridgeWatch, { control }: UsableLink, address: string, steps: Steps, outlives: boolean): Promise<void> {
+/** What cargo has to lead to the container, once the controller has given out hub ports. */
+export async function forwardsTo(watch: BridgeWatch, address: string, signal: AbortSignal): Promise<Forward[]> {
   const ports = await watch.until((bridge) => (bridge?.spec.ports.length === 0 ? [] : bridge?.status?.ports), {
-    timeoutMs: timing.bridgeAcceptedTimeoutMs, signal: steps.signal, what: () => 'the controller did not take the bridge',
+    timeoutMs: timing.bridgeAcceptedTimeoutMs, signal, what: () => 'the controller did not take the bridge',
   });
-  if (ports.length > 0) await control.call('forward', { bridge: watch.ref, forwards: ports.map(({ hubPort, protocol, local }) => ({ hubPort, protocol, address, port: local })) });
-  if (!outlives) await control.call('lifeline', { bridge: watch.ref });
+  return ports.map(({ hubPort, protocol, local }) => ({ hubPort, protocol, address, port: local }));
 }
 
 export function attachedPods(watch: BridgeWatch, cluster: Cluster, steps: Steps): Promise<Bridge> {

@@ -2,6 +2,7 @@
 import type { ControlMethod, ControlMethods } from '../../protocol/control.ts';
 import type { Transport } from '../../protocol/objects.ts';
 
+/** Outlives cargo's restarts: what it held, it holds again. */
 export interface Control {
   /** Throws BridgeError. */
   call<M extends ControlMethod>(method: M, params: ControlMethods[M]['params']): Promise<ControlMethods[M]['result']>;

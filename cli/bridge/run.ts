@@ -3,7 +3,10 @@ import { Steps } from '../steps/steps.ts';
 import type { ContainerIo } from './container-io.ts';
 import { signalExitCodes, watchInterrupts } from './interrupts.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
-import { standUp } from './stand-up.ts';
+import { standUp, type Standing } from './stand-up.ts';
+import type { BridgeWatch } from './bridge-watch.ts';
+import { followBridge } from './follow-bridge.ts';
+import { timing } from '../timing.ts';
 
 /** @returns the exit code of the container, or of the signal that ended it; 0 when detached */
 export async function run(request: RunRequest, parts: RunParts): Promise<number> {
@@ -28,6 +31,7 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
       standing.link.control.close();
       return 0;
     }
+    if (standing.watch !== undefined) void stopWithBridge(standing, standing.watch, parts, steps.signal);
     const outcome = await Promise.race([standing.exited, interrupts.first]);
     if (typeof outcome === 'number') await standing.io?.finished;
     await end();
@@ -40,4 +44,11 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
   } finally {
     interrupts.stop();
   }
+}
+
+/** A bridge that somebody else has ended (`bridge stop`, an uninstall) leaves a container that nobody talks to: it ends too, and gives the run its exit code. */
+async function stopWithBridge({ docker, containerId }: Standing, watch: BridgeWatch, { host, reporter }: RunParts, signal: AbortSignal): Promise<void> {
+  await followBridge({ watch, reporter, now: () => host.now(), signal });
+  reporter.emit({ type: 'warning', code: 'bridge-ended', text: `bridge ${watch.ref.name} was ended from elsewhere`, next: 'bridge list', at: host.now() });
+  await docker.containers.stop(containerId, timing.containerStopTimeoutMs / 1000).catch(() => undefined);
 }

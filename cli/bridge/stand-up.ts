@@ -14,7 +14,7 @@ import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts'
 import { timing } from '../timing.ts';
 import { appContainer } from './app-container.ts';
 import { ensureImage } from './app-image.ts';
-import { attach, attachedPods, forward, type Attached } from './attach.ts';
+import { attach, attachedPods, forwardsTo, type Attached } from './attach.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
 import { attachContainer, type ContainerIo } from './container-io.ts';
 import { fetchIdentity } from './identity.ts';
@@ -26,7 +26,9 @@ import { sessionOf } from './sweep.ts';
 import { podsOf } from './summary.ts';
 
 export interface Standing {
+  docker: Docker;
   link: UsableLink;
+  containerId: string;
   watch: BridgeWatch | undefined;
   io: ContainerIo | undefined;
   /** The container's exit code, once it has ended; never, when detached. */
@@ -79,7 +81,7 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   const named = later(findLinkName(docker, cluster));
   const target = ref === undefined ? undefined : await steps.run({
     id: 'target', title: `Target ${describeTarget(ref)} in ${namespace}`,
-    act: () => resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports }), detail: portWords,
+    act: () => resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports, withRules: request.rules.length > 0 }), detail: portWords,
   });
   const { name: client, owner } = await named;
   const name = request.name ?? (ref === undefined ? defaultContainerName(request.flags.image, owner) : defaultBridgeName(ref.name, owner));
@@ -90,6 +92,8 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
     bridged = await attach({ request, cluster, client, owner, link: linked, target, name, steps });
   }
   const link = await linked;
+  // From here to the end of this process, or until a detached run stands by itself, cargo ends the bridge should we die.
+  if (bridged !== undefined && !request.flags.retain) await link.control.call('lifeline', { bridge: bridged.watch.ref });
   const identified = bridged === undefined ? undefined : later(identify(bridged.watch, link, steps));
   const [image, identity] = await Promise.all([imaged, identified, swept]);
   const { container, io, exited } = await startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo });
@@ -98,6 +102,7 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   // An app that ends before the bridge is ready decides the run: nothing is left to wait for.
   const endedEarly = bridged === undefined ? false : await Promise.race([later(attachedPods(bridged.watch, cluster, steps)).then(() => false), exited.then(() => true)]);
   await parts.reporter.release?.();
+  if (bridged !== undefined && request.flags.detach) await link.control.call('release', { bridge: bridged.watch.ref });
   if (!endedEarly) {
     const bridge = bridged?.watch.current;
     parts.onReady({
@@ -109,7 +114,7 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
     });
   }
   io?.show();
-  return { link, watch: bridged?.watch, io, exited };
+  return { docker, link, containerId: container.id, watch: bridged?.watch, io, exited };
 }
 
 interface ContainerQuestion {
@@ -142,6 +147,13 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
   let exited: Promise<number> = new Promise(() => undefined);
   let made: MadeContainer | undefined;
 
+  /** Hub ports to the container; in the foreground the bridge then lives no longer than this process. */
+  const lead = async (watch: BridgeWatch, address: string): Promise<void> => {
+    const forwards = await forwardsTo(watch, address, steps.signal);
+    if (forwards.length > 0) await link.control.call('forward', { bridge: watch.ref, forwards });
+    if (!flags.detach && !flags.retain) await link.control.call('lifeline', { bridge: watch.ref });
+  };
+
   const start = async (container: MadeContainer): Promise<void> => {
     if (!flags.detach) {
       io?.detach();
@@ -150,7 +162,9 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
       // Asked before the start: a container that ends at once must not be missed.
       exited = later(docker.containers.wait(container.id, 'next-exit'));
     }
-    await Promise.all([docker.containers.start(container.id), bridged === undefined ? undefined : forward(bridged.watch, link, container.address, steps, flags.detach || flags.retain)]);
+    const led = bridged === undefined ? undefined : later(lead(bridged.watch, container.address));
+    await docker.containers.start(container.id);
+    await led;
   };
 
   const container = await steps.run({

@@ -122,7 +122,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
       if (streams) line({ type: 'exit', exitCode });
       if (!detach || summary === undefined) return { exitCode };
       reporter.emit({ type: 'note', text: bridgedText(summary, true), at: host.now() });
-      return { exitCode, data: summary, text: summary.container.name };
+      return { exitCode, data: summary, text: summary.bridge?.name ?? summary.container.name };
     } catch (error) {
       throw detach ? error : beforeContainer(error);
     } finally {

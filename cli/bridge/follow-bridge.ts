@@ -1,0 +1,66 @@
+/** Tells, while a run stands in the foreground, what becomes of its bridge: does the app serve, is the link silent, has somebody ended it. */
+import type { Bridge } from '../../protocol/objects.ts';
+import { timing } from '../timing.ts';
+import type { Reporter } from '../ui/events.ts';
+import type { BridgeWatch } from './bridge-watch.ts';
+
+export interface Following {
+  watch: BridgeWatch;
+  reporter: Reporter;
+  now: () => number;
+  signal: AbortSignal;
+}
+
+function servingOf(bridge: Bridge): boolean | undefined {
+  const known = (bridge.status?.pods ?? []).flatMap((pod) => (pod.serving === undefined ? [] : [pod.serving]));
+  return known.length === 0 ? undefined : known.some((serving) => serving);
+}
+
+/** Resolves when the bridge is gone; never after the signal. */
+export function followBridge({ watch, reporter, now, signal }: Following): Promise<void> {
+  return new Promise((resolve) => {
+    let served: boolean | undefined;
+    let suspended = false;
+    let quiet: ReturnType<typeof setTimeout> | undefined;
+    const note = (text: string) => reporter.emit({ type: 'note', text, at: now() });
+    const localPorts = () => [...new Set((watch.current?.spec.ports ?? []).filter((port) => port.protocol === 'TCP').map((port) => port.local))].join(', ');
+
+    // An app may take its time to start, and a restart is no news: only what lasts is told.
+    const tellServing = (serving: boolean) => {
+      clearTimeout(quiet);
+      quiet = undefined;
+      if (serving) {
+        if (served === false) note('The container answers: requests come to it');
+        served = true;
+        return;
+      }
+      quiet = setTimeout(() => {
+        served = false;
+        reporter.emit({ type: 'warning', code: 'not-listening', text: `nothing listens on port ${localPorts()} of the container: requests go to the pods`, next: 'bind the app to 0.0.0.0, or give its port with --port POD:CONTAINER', at: now() });
+      }, timing.notListeningDelayMs);
+    };
+
+    let last: boolean | undefined;
+    const look = () => {
+      const bridge = watch.current;
+      if (bridge === undefined) return end(true);
+      const serving = servingOf(bridge);
+      if (serving !== undefined && serving !== last) tellServing(serving);
+      last = serving ?? last;
+      const silent = bridge.status?.phase === 'Suspended';
+      if (silent !== suspended) {
+        suspended = silent;
+        if (silent) reporter.emit({ type: 'warning', code: 'link-silent', text: 'the cluster hears nothing of this machine: requests go to the pods until the link is back', at: now() });
+        else note('The link is back');
+      }
+    };
+    const forget = watch.onChange(look);
+    const end = (gone: boolean) => {
+      clearTimeout(quiet);
+      forget();
+      if (gone) resolve();
+    };
+    signal.addEventListener('abort', () => end(false), { once: true });
+    look();
+  });
+}
