@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import type { Progress } from '../cluster/index.ts';
 import type { Bench } from './measure/bench.ts';
 import { atMost } from './measure/targets.ts';
 import type { Product } from './measure/product.ts';
@@ -24,11 +25,11 @@ export const bench: Bench = {
     atMost('cold, 1 replica', steady, 3, 's'), atMost('cold, 3 replicas', steady, 3.5, 's'),
     atMost('warm, 1 replica', steady, 0.8, 's'), atMost('warm, 3 replicas', steady, 0.8, 's'),
   ],
-  async run({ rounds, workloads, product: installed }, record) {
+  async run({ rounds, progress, workloads, product: installed }, record) {
     const side = await workloads();
     const product = await installed();
     const measure = async (caseName: string, target: 'one' | 'three'): Promise<void> => {
-      const times = await bridgeUnderProbes(side, product, target);
+      const times = await bridgeUnderProbes(side, product, target, progress);
       record(caseName, first, times.firstMs / 1000);
       record(caseName, steady, times.steadyMs / 1000);
       record(caseName, 'command returns', times.returnedMs / 1000);
@@ -50,12 +51,13 @@ export const bench: Bench = {
 
 interface Times { firstMs: number; steadyMs: number; returnedMs: number; failed: number }
 
-async function bridgeUnderProbes({ prober, address, echoImage }: Workloads, product: Product, target: 'one' | 'three'): Promise<Times> {
+async function bridgeUnderProbes({ prober, address, echoImage }: Workloads, product: Product, target: 'one' | 'three', progress: Progress): Promise<Times> {
   const probe = await prober.start('http', '--url', `http://${address[target]}/`, '--rate', String(probesPerSecond), '--duration', '60s');
   const startedAtMs = Date.now();
   const { elapsedMs } = await product.start(name, { target: `deploy/${target}`, image: echoImage, env: { WHO: 'local' } });
   await sleep(settleMs);
   const report = await probe.stop();
+  if (report.failed > 0) progress.note(`  ${report.failed} requests failed: ${JSON.stringify(report.errors)}, first ${report.firstError}; bridge run began ${new Date(startedAtMs).toISOString().slice(11, 23)}`);
   await product.stop(name);
   // Prober and this process read the clock of one machine.
   const changes = report.changes.filter(({ atMs }) => atMs >= startedAtMs);
