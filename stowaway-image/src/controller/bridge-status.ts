@@ -66,7 +66,8 @@ export function deriveStatus(facts: BridgeFacts): DerivedStatus {
     desiredPods: wanted.length,
     ...(selector === undefined ? {} : { podSelector: selector }),
     ...(ports === undefined || ports.length === 0 ? {} : { ports }),
-    ...(hub?.address === undefined || hub.deleting || hub.dead ? {} : { hubAddress: hub.address }),
+    // Also while the hub's pod is ending: it refuses what is new itself, and what is under way shall end in peace. Not when it is gone, because its address may become another pod's.
+    ...(hub?.address === undefined || hub.dead ? {} : { hubAddress: hub.address }),
     summary: {
       target: targetText(bridge.spec.target),
       pods: `${attached.length}/${wanted.length}`,

@@ -2,7 +2,7 @@
 import type { Heartbeat, BridgeRef } from '../../../protocol/heartbeat.ts';
 import { names, systemNamespace } from '../../../protocol/names.ts';
 import type { Bridge, Client, HubFacts } from '../../../protocol/objects.ts';
-import { follow, resources, type Followed, type Kube } from '../kube/index.ts';
+import { follow, pause, resources, type Followed, type Kube } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
 import { hubAddress, poolOf, type PoolConfigMap } from '../network/pool.ts';
@@ -27,6 +27,8 @@ export interface HubOptions {
 const gatherMs = 3;
 /** Peers and ports are compared with the wish this often even if nothing happens. */
 const resyncIntervalMs = 30_000;
+/** What is under way when the hub has to end may take this long; less than the pod's grace period. */
+const drainMs = 2_000;
 /** Timers of phases are not cut finer than this. */
 const leastPhaseWaitMs = 50;
 
@@ -56,6 +58,7 @@ export class Hub {
   #byAddress = new Map<string, Client>();
   #startedAt = 0;
   #loop: LevelLoop | undefined;
+  #tunnel: Tunnel | undefined;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -73,12 +76,19 @@ export class Hub {
     this.#startedAt = this.#now();
     const facts: HubFacts = { publicKey: key.publicKey, address: hubAddress(pool), pool };
     const tunnel = new Tunnel(tools);
+    this.#tunnel = tunnel;
     const resync = setInterval(() => tunnel.distrust(), resyncIntervalMs);
     signal.addEventListener('abort', () => clearInterval(resync), { once: true });
     this.#loop = new LevelLoop(() => this.#reconcile(clients, bridges, tunnel, facts), { gatherMs, onError, signal });
     await this.#reconcile(clients, bridges, tunnel, facts);
     const ended = new EndedBridges({ kube, log, find: (ref) => bridges.get(ref) });
     await serveHeartbeats({ address: facts.address, onHeartbeat: (from, heartbeat) => this.#hear(from, heartbeat, ended), onError, signal });
+  }
+
+  /** An orderly end: agents are refused and send what is new to the originals, while open requests find their way back. */
+  async drain(): Promise<void> {
+    await this.#tunnel?.close();
+    await pause(drainMs);
   }
 
   #now(): number {

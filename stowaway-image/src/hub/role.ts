@@ -18,9 +18,12 @@ export const runHub: Role = async ({ kube, env, log, signal }) => {
     makeTunnelDevice(device, { forceUserspace: env['PODBRIDGE_WIREGUARD'] === 'userspace', onLine: (line) => log('wireguard-go', { line }) }),
     awaitPool(kube, signal, (error) => log('failed', { what: 'wait for the client pool', message: words(error) })),
   ]);
-  await new Hub({ kube, key, tools: { wg, ip, nft }, log, signal }).start(pool);
+  const hub = new Hub({ kube, key, tools: { wg, ip, nft }, log, signal });
+  await hub.start(pool);
   ailment = undefined;
   log('ready', { implementation: made.implementation, pool, publicKey: key.publicKey });
   const end = await Promise.race([stopped(signal), ...(made.process === undefined ? [] : [made.process.ended])]);
   if (end !== undefined && !signal.aborted) throw new Error(end);
+  log('draining');
+  await hub.drain();
 };

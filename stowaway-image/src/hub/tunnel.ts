@@ -50,6 +50,8 @@ export async function bringUp({ wg, ip, nft }: TunnelTools, key: KeyPair, pool: 
 export class Tunnel {
   readonly #tools: TunnelTools;
   #elements = '';
+  #closed = false;
+  #applying: Promise<boolean> = Promise.resolve(false);
   /** What the device was last seen to have. */
   #peers: WgPeer[] | undefined;
 
@@ -62,8 +64,21 @@ export class Tunnel {
     this.#peers = undefined;
   }
 
-  /** Returns whether anything changed. */
+  /** Returns whether anything changed. Not to be called while an earlier call is under way. */
   async apply(plan: HubPlan): Promise<boolean> {
+    if (this.#closed) return false;
+    this.#applying = this.#change(plan);
+    return await this.#applying;
+  }
+
+  /** From now on new connections to all hub ports are refused; open ones go on. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#applying.catch(() => undefined);
+    await this.#tools.nft.apply(renderElements({ ports: [], silent: [] }));
+  }
+
+  async #change(plan: HubPlan): Promise<boolean> {
     const { wg, nft } = this.#tools;
     const changes = peerChanges(this.#peers ?? await wg.peers(device), plan.peers);
     this.#peers = undefined;
