@@ -23,8 +23,9 @@ export const labels = {
   namespace: 'podbridge.dev/namespace',
   /** Docker only: uid of the container's Bridge: a later Bridge of the same name is not its own. */
   bridgeUid: 'podbridge.dev/bridge-uid',
-  /** Docker only: kubeconfig context that a link was made for, for people. */
+  /** Docker only: kubeconfig context and API server that a link was made for. */
   context: 'podbridge.dev/context',
+  server: 'podbridge.dev/server',
   /** Docker only: `<machine>/<pid>` of the foreground `bridge run` that the container must not outlive. */
   session: 'podbridge.dev/session',
   /** Docker only, `true`: the user wants to keep it (`--retain`), no sweep removes it. */

@@ -84,6 +84,9 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
     background('end of a session', () => setForwards(bridge, []));
   });
 
+  // Before anyone can speak: a session that comes back must find its lifeline here, not be followed by it.
+  lifelines.restore(state.lifelines);
+
   /** What stands in this process; state.link alone may be from before a restart. */
   let applied: { text: string; atMs: number; watchdog: Watchdog } | undefined;
 
@@ -160,7 +163,6 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
     async resume() {
       const { link } = state;
       if (link !== undefined) await inTurn(() => apply(link));
-      lifelines.restore(state.lifelines);
     },
     tick: () => inTurn(async () => {
       const { link } = state;

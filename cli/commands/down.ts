@@ -7,7 +7,7 @@ export const command: Command = {
   description: 'Requests go to the original pods again, then the link\'s containers, network, volumes and its object in the cluster are removed. Other users, and your links to other clusters, are not touched.',
   examples: [{ command: 'bridge down', explains: 'the link of the current context' }],
   async run(context) {
-    const [{ connectCluster }, { connectDocker }, { disconnectLink }, { findLinkName }, { Steps }, { downAnswer }] = await Promise.all([
+    const [{ connectCluster }, { connectDocker }, { disconnectHere, disconnectLink }, { findLinkName }, { Steps }, { downAnswer }] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/disconnect-link.ts'), import('../link/connect-link.ts'), import('../steps/steps.ts'), import('../link/answer.ts'),
     ]);
     const { host, reporter } = context;
@@ -17,12 +17,24 @@ export const command: Command = {
     const force = new AbortController();
     const stop = host.onSignal(() => force.abort());
     try {
-      const { name } = await findLinkName(docker, cluster);
+      const act = async (waiting: (waitingFor: string) => void) => {
+        try {
+          const { name } = await findLinkName(docker, cluster);
+          return [{ link: name, ...await disconnectLink({ docker, cluster, link: name, force: force.signal, waiting }) }];
+        } catch (error) {
+          const here = await disconnectHere(docker, cluster, error);
+          reporter.emit({ type: 'warning', code: here.error.facts.code, text: `${here.error.facts.what}: only this machine's side was removed`, next: 'the cluster forgets the link by itself, after 12 h without a heartbeat', at: host.now() });
+          return here.removed;
+        }
+      };
       const removed = await steps.run({
-        id: 'down', title: 'Disconnect from the cluster', act: ({ waiting }) => disconnectLink({ docker, cluster, link: name, force: force.signal, waiting }),
-        detail: ({ bridges }) => (bridges.length === 0 ? undefined : `${bridges.length} bridge${bridges.length === 1 ? '' : 's'} ended`),
+        id: 'down', title: 'Disconnect from the cluster', act: ({ waiting }) => act(waiting),
+        detail: (links) => {
+          const count = links.flatMap(({ bridges }) => bridges).length;
+          return count === 0 ? undefined : `${count} bridge${count === 1 ? '' : 's'} ended`;
+        },
       });
-      return downAnswer(name, cluster.context.name, removed);
+      return downAnswer(cluster.context.name, removed);
     } finally {
       stop();
       cluster.close();

@@ -12,12 +12,14 @@ export function upAnswer(link: Omit<Link, 'control'>, context: string, elapsedMs
   };
 }
 
-export function downAnswer(link: string, context: string, removed: Disconnected): CommandResult {
-  const { bridges, containers, networks, volumes, client } = removed;
-  const nothing = bridges.length + containers.length + networks.length + volumes.length === 0 && !client;
+/** @param links one; several when the cluster could not be asked whose link it is */
+export function downAnswer(context: string, links: (Disconnected & { link: string })[]): CommandResult {
+  const all = <T>(part: (link: Disconnected) => T[]): T[] => links.flatMap(part);
+  const [bridges, containers, networks, volumes] = [all((link) => link.bridges), all((link) => link.containers), all((link) => link.networks), all((link) => link.volumes)];
+  const nothing = bridges.length + containers.length + networks.length + volumes.length === 0 && !links.some(({ client }) => client);
   const ended = bridges.length === 0 ? '' : ` Ended: ${bridges.map(({ namespace, name }) => `${namespace}/${name}`).join(', ')}.`;
   return {
-    data: { link, context, bridges, containers, networks, volumes, removed: !nothing },
+    data: { link: links[0]?.link ?? null, context, bridges, containers, networks, volumes, removed: !nothing },
     text: nothing ? `There was no link to context ${context}.` : `Disconnected from context ${context}.${ended}`,
   };
 }

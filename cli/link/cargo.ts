@@ -1,4 +1,5 @@
 /** The link's container: made, reused, started again or replaced by a newer image; safe when several commands do it at once. */
+import { createHash } from 'node:crypto';
 import type { ControlMethods } from '../../protocol/control.ts';
 import { labels, managedBy } from '../../protocol/names.ts';
 import type { ContainerInfo, ContainerSpec, Docker } from '../adapters/docker/index.ts';
@@ -36,12 +37,18 @@ const pidsLimit = 128;
 const cpuShares = 4096;
 const attempts = 10;
 
+/** Locally administered, from the link's name: containers remember their gateway's MAC for half a minute, also when cargo is replaced. */
+function macAddress(link: string): string {
+  const bytes = createHash('sha256').update(link).digest().subarray(0, 5);
+  return ['02', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
+}
+
 export function cargoSpec({ link, network, image, labels: more }: Omit<CargoRequest, 'docker' | 'onCreated'>): ContainerSpec {
   return {
     name: cargoName(link), image,
     labels: { [labels.managedBy]: managedBy, [labels.component]: 'cargo', [labels.role]: 'cargo', [labels.link]: link, [labels.version]: version, ...more },
     env: [`PODBRIDGE_VERSION=${version}`],
-    networks: [{ network: network.name }],
+    networks: [{ network: network.name, macAddress: macAddress(link) }],
     capDrop: ['ALL'],
     // Tunnel device, routes, nftables. Nothing else was needed.
     capAdd: ['NET_ADMIN'],
@@ -74,7 +81,9 @@ async function forwardsOf(docker: Docker, container: ContainerInfo): Promise<Run
 
 /** It must be of this image and in this network (which may have been made anew). */
 function fits(container: ContainerInfo, request: CargoRequest, imageId: string): boolean {
-  return container.imageId === imageId && container.networks[request.network.name]?.id === request.network.id;
+  const networkId = container.networks[request.network.name]?.id;
+  // Empty until the first start: one that another command is just making.
+  return container.imageId === imageId && (networkId === '' || networkId === request.network.id);
 }
 
 async function makeOrFind(request: CargoRequest, imageId: string, carriedOver: RunningCargo['carriedOver']): Promise<{ id: string; created: boolean }> {

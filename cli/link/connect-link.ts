@@ -9,7 +9,9 @@ import { ensureCargo, type RunningCargo } from './cargo.ts';
 import { ensureClient, findClient, type ReadyClient } from './client-object.ts';
 import { connectTunnel, isAlive, standingTunnel } from './connect-tunnel.ts';
 import { openControl, type Control } from './control-client.ts';
-import { linkName, networkName } from './link-name.ts';
+import { lastingControl } from './lasting-control.ts';
+import { cargoName, linkName, networkName } from './link-name.ts';
+import { withLinkLock } from './lock.ts';
 import { clashes, ensureNetwork, type LinkNetwork } from './network.ts';
 import { takeDownLink } from './take-down.ts';
 import { findWays, type TransportChoice } from './transport.ts';
@@ -67,19 +69,18 @@ interface Own {
 
 async function make(request: LinkRequest, name: string, owner: string, avoid: readonly string[], own: Own): Promise<Made> {
   const { docker, cluster, signal, waiting } = request;
-  const more = { [labels.context]: cluster.context.name, [labels.owner]: owner };
+  const more = { [labels.context]: cluster.context.name, [labels.server]: cluster.context.server, [labels.owner]: owner };
   const existing = findClient(cluster, name);
   existing.catch(() => undefined);
-  waiting?.('the Docker network');
-  const [network, image] = await Promise.all([
-    ensureNetwork({ docker, link: name, labels: more, avoid }).then((ensured) => {
-      own.network ||= ensured.created;
-      return ensured;
-    }),
-    request.cargoImage,
-  ]);
   waiting?.('the link\'s container');
-  const cargo = await ensureCargo({ docker, link: name, network, image, labels: more, onCreated: () => { own.cargo = true; } });
+  const image = await request.cargoImage;
+  const prepare = async (): Promise<{ network: LinkNetwork; cargo: RunningCargo }> => {
+    const network = await ensureNetwork({ docker, link: name, labels: more, avoid });
+    own.network ||= network.created;
+    return { network, cargo: await ensureCargo({ docker, link: name, network, image, labels: more, onCreated: () => { own.cargo = true; } }) };
+  };
+  const runs = (await docker.containers.find(cargoName(name)))?.running === true;
+  const { network, cargo } = runs ? await prepare() : await withLinkLock(name, prepare);
   try {
     const client = await ensureClient({
       cluster, name, owner, publicKey: cargo.hello.publicKey, existing, onCreated: () => { own.client = true; }, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }),
@@ -102,7 +103,7 @@ async function unmake({ docker, cluster }: LinkRequest, link: string, own: Own):
     if (status !== undefined && isAlive(status)) return;
   }
   if (own.client) await cluster.delete(resources.Client, link, { namespace: systemNamespace }).catch(() => undefined);
-  if (own.cargo || own.network) await takeDownLink({ docker, link });
+  if (own.cargo || own.network) await withLinkLock(link, () => takeDownLink({ docker, link }));
 }
 
 /** Idempotent; several at once end with the same link. A failure removes what this call has made. */
@@ -116,7 +117,7 @@ export async function connectLink(request: LinkRequest): Promise<Link> {
     if (clashes(made.network, ranges).length > 0) {
       // The cluster's ranges are known only now: once more, beside them.
       made.cargo.control.close();
-      await takeDownLink({ docker, link: name });
+      await withLinkLock(name, () => takeDownLink({ docker, link: name }));
       made = await make(request, name, owner, ranges, own);
     }
     const { network, cargo, client } = made;
@@ -130,7 +131,7 @@ export async function connectLink(request: LinkRequest): Promise<Link> {
       for (const { bridge, forwards } of cargo.carriedOver) await cargo.control.call('forward', { bridge, forwards });
       return {
         client: name, owner, network: network.name, gateway: network.subnet.cargo, subnet: network.subnet.cidr, address: client.address, domain: client.cluster.dns.domain,
-        cargo: cargo.name, cargoId: cargo.id, transport: status.transport, endpoint: status.endpoint, status, created: cargo.created || client.created, control: cargo.control,
+        cargo: cargo.name, cargoId: cargo.id, transport: status.transport, endpoint: status.endpoint, status, created: cargo.created || client.created, control: lastingControl(docker, cargo.name, cargo.control),
       };
     } catch (error) {
       cargo.control.close();

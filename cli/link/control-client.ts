@@ -24,7 +24,7 @@ function cargoError(code: ControlErrorCode, message: string, method: string, con
   });
 }
 
-function gone(detail: string): BridgeError {
+export function connectionGone(detail: string): BridgeError {
   return new BridgeError({
     kind: 'environment', code: 'cargo-gone', what: 'the connection to the link\'s container has ended', why: 'it was stopped, restarted or removed', next: 'bridge up', ...(detail === '' ? {} : { detail: detail.trim() }),
   });
@@ -73,7 +73,7 @@ export async function openControl(docker: Docker, container: string): Promise<Co
     over = true;
     for (const { reject, timer } of pending.values()) {
       clearTimeout(timer);
-      reject(gone(said));
+      reject(connectionGone(said));
     }
     pending.clear();
   });
@@ -82,7 +82,7 @@ export async function openControl(docker: Docker, container: string): Promise<Co
     ended,
     call(method, params, timeoutMs = timing.controlTimeoutMs) {
       return new Promise((resolve, reject) => {
-        if (over) return reject(gone(said));
+        if (over) return reject(connectionGone(said));
         const id = ++lastId;
         const timer = setTimeout(() => {
           pending.delete(id);

@@ -5,7 +5,9 @@ import type { Bridge } from '../../protocol/objects.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import { endBridge } from '../bridge/end-bridge.ts';
-import { isBridgeError } from '../errors.ts';
+import { isBridgeError, type BridgeError } from '../errors.ts';
+import { listLinks } from './list-links.ts';
+import { withLinkLock } from './lock.ts';
 import { takeDownLink, type TakenDown } from './take-down.ts';
 
 export interface DisconnectRequest {
@@ -44,5 +46,22 @@ export async function bridgesOfLink(docker: Docker, cluster: Cluster, link: stri
 export async function disconnectLink({ docker, cluster, link, force = new AbortController().signal, waiting }: DisconnectRequest): Promise<Disconnected> {
   const bridges = await bridgesOfLink(docker, cluster, link);
   await Promise.all(bridges.map((bridge) => endBridge(cluster, bridge, force, waiting)));
-  return { bridges, ...await takeDownLink({ docker, cluster, link }) };
+  return { bridges, ...await withLinkLock(link, () => takeDownLink({ docker, cluster, link })) };
+}
+
+/** What is wrong with the cluster itself, so that only this machine's side can be removed. */
+const outOfReach = ['cluster-unreachable', 'cluster-credentials', 'cluster-unauthorized'];
+
+export interface LocalOnly {
+  /** Why the cluster was left out. */
+  error: BridgeError;
+  removed: (Disconnected & { link: string })[];
+}
+
+/** The cluster does not answer (deleted, perhaps): the Docker side of the links that were made for this context and server. Throws any other error as it is. */
+export async function disconnectHere(docker: Docker, { context }: Cluster, error: unknown): Promise<LocalOnly> {
+  if (!isBridgeError(error) || !outOfReach.includes(error.facts.code)) throw error;
+  const links = (await listLinks(docker)).filter((link) => link.context === context.name && link.server === context.server);
+  if (links.length === 0) throw error;
+  return { error, removed: await Promise.all(links.map(async ({ link }) => ({ link, bridges: [], ...await takeDownLink({ docker, link }) }))) };
 }

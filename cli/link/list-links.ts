@@ -6,6 +6,7 @@ export interface KnownLink {
   link: string;
   /** kubeconfig context that it was made for. */
   context: string;
+  server: string;
   owner: string;
   cargo: string;
   state: ContainerState;
@@ -19,7 +20,7 @@ export async function listLinks(docker: Docker): Promise<KnownLink[]> {
   return cargos.map((cargo) => {
     const link = cargo.labels[labels.link] ?? '';
     return {
-      link, context: cargo.labels[labels.context] ?? '', owner: cargo.labels[labels.owner] ?? '', cargo: cargo.name, state: cargo.state, version: cargo.labels[labels.version] ?? '',
+      link, context: cargo.labels[labels.context] ?? '', server: cargo.labels[labels.server] ?? '', owner: cargo.labels[labels.owner] ?? '', cargo: cargo.name, state: cargo.state, version: cargo.labels[labels.version] ?? '',
       containers: apps.filter((app) => app.labels[labels.link] === link).length,
     };
   });

@@ -9,6 +9,7 @@ import { installHere } from '../install/install-here.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { Reporter } from '../ui/events.ts';
 import { connectLink, findLinkName, type Link } from './connect-link.ts';
+import { withLinkLock } from './lock.ts';
 import { takeDownLink } from './take-down.ts';
 import type { TransportChoice } from './transport.ts';
 
@@ -46,7 +47,7 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
         undo('disconnect from the cluster', async () => {
           if (kept || await inUse(docker, connected.client)) return;
           connected.control.close();
-          await takeDownLink({ docker, cluster, link: connected.client });
+          await withLinkLock(connected.client, () => takeDownLink({ docker, cluster, link: connected.client }));
         });
       }
       return connected;

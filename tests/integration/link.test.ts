@@ -100,11 +100,29 @@ test('a newer image takes over, with a new key and the old one\'s forwards', asy
   context.finalize();
   newerImage = `podbridge-test/newer-cargo:${username}`;
   await docker.images.build(Readable.from(context), { tag: newerImage, labels: {} });
+  const mac = async (id: string): Promise<string> => (await docker.containers.exec(id, ['cat', '/sys/class/net/eth0/address'])).stdout;
+  const before = await mac(link.cargoId);
   const newer = await connectLink({ docker, cluster, cargoImage: Promise.resolve(newerImage) });
+  // Containers remember the MAC of their gateway.
+  expect(await mac(newer.cargoId)).toBe(before);
   expect(newer.cargoId).not.toBe(link.cargoId);
   expect((await newer.control.call('status', {})).forwards).toEqual([{ bridge, forwards }]);
   newer.control.close();
   expect(await counts(link.client)).toEqual([1, 1, 1]);
+}, limitMs);
+
+test('a session goes on through a restart of cargo', async () => {
+  const link = await connectLink({ docker, cluster, cargoImage: Promise.resolve(image) });
+  await link.control.call('forward', { bridge, forwards });
+  await link.control.call('lifeline', { bridge });
+  await docker.containers.restart(link.cargoId, 2);
+  expect((await link.control.call('status', {})).forwards).toEqual([{ bridge, forwards }]);
+  // Longer than sessions have to come back.
+  await new Promise((resolve) => setTimeout(resolve, 11_000));
+  expect((await link.control.call('status', {})).forwards).toEqual([{ bridge, forwards }]);
+  await link.control.call('unforward', { bridge });
+  await link.control.call('release', { bridge });
+  link.control.close();
 }, limitMs);
 
 test('a cargo that was removed by hand is made anew', async () => {

@@ -36,7 +36,7 @@ export function createLifelines(onEnded: (bridge: BridgeRef) => void, schedule: 
 
   return {
     restore(bridges) {
-      const restored = bridges.map((bridge): Lifeline => ({ bridge, session: undefined }));
+      const restored = bridges.filter((bridge) => !held.some((other) => sameBridge(other.bridge, bridge))).map((bridge): Lifeline => ({ bridge, session: undefined }));
       held.push(...restored);
       if (restored.length > 0) schedule(() => { for (const lifeline of restored) end(lifeline); }, lifelineGraceMs);
     },

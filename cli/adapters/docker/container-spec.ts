@@ -3,10 +3,11 @@ import type { ContainerCreateOptions, EndpointSettings } from 'dockerode';
 import type { ContainerSpec, NetworkAttachment } from './docker.ts';
 
 /** First API version that knows GwPriority; older daemons ignore unknown fields. */
-export function endpointSettings({ ipv4Address, aliases, gatewayPriority }: Omit<NetworkAttachment, 'network'>): EndpointSettings {
+export function endpointSettings({ ipv4Address, aliases, macAddress, gatewayPriority }: Omit<NetworkAttachment, 'network'>): EndpointSettings {
   return {
     ...(ipv4Address === undefined ? {} : { IPAMConfig: { IPv4Address: ipv4Address } }),
     ...(aliases === undefined ? {} : { Aliases: aliases }),
+    ...(macAddress === undefined ? {} : { MacAddress: macAddress }),
     ...(gatewayPriority === undefined ? {} : { GwPriority: gatewayPriority }),
   };
 }
@@ -31,6 +32,8 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
     WorkingDir: spec.workingDir,
     User: spec.user,
     Hostname: spec.hostname,
+    // Where daemons before API 1.44 look for it; both may be given if they are equal.
+    MacAddress: first?.macAddress,
     Tty: spec.tty ?? false,
     OpenStdin: spec.openStdin ?? false,
     StdinOnce: spec.openStdin ?? false,

@@ -110,6 +110,8 @@ export interface NetworkAttachment {
   network: string;
   ipv4Address?: string;
   aliases?: string[];
+  /** Fixed, so that a container that replaces this one is known by its neighbours at once. */
+  macAddress?: string;
   /** Who gives the default route; daemons before API 1.48 know only the order of names. */
   gatewayPriority?: number;
 }

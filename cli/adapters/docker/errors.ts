@@ -30,7 +30,8 @@ type Converter = (message: string, status: number | undefined) => ErrorFacts | u
 const converters: Converter[] = [
   // "No such image: NAME", "pull access denied for", "manifest unknown"
   (text) => (/no such image/i.test(text) ? { kind: 'environment', code: 'image-not-found', what: `Docker has no such image: ${/no such image: ?([^\s]*)/i.exec(text)?.[1] ?? ''}`, next: 'docker images' } : undefined),
-  (text) => (/no such container|is not running$/i.test(text) ? { kind: 'environment', code: 'container-not-found', what: lower(text), next: 'bridge list' } : undefined),
+  // "container is marked for removal and cannot be started"
+  (text) => (/no such container|is not running$|is marked for removal/i.test(text) ? { kind: 'environment', code: 'container-not-found', what: lower(text), next: 'bridge list' } : undefined),
   // "network NAME not found", "No such network: NAME"
   (text) => (/network \S+ not found|no such network/i.test(text) ? { kind: 'environment', code: 'network-not-found', what: lower(text), next: 'docker network ls' } : undefined),
   // "Conflict. The container name "/x" is already in use by container", "network with name x already exists"

@@ -59,6 +59,15 @@ test('after a restart sessions have some time to come back', () => {
   expect(lifelines.list()).toEqual([web]);
 });
 
+test('a session that was quicker than the restored state is not ended by it', () => {
+  const { ended, scheduled, lifelines } = setup();
+  lifelines.hold(api, session());
+  lifelines.restore([api]);
+  for (const { run } of scheduled) run();
+  expect(ended).toEqual([]);
+  expect(lifelines.list()).toEqual([api]);
+});
+
 test('nothing ends because cargo itself goes down', () => {
   const { ended, lifelines } = setup();
   const one = session();

@@ -4,7 +4,7 @@ import type { LinkConfig } from '../../../protocol/control.ts';
 import type { Client } from '../../../protocol/objects.ts';
 import type { KubeObject } from '../../../cli/adapters/cluster/index.ts';
 import { connectLink, findLinkName } from '../../../cli/link/connect-link.ts';
-import { bridgesOfLink, disconnectLink } from '../../../cli/link/disconnect-link.ts';
+import { bridgesOfLink, disconnectHere, disconnectLink } from '../../../cli/link/disconnect-link.ts';
 import { listLinks } from '../../../cli/link/list-links.ts';
 import { findWays } from '../../../cli/link/transport.ts';
 import { clusterError, fakeCluster, type FakeClusterOptions } from '../support/fake-cluster.ts';
@@ -232,5 +232,18 @@ describe('disconnecting', () => {
     link.control.close();
     const without = fakeCluster({ fail: () => { throw clusterError('cluster-kind-missing'); } });
     expect(await disconnectLink({ docker, cluster: without, link: link.client })).toMatchObject({ containers: [link.cargo], client: false });
+  });
+
+  test('a cluster that is gone: the Docker side of its own links goes, others stay', async () => {
+    const { docker, cluster, connect } = setup();
+    const other = fakeCluster({ onWrite: serve(), server: 'https://10.0.0.2:6443' });
+    const [link, stays] = [await connect(), await connectLink({ docker, cluster: other, cargoImage: Promise.resolve('podbridge/cargo:1') })];
+    link.control.close();
+    stays.control.close();
+    const { removed } = await disconnectHere(docker, cluster, clusterError('cluster-unreachable'));
+    expect(removed).toEqual([expect.objectContaining({ link: link.client, containers: [link.cargo] })]);
+    expect((await listLinks(docker)).map(({ link: name }) => name)).toEqual([stays.client]);
+    await expect(disconnectHere(docker, cluster, clusterError('cluster-unreachable'))).rejects.toMatchObject({ facts: { code: 'cluster-unreachable' } });
+    await expect(disconnectHere(docker, other, clusterError('cluster-forbidden'))).rejects.toMatchObject({ facts: { code: 'cluster-forbidden' } });
   });
 });
