@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { labels, managedBy, names, systemNamespace } from '../../../protocol/names.ts';
 import { serveHealth } from '../health.ts';
-import { resources, whileLeader, type KubeObject } from '../kube/index.ts';
+import { isNotFound, resources, whileLeader, type KubeObject } from '../kube/index.ts';
 import { words } from '../log.ts';
 import { parseDuration } from '../duration.ts';
 import { required, stopped, type Role, type RoleContext } from '../role.ts';
@@ -21,10 +21,22 @@ export const runController: Role = async (context) => {
   ailment = undefined;
   await whileLeader(kube, {
     namespace: systemNamespace, name: names.controllerLease, identity: required(env, 'POD_NAME'), labels: { [labels.managedBy]: managedBy }, signal,
+    isDead: async (pod) => await isGone(kube, pod),
     onError: (error) => log('failed', { what: 'hold the lease', message: words(error) }),
   }, async (leading) => await lead(context, leading));
   if (!signal.aborted) throw new Error(`lost the lease ${names.controllerLease}`);
 };
+
+/** A holder's identity is its pod's name, and no two pods of a Deployment ever have the same. */
+async function isGone(kube: RoleContext['kube'], pod: string): Promise<boolean> {
+  try {
+    await kube.get(resources.pods, { namespace: systemNamespace, name: pod });
+    return false;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    throw error;
+  }
+}
 
 async function lead({ kube, env, log }: RoleContext, signal: AbortSignal): Promise<void> {
   log('leading');

@@ -25,6 +25,8 @@ export interface ElectionOptions {
   /** Of this process. The same identity takes its own lease over at once (a container that restarted in its pod). */
   identity: string;
   labels?: Record<string, string>;
+  /** Is this holder surely dead, so that nobody need wait for its time to pass? */
+  isDead?: (identity: string) => Promise<boolean>;
   signal: AbortSignal;
   onError?: (error: unknown) => void;
   now?: () => number;
@@ -71,7 +73,8 @@ async function acquire(kube: Kube, options: ElectionOptions, onError: (error: un
       if (seen === undefined || seen.version !== lease.metadata.resourceVersion) seen = { version: lease.metadata.resourceVersion, at: now() };
       const holder = lease.spec?.holderIdentity ?? '';
       const silentMs = now() - seen.at;
-      if (holder === '' || holder === options.identity || silentMs > (lease.spec?.leaseDurationSeconds ?? 15) * 1000) {
+      const isFree = holder === '' || holder === options.identity || silentMs > (lease.spec?.leaseDurationSeconds ?? 15) * 1000;
+      if (isFree || await options.isDead?.(holder) === true) {
         return await write(kube, lease, options, now);
       }
     } catch (error) {

@@ -98,10 +98,10 @@ describe('a followed set of objects', () => {
 
 describe('the lease', () => {
   const options = { namespace: 'bridge-system', name: 'stowaway-controller' };
-  function contender(kube: FakeKube, identity: string) {
+  function contender(kube: FakeKube, identity: string, isDead?: (holder: string) => Promise<boolean>) {
     const stop = new AbortController();
     let leads = false;
-    const ended = whileLeader(kube, { ...options, identity, signal: stop.signal }, async (signal) => {
+    const ended = whileLeader(kube, { ...options, identity, signal: stop.signal, ...(isDead === undefined ? {} : { isDead }) }, async (signal) => {
       leads = true;
       await new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve(), { once: true }); });
       leads = false;
@@ -137,6 +137,18 @@ describe('the lease', () => {
     const again = contender(kube2, 'pod-1');
     await settle();
     expect(again.leads).toBe(true);
+  });
+
+  test('of a holder that is known to be dead is taken at once', async () => {
+    const kube = new FakeKube();
+    const held = (holderIdentity: string): void => void kube.seed(resources.leases, { metadata: options, spec: { holderIdentity, leaseDurationSeconds: 15 } } as KubeObject);
+    held('alive');
+    const other = contender(kube, 'other', async (holder) => holder === 'dead');
+    await settle(5_000);
+    expect(other.leads).toBe(false);
+    held('dead');
+    await settle(1_000);
+    expect(other.leads).toBe(true);
   });
 
   test('that somebody else took ends the work', async () => {
