@@ -21,6 +21,7 @@ import { fetchIdentity } from './identity.ts';
 import { containerNames, makeContainer, type MadeContainer } from './make-container.ts';
 import type { UsableLink } from './needs.ts';
 import { defaultBridgeName, defaultContainerName } from './owner-slug.ts';
+import { removeContainer } from './remove-container.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import { sessionOf } from './sweep.ts';
 import { podsOf } from './summary.ts';
@@ -93,9 +94,9 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   }
   const link = await linked;
   // From here to the end of this process, or until a detached run stands by itself, cargo ends the bridge should we die.
-  if (bridged !== undefined && !request.flags.retain) await link.control.call('lifeline', { bridge: bridged.watch.ref });
+  const held = bridged === undefined || request.flags.retain ? undefined : later(link.control.call('lifeline', { bridge: bridged.watch.ref }));
   const identified = bridged === undefined ? undefined : later(identify(bridged.watch, link, steps));
-  const [image, identity] = await Promise.all([imaged, identified, swept]);
+  const [image, identity] = await Promise.all([imaged, identified, swept, held]);
   const { container, io, exited } = await startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo });
   bridged?.undoFirst();
 
@@ -147,11 +148,9 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
   let exited: Promise<number> = new Promise(() => undefined);
   let made: MadeContainer | undefined;
 
-  /** Hub ports to the container; in the foreground the bridge then lives no longer than this process. */
   const lead = async (watch: BridgeWatch, address: string): Promise<void> => {
     const forwards = await forwardsTo(watch, address, steps.signal);
     if (forwards.length > 0) await link.control.call('forward', { bridge: watch.ref, forwards });
-    if (!flags.detach && !flags.retain) await link.control.call('lifeline', { bridge: watch.ref });
   };
 
   const start = async (container: MadeContainer): Promise<void> => {
@@ -175,11 +174,7 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
       describe: (containerName, address) => appContainer({ ...request.flags, name: containerName }, image, { ...place, address }, origin),
       onMade: (fresh) => {
         if (made === undefined) {
-          undo(`Remove container ${fresh.name}`, async (force) => {
-            const { id } = made!;
-            if (!force.aborted) await docker.containers.stop(id, timing.containerStopTimeoutMs / 1000).catch(() => false);
-            await docker.containers.remove(id, { force: true, volumes: true });
-          });
+          undo(`Remove container ${fresh.name}`, (force, waiting) => removeContainer(docker, made!.id, force, waiting));
         }
         made = fresh;
       },

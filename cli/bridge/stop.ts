@@ -5,8 +5,8 @@ import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import { openControl } from '../link/control-client.ts';
 import { cargoName } from '../link/link-name.ts';
 import type { Steps } from '../steps/steps.ts';
-import { timing } from '../timing.ts';
 import { endBridge } from './end-bridge.ts';
+import { removeContainer } from './remove-container.ts';
 
 export interface StopRequest {
   docker: Docker;
@@ -48,10 +48,7 @@ export async function stopBridge({ docker, cluster, steps, link, ref, container,
   if (container !== undefined) {
     await steps.run({
       id: `remove-${container.id}`, title: `Remove container ${container.name}`,
-      act: async () => {
-        if (!force.aborted) await docker.containers.stop(container.id, timing.containerStopTimeoutMs / 1000).catch(() => false);
-        await docker.containers.remove(container.id, { force: true, volumes: true });
-      },
+      act: ({ waiting }) => removeContainer(docker, container.id, force, waiting),
     });
   }
   return { name, namespace: ref?.namespace ?? null, bridge: ended, container: container?.name ?? null };
