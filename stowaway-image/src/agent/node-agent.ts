@@ -105,14 +105,9 @@ export class NodeAgent {
     // What the kernel has accepted for a listener is lost when that is closed: HAProxy takes it first.
     await pause(acceptMs);
     await this.#startDrains([]);
-    while (Date.now() < until) {
+    // The listeners stay open as long as HAProxy lives, for the same reason.
+    while (Date.now() < until && (this.#drains.size > 0 || await this.#proxy.openConnections() > 0)) {
       await this.#advanceDrains();
-      if (this.#drains.size === 0) break;
-      await pause(drainIntervalMs);
-    }
-    await this.#proxy.retireCurrent();
-    while (this.#proxy.generations.length > 0 && Date.now() < until) {
-      await this.#proxy.endIdle();
       await pause(drainIntervalMs);
     }
     await this.#proxy.stop('SIGTERM');

@@ -39,7 +39,8 @@ export function agentPod(node: string, { image, version, priorityClassName, owne
       ...(priorityClassName === undefined ? {} : { priorityClassName }),
       hostPID: true,
       restartPolicy: 'Always',
-      terminationGracePeriodSeconds: 5,
+      // Three seconds for open requests, the rest for leaving the pods' networks one by one.
+      terminationGracePeriodSeconds: 10,
       enableServiceLinks: false,
       securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
       containers: [{

@@ -131,9 +131,10 @@ export class HaproxySupervisor {
     }));
   }
 
-  /** Takes nothing new; what is open goes on. */
-  async retireCurrent(): Promise<void> {
-    if (this.current !== undefined) await this.#retire(this.current);
+  /** Clients' connections, in all processes. */
+  async openConnections(): Promise<number> {
+    const counts = await Promise.all(this.#generations.map(async ({ api }) => await api.ask('show info').then(openConnections, () => 0)));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async #retire(generation: Generation): Promise<void> {
