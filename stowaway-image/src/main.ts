@@ -18,7 +18,8 @@ async function main(name: string | undefined): Promise<number> {
     return 2;
   }
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  // Not `once`: where no listener is left, execa takes the signal for the end of this process and of its children.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   try {
     const version = process.env['PODBRIDGE_VERSION'] ?? 'unknown';
     const kube = new HttpKube(await inClusterConnection(process.env), { userAgent: `podbridge-${name}/${version}` });
