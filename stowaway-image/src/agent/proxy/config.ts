@@ -5,7 +5,6 @@ import type { Frontend, HubPort, ProxyModel, Route } from './model.ts';
 import { orderRoutes, type OrderedRules } from './order.ts';
 import { quote } from './quote.ts';
 import { ruleCondition } from './rule-acl.ts';
-import { sourcePortExpression } from './source-port.ts';
 
 export interface Process {
   /** Unix socket of the runtime API; also hands the listeners to the next process. */
@@ -164,24 +163,17 @@ const forms = ['tcp', 'h1', 'h2'] as const;
 const http = ['mode http', 'option http-no-delay'];
 
 function listener({ podAddress, listenPort, netns }: Frontend): string[] {
-  return [
-    `bind ${at({ address: podAddress, port: listenPort })} transparent namespace ${netns}`,
-    `tcp-request connection set-src-port ${sourcePortExpression}`,
-  ];
+  return [`bind ${at({ address: podAddress, port: listenPort })} transparent namespace ${netns}`];
 }
 
 function bridgeBackend({ id }: Frontend, { hub }: Route, form: Form): string {
   return `b${form}_${id}_${hub.port}`;
 }
 
-/**
- * The original sees the client's own address: the connection starts from it, inside the pod's network namespace. From a port of
- * its own (source-port.ts), because a port that the kernel picks may be one from which the client has a connection to the pod
- * already; one of the two then breaks. Several HTTP/2 connections may stand for one client connection, so there the kernel picks.
- */
+/** The original sees the client's own address: the connection starts from it, inside the pod's network namespace. */
 function originalServer({ podAddress, port: podPort, netns }: Frontend, form: Form): string {
   const any = podAddress.includes(':') ? '::' : '0.0.0.0';
-  return `server orig ${at({ address: podAddress, port: podPort })} namespace ${netns} source ${any} usesrc ${form === 'h2' ? 'clientip proto h2' : 'client'}`;
+  return `server orig ${at({ address: podAddress, port: podPort })} namespace ${netns} source ${any} usesrc clientip${form === 'h2' ? ' proto h2' : ''}`;
 }
 
 function original(frontend: Frontend, form: Form, servedBy: boolean): string {
