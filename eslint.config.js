@@ -10,7 +10,7 @@ const boundaries = [
 ];
 const restricted = (modules, patterns = []) => ['error', {
   paths: modules.map((name) => ({ name, message: `import ${name} only in its adapter folder` })),
-  patterns,
+  patterns: [...patterns, ...modules.map((name) => ({ group: [`${name}/*`], message: `import ${name} only in its adapter folder` }))],
 }];
 const layers = (...groups) => groups.map((group) => ({ group: [group], message: 'dependencies point one way: commands -> domain -> adapters; images and cli -> protocol; never across' }));
 

@@ -49,5 +49,5 @@ export function bridgeExists(ref: BridgeRef, existing: Bridge | undefined, owner
 
 /** `kubectl get bridges.podbridge.dev api-ann -n shop -o yaml` */
 export function showBridgeLine(cluster: Cluster, { namespace, name }: BridgeRef): string {
-  return `kubectl --context ${cluster.context.name} get bridges.${apiGroup} ${name} -n ${namespace} -o yaml`;
+  return `${cluster.context.kubectl} get bridges.${apiGroup} ${name} -n ${namespace} -o yaml`;
 }

@@ -13,6 +13,13 @@ async function clusterSide(context: CommandContext): Promise<{ context: string; 
   }
 }
 
+async function dockerSide({ host }: CommandContext): Promise<{ version: string; api: string; endpoint: string }> {
+  const { connectDocker } = await import('../adapters/docker/index.ts');
+  const docker = await connectDocker(host);
+  const { serverVersion, apiVersion } = await docker.info();
+  return { version: serverVersion, api: apiVersion, endpoint: docker.endpoint.url };
+}
+
 export const command: Command = {
   name: 'version',
   summary: 'Show the versions of this program, Docker and the cluster',
@@ -20,10 +27,15 @@ export const command: Command = {
   async run(context) {
     const client = { podbridge: version, node: context.host.nodeVersion };
     if (context.options.client === true) return { data: { client }, text: `podbridge ${version} (Node ${client.node})` };
-    const [cluster] = await Promise.allSettled([clusterSide(context)]);
     const { factsOf } = await import('../ui/error-text.ts');
-    const side = cluster.status === 'fulfilled' ? cluster.value : { error: factsOf(cluster.reason).what };
-    const words = 'error' in side ? `not known: ${side.error}` : `Kubernetes ${side.kubernetes}, podbridge ${side.podbridge ?? 'not installed'} (context ${side.context})`;
-    return { data: { client, cluster: side }, text: `podbridge ${version} (Node ${client.node})\ncluster   ${words}` };
+    // What is not there is part of the answer, not a failure of it.
+    const known = <T extends object>(side: Promise<T>) => side.catch((error: unknown) => ({ error: factsOf(error).what }));
+    const [docker, cluster] = await Promise.all([known(dockerSide(context)), known(clusterSide(context))]);
+    const lines = [
+      `podbridge ${version} (Node ${client.node})`,
+      `Docker    ${'error' in docker ? `not known: ${docker.error}` : `${docker.version}, API ${docker.api} (${docker.endpoint})`}`,
+      `cluster   ${'error' in cluster ? `not known: ${cluster.error}` : `Kubernetes ${cluster.kubernetes}, podbridge ${cluster.podbridge ?? 'not installed'} (context ${cluster.context})`}`,
+    ];
+    return { data: { client, docker, cluster }, text: lines.join('\n') };
   },
 };

@@ -49,7 +49,7 @@ async function waitUntilRefused(cluster: Cluster, forgery: Manifest, now: () => 
       throw new BridgeError({
         kind: 'timeout', code: 'policies-not-in-force', what: `the cluster does not enforce the admission policy for ${forgery.kind} objects`,
         why: 'ValidatingAdmissionPolicy is switched off, or the API server is too old (1.30 is the first that has it)',
-        next: `kubectl --context ${cluster.context.name} get validatingadmissionpolicies -o yaml`,
+        next: `${cluster.context.kubectl} get validatingadmissionpolicies -o yaml`,
       });
     }
     await new Promise((resolve) => setTimeout(resolve, timing.establishPollIntervalMs));

@@ -82,7 +82,7 @@ async function checkKubernetes(cluster: Cluster): Promise<void> {
   if (Number(major) > wantedMajor || (Number(major) === wantedMajor && Number(minor) >= wantedMinor)) return;
   throw new BridgeError({
     kind: 'environment', code: 'kubernetes-too-old', what: `the cluster runs Kubernetes ${found}; podbridge needs ${oldestKubernetes.join('.')} or newer`,
-    why: 'who owns a bridge is enforced by ValidatingAdmissionPolicy, which older versions do not have', next: `kubectl --context ${cluster.context.name} version`,
+    why: 'who owns a bridge is enforced by ValidatingAdmissionPolicy, which older versions do not have', next: `${cluster.context.kubectl} version`,
   });
 }
 

@@ -34,7 +34,7 @@ export async function untilGone(cluster: Cluster, found: Found[], waiting: (wait
     if (now() >= end) {
       throw new BridgeError({
         kind: 'timeout', code: 'uninstall-stuck', what: `${words} is deleted but does not go away`, why: 'a finalizer or an unavailable API service of somebody else holds it',
-        next: `kubectl --context ${cluster.context.name} get ${first.each.type.plural} ${first.each.object.metadata.name} -o yaml`,
+        next: `${cluster.context.kubectl} get ${first.each.type.plural} ${first.each.object.metadata.name} -o yaml`,
       });
     }
     await new Promise((resolve) => setTimeout(resolve, timing.uninstallPollIntervalMs));

@@ -97,7 +97,7 @@ class RolloutReasons {
       why: trouble?.words ?? 'the cluster did not start its pod in time',
       next: trouble !== undefined && isImageTrouble(trouble)
         ? 'bridge install --registry HOST/PATH (a registry that the nodes can pull from)'
-        : `kubectl --context ${this.#cluster.context.name} describe pods --namespace ${systemNamespace}`,
+        : `${this.#cluster.context.kubectl} describe pods --namespace ${systemNamespace}`,
       ...(log === undefined || log.trim() === '' ? {} : { detail: log.trim() }),
       cause,
     });

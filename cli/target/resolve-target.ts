@@ -38,10 +38,10 @@ const namesShown = 12;
 
 async function whatThereIs(cluster: Cluster, { kind, name }: TargetRef, namespace: string): Promise<{ why?: string; next: string }> {
   const type = resources[kind];
-  const next = `kubectl --context ${cluster.context.name} get ${type.plural} -n ${namespace}`;
+  const next = `${cluster.context.kubectl} get ${type.plural} -n ${namespace}`;
   try {
     const [{ items }, found] = await Promise.all([cluster.list(type, { namespace }), cluster.find(resources.Namespace, namespace).catch(() => ({}))]);
-    if (found === undefined) return { why: `there is no namespace ${namespace}`, next: `kubectl --context ${cluster.context.name} get namespaces` };
+    if (found === undefined) return { why: `there is no namespace ${namespace}`, next: `${cluster.context.kubectl} get namespaces` };
     const names = items.map((item) => item.metadata.name);
     if (names.length === 0) return { why: `namespace ${namespace} has no ${type.plural} at all`, next: 'name the right namespace with -n' };
     const meant = suggest(name, names);

@@ -25,6 +25,8 @@ export interface ContextInfo {
   certificateAuthority?: string;
   /** The kubeconfig files that were read. */
   files: string[];
+  /** How a pasteable kubectl line begins: `kubectl --context lab`, with `--kubeconfig` when that was chosen by flag. */
+  kubectl: string;
 }
 
 export interface Who {

@@ -36,7 +36,7 @@ function qualified(asked: Asked): string {
 /** `kubectl auth can-i create bridges.podbridge.dev -n shop` */
 export function canILine(asked: Asked, context: ContextInfo): string {
   const [resource, subresource] = qualified(asked).split('/');
-  return ['kubectl', '--context', context.name, 'auth', 'can-i', asked.verb, resource, ...(subresource === undefined ? [] : ['--subresource', subresource]), ...(asked.namespace === undefined ? [] : ['-n', asked.namespace])].join(' ');
+  return [context.kubectl, 'auth', 'can-i', asked.verb, resource, ...(subresource === undefined ? [] : ['--subresource', subresource]), ...(asked.namespace === undefined ? [] : ['-n', asked.namespace])].join(' ');
 }
 
 /**
@@ -65,7 +65,7 @@ export function errorFromStatus(code: number, status: Status, asked: Asked, cont
     case 401:
       return new BridgeError({
         ...base, kind: 'refused', code: 'cluster-unauthorized', what: `the API server ${context.server} does not accept the credentials of context ${context.name}`,
-        why: 'they have expired, or belong to another cluster', next: `kubectl --context ${context.name} auth whoami`,
+        why: 'they have expired, or belong to another cluster', next: `${context.kubectl} auth whoami`,
       });
     case 403:
       return new BridgeError({
@@ -76,10 +76,10 @@ export function errorFromStatus(code: number, status: Status, asked: Asked, cont
       if (kindIsMissing(status)) {
         return new BridgeError({ ...base, kind: 'environment', code: 'cluster-kind-missing', what: `the cluster knows no ${qualified(asked)}`, why: asked.type?.apiVersion.startsWith('podbridge.dev') === true ? 'podbridge is not installed there' : 'it is of another version', next: 'bridge install' });
       }
-      return new BridgeError({ ...base, kind: 'usage', code: 'cluster-not-found', what: `there is no ${subject(asked)}`, next: asked.type === undefined ? undefined : `kubectl --context ${context.name} get ${asked.type.plural}${asked.namespace === undefined ? '' : ` -n ${asked.namespace}`}` });
+      return new BridgeError({ ...base, kind: 'usage', code: 'cluster-not-found', what: `there is no ${subject(asked)}`, next: asked.type === undefined ? undefined : `${context.kubectl} get ${asked.type.plural}${asked.namespace === undefined ? '' : ` -n ${asked.namespace}`}` });
     case 409:
       return status.reason === 'AlreadyExists'
-        ? new BridgeError({ ...base, kind: 'refused', code: 'cluster-already-exists', what: `${subject(asked)} exists already`, next: asked.type === undefined ? undefined : `kubectl --context ${context.name} get ${asked.type.plural} ${asked.name ?? ''}${asked.namespace === undefined ? '' : ` -n ${asked.namespace}`}` })
+        ? new BridgeError({ ...base, kind: 'refused', code: 'cluster-already-exists', what: `${subject(asked)} exists already`, next: asked.type === undefined ? undefined : `${context.kubectl} get ${asked.type.plural} ${asked.name ?? ''}${asked.namespace === undefined ? '' : ` -n ${asked.namespace}`}` })
         : new BridgeError({ ...base, kind: 'refused', code: 'cluster-conflict', what: `${subject(asked)} was changed by somebody else at the same moment`, next: 'try again' });
     case 400:
     case 422: {
@@ -87,7 +87,7 @@ export function errorFromStatus(code: number, status: Status, asked: Asked, cont
       return new BridgeError({ ...base, kind: code === 422 ? 'usage' : 'defect', code: 'cluster-invalid', what: `the cluster does not accept ${subject(asked)}`, why: causes.length > 0 ? causes.join('; ') : message });
     }
     default:
-      return new BridgeError({ ...base, kind: 'environment', code: 'cluster-error', what: `the API server answered ${code} to ${asked.verb} ${subject(asked)}`, why: message, next: `kubectl --context ${context.name} get --raw /readyz?verbose` });
+      return new BridgeError({ ...base, kind: 'environment', code: 'cluster-error', what: `the API server answered ${code} to ${asked.verb} ${subject(asked)}`, why: message, next: `${context.kubectl} get --raw /readyz?verbose` });
   }
 }
 
@@ -114,7 +114,7 @@ export function errorFromNetwork(error: unknown, context: ContextInfo): BridgeEr
   const message = error instanceof Error ? error.message : String(error);
   return new BridgeError({
     kind: 'environment', code: 'cluster-unreachable', what: `the API server ${context.server} (context ${context.name}) cannot be reached`,
-    why: networkWords[code] ?? certificateWords(code) ?? message, next: `kubectl --context ${context.name} version`, detail: message, cause: error,
+    why: networkWords[code] ?? certificateWords(code) ?? message, next: `${context.kubectl} version`, detail: message, cause: error,
   });
 }
 
@@ -123,6 +123,6 @@ export function credentialError(error: unknown, context: ContextInfo): BridgeErr
   const missing = (error as { code?: unknown }).code === 'ENOENT';
   return new BridgeError({
     kind: 'environment', code: 'cluster-credentials', what: `the credentials of context ${context.name} could not be had`,
-    why: missing ? `a program or file that the kubeconfig names is missing: ${message}` : message.trim() || 'the credential plugin failed without a word', next: `kubectl --context ${context.name} auth whoami`, detail: message, cause: error,
+    why: missing ? `a program or file that the kubeconfig names is missing: ${message}` : message.trim() || 'the credential plugin failed without a word', next: `${context.kubectl} auth whoami`, detail: message, cause: error,
   });
 }

@@ -110,6 +110,7 @@ export function loadKubeconfig(host: ConfigHost, choice: ClusterChoice): LoadedC
     config,
     context: {
       name, server: cluster.server, namespace: context.namespace ?? 'default', user: context.user, files,
+      kubectl: ['kubectl', ...(choice.kubeconfig === undefined ? [] : ['--kubeconfig', shellWord(files[0]!)]), '--context', shellWord(name)].join(' '),
       ...(authority === undefined ? {} : { certificateAuthority: authority }),
     },
   };
@@ -121,4 +122,8 @@ function readAuthority(file: string): string {
   } catch (error) {
     throw new BridgeError({ kind: 'environment', code: 'kubeconfig-invalid', what: `the certificate authority ${file} cannot be read`, next: 'kubectl config view', cause: error });
   }
+}
+
+function shellWord(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -77,7 +77,7 @@ describe('which cluster', () => {
     const two = kubeconfig('two', { context: 'two', namespace: 'second' });
     const again = kubeconfig('again', { context: 'two', namespace: 'never' });
     const both = host({ KUBECONFIG: [join(folder, 'missing'), one, two, again, ''].join(delimiter) });
-    expect((await connectCluster(both)).context).toMatchObject({ name: 'two', namespace: 'second', files: [one, two, again] });
+    expect((await connectCluster(both)).context).toMatchObject({ name: 'two', namespace: 'second', files: [one, two, again], kubectl: 'kubectl --context two' });
     expect((await connectCluster(both, { context: 'one' })).context).toMatchObject({ name: 'one', user: 'u-one' });
     expect((await connectCluster(both, { kubeconfig: 'one', context: 'one' })).context.files).toEqual([one]);
     mkdirSync(join(folder, '.kube'));
@@ -169,7 +169,7 @@ describe('requests', () => {
 describe('errors', () => {
   test.each([
     [401, { message: 'Unauthorized' }, { kind: 'refused', code: 'cluster-unauthorized' }],
-    [403, { reason: 'Forbidden', message: 'pods "a" is forbidden: User "ann" cannot get resource "pods"' }, { kind: 'refused', code: 'cluster-forbidden', what: 'you may not get pods in namespace shop', next: 'kubectl --context lab auth can-i get pods -n shop' }],
+    [403, { reason: 'Forbidden', message: 'pods "a" is forbidden: User "ann" cannot get resource "pods"' }, { kind: 'refused', code: 'cluster-forbidden', what: 'you may not get pods in namespace shop', next: expect.stringMatching(/^kubectl --kubeconfig \S+\/config --context lab auth can-i get pods -n shop$/) }],
     [404, { reason: 'NotFound', message: 'pods "a" not found', details: { name: 'a' } }, { kind: 'usage', code: 'cluster-not-found', what: 'there is no pod a in namespace shop' }],
     [404, '404 page not found', { kind: 'environment', code: 'cluster-kind-missing' }],
     [409, { reason: 'AlreadyExists', message: 'x', details: { name: 'a' } }, { kind: 'refused', code: 'cluster-already-exists' }],
@@ -187,7 +187,7 @@ describe('errors', () => {
 
   test('nobody there', async () => {
     const cluster = await connectCluster(host(), { kubeconfig: kubeconfig('config', { server: 'http://127.0.0.1:9' }) });
-    expect(await failure(cluster.serverVersion())).toMatchObject({ kind: 'environment', code: 'cluster-unreachable', next: 'kubectl --context lab version' });
+    expect(await failure(cluster.serverVersion())).toMatchObject({ kind: 'environment', code: 'cluster-unreachable', next: `kubectl --kubeconfig ${join(folder, 'config')} --context lab version` });
     const nameless = await connectCluster(host(), { kubeconfig: kubeconfig('config', { server: 'https://api.invalid:6443' }) });
     expect((await failure(nameless.serverVersion())).why).toContain('its name does not resolve');
   });

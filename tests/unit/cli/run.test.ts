@@ -27,7 +27,7 @@ const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name
 const client = { apiVersion: 'x', kind: 'Client', metadata: { name: 'c' } };
 
 class FakeCluster {
-  readonly context = { name: 'lab', server: 'https://lab', namespace: 'shop', user: 'u', files: [] };
+  readonly context = { name: 'lab', server: 'https://lab', namespace: 'shop', user: 'u', files: [], kubectl: 'kubectl --context lab' };
   readonly #changed = new EventEmitter();
   bridge: Bridge | undefined;
 

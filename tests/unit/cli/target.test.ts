@@ -25,7 +25,7 @@ async function failureOf(promise: Promise<unknown>): Promise<BridgeError['facts'
 function clusterWith(...objects: object[]): Cluster {
   const all = objects as (KubeObject & { metadata: { labels?: Record<string, string> } })[];
   const cluster = {
-    context: { name: 'lab' },
+    context: { name: 'lab', kubectl: 'kubectl --context lab' },
     async find(type: { kind: string }, name: string) {
       return all.find((object) => object.kind === type.kind && object.metadata.name === name);
     },

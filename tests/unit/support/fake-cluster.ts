@@ -36,7 +36,7 @@ export function fakeCluster({ username = 'ann', server = 'https://10.0.0.1:6443'
   }
   return {
     objects, writes,
-    context: { name: 'test', server, namespace: 'default', user: username, files: [] },
+    context: { name: 'test', server, namespace: 'default', user: username, files: [], kubectl: 'kubectl --context test' },
     serverVersion: async () => 'v1.35.0', whoAmI: async () => ({ username, groups: [] }), can: async () => true,
     get: unused, apply: unused, podLog: unused, credentials: unused, close: () => undefined,
     find: (type, name, namespace) => find(type.kind, name, namespace),
