@@ -93,6 +93,6 @@ async function one(agent: Agent, { host, port, headers }: Pick<LoadOptions, 'hos
     counting.lastGoodAt = Date.now();
   } catch (error) {
     const { code, message } = error as Error & { code?: string };
-    into.failed.push(`${code ?? message} after ${Date.now() - sentAt} ms`);
+    into.failed.push(`${new Date().toISOString().slice(14, 23)} ${code ?? message} after ${Date.now() - sentAt} ms`);
   }
 }

@@ -1,30 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Rule } from '../../../protocol/rule.ts';
 import { headerName, methodName, quote } from '../../../stowaway-image/src/agent/proxy/quote.ts';
 import { ruleCondition, unusableValue } from '../../../stowaway-image/src/agent/proxy/rule-acl.ts';
 import { haproxyWords } from './haproxy-words.ts';
-
-/** Deterministic noise (mulberry32), so that a failure can be repeated. */
-function noise(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-const nasty = ["'", '"', '\\', '#', '$HOME', '${HOME}', '}', '{', ' ', '-f', '/etc/passwd', '-m', '--', ',', '(', ')', 'é', '😀', '%[src]', '`id`', '|', 'a', 'B', '0', '!', ';', '~', 'use_backend x', 'acl'];
-
-function text(random: () => number): string {
-  return Array.from({ length: 1 + Math.floor(random() * 8) }, () => nasty[Math.floor(random() * nasty.length)]).join('');
-}
+import { nastyRule, nastyText, noise } from './noise.ts';
 
 describe('quoting', () => {
   test('a value comes out of HAProxy\'s parser as it went in, as one word', () => {
     const random = noise(1);
     for (let i = 0; i < 5000; i++) {
-      const value = text(random);
+      const value = nastyText(random);
       const words = haproxyWords(`acl a path -m str -- ${quote(value)}`);
       if (words.length !== 7 || words[6] !== value) expect({ value, words }).toBe('one word');
     }
@@ -34,10 +18,7 @@ describe('quoting', () => {
     const random = noise(2);
     let used = 0;
     for (let i = 0; i < 3000; i++) {
-      const rule: Rule = {
-        headers: [{ name: random() < 0.5 ? text(random) : 'x-user', match: (['exact', 'prefix', 'regex'] as const)[i % 3] ?? 'exact', value: text(random) }],
-        path: { match: 'prefix', value: text(random) }, methods: [random() < 0.5 ? text(random) : 'GET'],
-      };
+      const rule = nastyRule(random);
       if (unusableValue([rule]) !== undefined) continue;
       used += 1;
       const { acls, condition } = ruleCondition(rule, 'r0');

@@ -1,0 +1,308 @@
+/** The agent with real HAProxy, nftables and TPROXY, between a "pod" and a local container that are plain Docker containers. */
+import { homedir } from 'node:os';
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { Agent, get, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { connectDocker } from '../../cli/adapters/docker/index.ts';
+import { ensureImage } from '../../cli/image/build.ts';
+import { renderConfig } from '../../stowaway-image/src/agent/proxy/config.ts';
+import { unusableValue } from '../../stowaway-image/src/agent/proxy/rule-acl.ts';
+import { until } from '../support/wait.ts';
+import { frontend, route } from '../unit/agent/fixtures.ts';
+import { nastyRule, noise } from '../unit/agent/noise.ts';
+import { AgentWorld, originalPorts } from './agent/agent-world.ts';
+import { startLoad } from './agent/load.ts';
+
+const limitMs = 60_000;
+let world: AgentWorld;
+
+interface Answer { who: string; source: string; status: number; headers: IncomingHttpHeaders; ms: number }
+
+async function ask(options: { agent?: Agent; headers?: Record<string, string>; path?: string; port?: number } = {}): Promise<Answer> {
+  const started = performance.now();
+  return await new Promise((resolve, reject) => {
+    const asking = get({ host: world.addresses['pod'], port: options.port ?? originalPorts.http, path: options.path ?? '/', headers: options.headers ?? {}, agent: options.agent ?? new Agent(), timeout: 8000 }, (response) => {
+      let body = '';
+      response.on('data', (chunk) => { body += String(chunk); }).on('error', reject).on('end', () => {
+        const [who = '', source = ''] = body.split(' ');
+        resolve({ who, source, status: response.statusCode ?? 0, headers: response.headers, ms: performance.now() - started });
+      });
+    });
+    asking.on('error', reject).on('timeout', () => asking.destroy(new Error('no answer within 8 s')));
+  });
+}
+
+/** The first thing that comes, after saying `hello` (or nothing). */
+async function talk(port: number, hello?: string): Promise<{ got: string; ms: number }> {
+  const started = performance.now();
+  return await new Promise((resolve, reject) => {
+    const socket = connect(port, world.addresses['pod'] ?? '', () => { if (hello !== undefined) socket.write(hello); });
+    socket.setTimeout(8000, () => socket.destroy(new Error('silence')));
+    socket.on('error', reject).on('data', (data) => { socket.destroy(); resolve({ got: String(data), ms: performance.now() - started }); });
+  });
+}
+
+const headerRule = [{ headers: [{ name: 'x-bridge', match: 'exact' as const, value: 'me' }] }];
+const mine = { 'X-Bridge': 'me' };
+const gatewayOf = (address: string): string => address.replace(/\d+$/, '1');
+
+beforeAll(async () => {
+  const host = { env: process.env, homeDir: homedir() };
+  const { reference } = await ensureImage('stowaway', { docker: await connectDocker(host), host, waiting: () => undefined, signal: new AbortController().signal });
+  world = await AgentWorld.create(reference);
+}, 600_000);
+
+afterAll(async () => { await world?.remove(); }, limitMs);
+
+afterEach(async () => {
+  await world.bridges();
+  await until('the pod is left', async () => ((await world.tables()).length === 0 ? true : undefined), 20_000);
+}, limitMs);
+
+describe('a bridge without rules', () => {
+  test('takes every connection of its port, byte for byte, and no other port', async () => {
+    await world.bridges({ ports: [originalPorts.http, originalPorts.tcp, originalPorts.banner] });
+    await world.untilServing();
+    expect((await ask()).who).toBe('local');
+    expect(await talk(originalPorts.tcp, 'hi')).toMatchObject({ got: 'local hi' });
+    expect(await talk(originalPorts.banner)).toMatchObject({ got: '220 local\r\n' });
+    expect((await ask()).headers).not.toHaveProperty('x-bridge-served-by');
+    await expect(h2(originalPorts.h2c, {})).resolves.toBe('original');
+  }, limitMs);
+
+  test('kubelet probes reach the original', async () => {
+    await world.bridges({ probes: [{ kind: 'http', port: originalPorts.http }] });
+    await world.untilServing();
+    expect((await ask({ headers: { 'user-agent': 'kube-probe/1.35' } })).who).toBe('original');
+    expect((await ask({ headers: { 'user-agent': 'curl/8' } })).who).toBe('local');
+  }, limitMs);
+
+  test('a tcpSocket probe meets the original: the node\'s connections pass by', async () => {
+    await world.bridges({ probes: [{ kind: 'tcp', port: originalPorts.http }] });
+    await world.untilServing();
+    expect((await ask()).who).toBe('original');
+    // From elsewhere it is bridged as ever.
+    expect(await world.inAgent(['node', '-e', `fetch('http://${world.addresses['pod']}:${originalPorts.http}/').then((r)=>r.text()).then(console.log)`])).toMatch(/^local/);
+  }, limitMs);
+
+  test('when nothing listens behind it, requests go to the original without waiting', async () => {
+    await world.bridges({ ports: [originalPorts.http], name: 'nothing' });
+    await world.untilServing('nothing');
+    await world.killLocal();
+    try {
+      const load = startLoad({ host: world.addresses['pod'] ?? '', port: originalPorts.http, newPerSecond: 50, keepAlive: { connections: 1, perSecond: 0 } });
+      await sleep(2000);
+      await load.stop();
+      expect(load.fresh.failed).toEqual([]);
+      expect(load.fresh.answers).toEqual({ original: load.fresh.sent });
+      await until('it is reported', async () => ((await world.entry('nothing'))?.serving === false ? true : undefined), 5000);
+      expect((await ask()).ms).toBeLessThan(250);
+    } finally {
+      await world.startLocal();
+    }
+  }, limitMs);
+
+  test('its own listener is closed to whoever knocks there', async () => {
+    await world.bridges({});
+    await world.untilServing();
+    await expect(talk(17_000, 'x')).rejects.toThrow(/ECONNREFUSED|ECONNRESET/);
+  }, limitMs);
+});
+
+async function h2(port: number, headers: Record<string, string>, session?: ClientHttp2Session): Promise<string> {
+  const own = session ?? connectHttp2(`http://${world.addresses['pod']}:${port}`);
+  try {
+    return await new Promise((resolve, reject) => {
+      let body = '';
+      own.on('error', reject);
+      const stream = own.request({ ':path': '/', ...headers });
+      stream.on('data', (chunk) => { body += String(chunk); }).on('error', reject).on('end', () => resolve(body.split(' ')[0] ?? ''));
+      stream.end();
+    });
+  } finally {
+    if (session === undefined) own.close();
+  }
+}
+
+describe('rules', () => {
+  test('each request of one keep-alive connection goes where it belongs', async () => {
+    await world.bridges({ rules: headerRule });
+    await world.untilServing();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const wrong: number[] = [];
+    for (let i = 0; i < 1000; i++) {
+      const { who, headers } = await ask({ agent, headers: i % 2 === 0 ? mine : {} });
+      if (who !== (i % 2 === 0 ? 'local' : 'original') || headers['x-bridge-served-by'] !== (i % 2 === 0 ? 'shop/bridge' : 'original')) wrong.push(i);
+    }
+    agent.destroy();
+    expect(wrong).toEqual([]);
+  }, limitMs);
+
+  test('the same for streams of one HTTP/2 session', async () => {
+    await world.bridges({ ports: [originalPorts.h2c], rules: headerRule });
+    await world.untilServing();
+    const session = connectHttp2(`http://${world.addresses['pod']}:${originalPorts.h2c}`);
+    const answers = await Promise.all(Array.from({ length: 100 }, async (_, i) => await h2(originalPorts.h2c, i % 2 === 0 ? { 'x-bridge': 'me' } : {}, session)));
+    session.close();
+    expect(answers).toEqual(answers.map((_, i) => (i % 2 === 0 ? 'local' : 'original')));
+  }, limitMs);
+
+  test('the original sees the client\'s own address', async () => {
+    await world.bridges({ rules: headerRule });
+    await world.untilServing();
+    expect((await ask()).source).toBe(gatewayOf(world.addresses['pod'] ?? ''));
+  }, limitMs);
+
+  test('mark, path, prefix, regex and method; the name of a header without case', async () => {
+    const takes = async (rules: typeof headerRule | object[], wish: Parameters<typeof ask>[0]): Promise<string> => {
+      await world.bridges({ rules: rules as typeof headerRule });
+      await world.untilServing();
+      return (await ask(wish)).who;
+    };
+    expect(await takes([{ mark: 'ann' }], { headers: { baggage: 'x=1, bridge=ann;p=2' } })).toBe('local');
+    expect(await takes([{ mark: 'ann' }], { headers: { baggage: 'bridge=anna' } })).toBe('original');
+    expect(await takes([{ headers: [{ name: 'X-USER', match: 'regex', value: '^(ann|bob)$' }] }], { headers: { 'x-user': 'bob' } })).toBe('local');
+    expect(await takes([{ headers: [{ name: 'X-USER', match: 'exact', value: 'a, b' }] }], { headers: { 'x-user': 'a, b' } })).toBe('local');
+    expect(await takes([{ path: { match: 'prefix', value: '/api/' }, methods: ['GET'] }], { path: '/api/x?y' })).toBe('local');
+    expect(await takes([{ path: { match: 'prefix', value: '/api/' }, methods: ['POST'] }], { path: '/api/x?y' })).toBe('original');
+  }, limitMs);
+
+  test('probes reach the original, and what is not HTTP too', async () => {
+    await world.bridges({ ports: [originalPorts.http, originalPorts.tcp], rules: [{ path: { match: 'prefix', value: '/' } }] });
+    await world.untilServing();
+    expect((await ask()).who).toBe('local');
+    expect((await ask({ headers: { 'user-agent': 'kube-probe/1.35' } })).who).toBe('original');
+    const binary = await talk(originalPorts.tcp, '\u0016\u0003\u0001 not http');
+    expect(binary.got).toMatch(/^original/);
+    expect(binary.ms).toBeLessThan(1000);
+  }, limitMs);
+
+  test('two bridges on one port, the rest to a third', async () => {
+    await world.bridges({ name: 'ann', rules: [{ mark: 'ann' }] }, { name: 'bob', ports: [originalPorts.tcp], rules: [{ mark: 'bob' }] }, { name: 'all', ports: [originalPorts.h2c] });
+    for (const name of ['ann', 'bob', 'all']) await world.untilServing(name);
+    expect([(await ask({ headers: { baggage: 'bridge=ann' } })).who, (await ask()).who, await h2(originalPorts.h2c, {})]).toEqual(['local', 'original', 'local']);
+  }, limitMs);
+
+  test('where the server speaks first they cannot apply: said so, and nobody waits', async () => {
+    await world.bridges({ ports: [originalPorts.banner], rules: headerRule });
+    await until('it is said', async () => ((await world.entry())?.message?.includes('speaks first') === true ? true : undefined), 10_000);
+    expect(await talk(originalPorts.banner)).toMatchObject({ got: '220 original\r\n' });
+  }, limitMs);
+
+  test('a regular expression that is none is refused, and takes nothing else down', async () => {
+    await world.bridges({ name: 'good', rules: [{ mark: 'ann' }] }, { name: 'bad', rules: [{ path: { match: 'regex', value: '(' } }] });
+    await world.untilServing('good');
+    await until('the bad one is told', async () => (await world.entry('bad'))?.message, 5000);
+    expect(await world.entry('bad')).toMatchObject({ ready: false, message: expect.stringContaining('HAProxy does not accept it') });
+    expect((await ask({ headers: { baggage: 'bridge=ann' } })).who).toBe('local');
+  }, limitMs);
+
+  test('HAProxy accepts what we make of noise', async () => {
+    const random = noise(7);
+    const rules = Array.from({ length: 400 }, () => nastyRule(random)).filter((rule) => unusableValue([rule]) === undefined)
+      // Whether a regular expression compiles is another matter.
+      .map((rule) => ({ ...rule, headers: (rule.headers ?? []).map((header) => ({ ...header, match: 'exact' as const })) }));
+    const config = renderConfig({ frontends: [frontend([route('all', { rules })], { netns: 'noise' })] }, { socket: '/tmp/x.sock', stateFile: '/dev/null', threads: 1 });
+    await world.inAgent(['ip', 'netns', 'add', 'noise']);
+    await world.inAgent(['sh', '-c', 'cat > /tmp/noise.cfg'], config);
+    expect(await world.inAgent(['sh', '-c', 'haproxy -c -f /tmp/noise.cfg 2>&1 | grep -v NOTICE | tail -3'])).toMatch(/valid/);
+    await world.inAgent(['ip', 'netns', 'del', 'noise']);
+    expect(rules.length).toBeGreaterThan(40);
+  }, limitMs);
+});
+
+describe('nothing is lost', () => {
+  const load = (headers: Record<string, string> = {}): ReturnType<typeof startLoad> => startLoad({ host: world.addresses['pod'] ?? '', port: originalPorts.http, newPerSecond: 200, keepAlive: { connections: 20, perSecond: 100 }, headers });
+
+  test.each([['without rules', undefined], ['with a rule', headerRule]])('ten starts and stops %s at 200 new requests per second', async (_, rules) => {
+    const running = load(mine);
+    const wish = rules === undefined ? {} : { rules };
+    for (let cycle = 0; cycle < 10; cycle++) {
+      await world.bridges(wish);
+      await sleep(1500);
+      await world.bridges({ ...wish, draining: true });
+      await until('drained', async () => ((await world.entry()) === undefined ? true : undefined), 15_000);
+      await world.bridges();
+      await sleep(500);
+    }
+    await running.stop();
+    expect({ fresh: running.fresh.failed, kept: running.kept.failed }).toEqual({ fresh: [], kept: [] });
+    expect(running.fresh.answers['local']).toBeGreaterThan(1000);
+    expect(running.fresh.answers['original']).toBeGreaterThan(1000);
+  }, 120_000);
+
+  test('keep-alive connections that were bridged move to the original at the end', async () => {
+    await world.bridges({});
+    await world.untilServing();
+    const running = load();
+    await sleep(1500);
+    await world.bridges({ draining: true });
+    await until('drained', async () => ((await world.entry()) === undefined ? true : undefined), 15_000);
+    const { local = 0 } = running.kept.answers;
+    await sleep(1000);
+    await running.stop();
+    expect(local).toBeGreaterThan(50);
+    // Those that were under way when the last connection had gone.
+    expect((running.kept.answers['local'] ?? 0) - local).toBeLessThan(5);
+    expect(running.fresh.failed).toEqual([]);
+  }, limitMs);
+
+  test('the container dies', async () => {
+    await world.bridges({});
+    await world.untilServing();
+    const running = load();
+    await sleep(1000);
+    await world.killLocal();
+    await sleep(2500);
+    await world.startLocal();
+    await until('it is back', async () => ((await ask()).who === 'local' ? true : undefined), 10_000);
+    await running.stop();
+    // Connections of a dead container are dead: one for each that was bridged, and what was under way.
+    expect(running.fresh.failed.length).toBeLessThanOrEqual(4);
+    expect(running.fresh.longestGapMs).toBeLessThan(1000);
+  }, limitMs);
+
+  test('the agent dies: the original answers at once, by itself; the next one tidies up', async () => {
+    await world.bridges({});
+    await world.untilServing();
+    const running = load();
+    await sleep(1000);
+    await world.killAgent();
+    await sleep(1500);
+    await running.stop();
+    const left = await world.tables();
+    await world.startAgent();
+    expect((await ask()).who).toBe('original');
+    expect(left.length).toBeGreaterThan(0);
+    await until('leftovers are gone', async () => ((await world.tables()).length === 0 ? true : undefined), 10_000);
+    expect(running.fresh.failed.length).toBeLessThanOrEqual(4);
+    expect(running.fresh.longestGapMs).toBeLessThan(1000);
+  }, limitMs);
+
+  test('the agent is told to stop', async () => {
+    await world.bridges({});
+    await world.untilServing();
+    const running = load();
+    await sleep(1000);
+    await world.stopAgent();
+    await sleep(500);
+    await running.stop();
+    expect(await world.tables()).toEqual([]);
+    await world.startAgent();
+    expect(running.fresh.failed).toEqual([]);
+  }, limitMs);
+
+  test('HAProxy dies: it is started again, and the original stands in', async () => {
+    await world.bridges({});
+    await world.untilServing();
+    const running = load();
+    await sleep(500);
+    await world.killHaproxy();
+    await until('it is back', async () => ((await ask()).who === 'local' ? true : undefined), 10_000);
+    await running.stop();
+    expect(running.fresh.failed.length).toBeLessThanOrEqual(4);
+    expect(running.fresh.longestGapMs).toBeLessThan(1000);
+  }, limitMs);
+});
