@@ -40,6 +40,7 @@ export default tseslint.config(
   { files: ['protocol/**'], rules: { 'no-restricted-imports': restricted(boundaries.map(([name]) => name), layers('**/cli/**', '**/cargo-image/**', '**/stowaway-image/**')) } },
   ...boundaries.map(([name, files]) => ({ files, rules: { 'no-restricted-imports': restricted(boundaries.map(([other]) => other).filter((other) => other !== name && !(name === 'ink' && other === 'react') && !(name === 'react' && other === 'ink'))) } })),
   { files: ['tests/**', 'examples/**', 'build.ts'], rules: { '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off' } },
-  // The example's services are plain JavaScript, with dependencies of their own that are not installed here.
-  { files: ['examples/**/*.mjs'], ...tseslint.configs.disableTypeChecked, languageOptions: { parserOptions: { projectService: false } } },
+  // Plain JavaScript: the example's services (with dependencies of their own that are not installed here), programs that run as they are.
+  { files: ['examples/**/*.mjs', 'tests/**/*.cjs'], ...tseslint.configs.disableTypeChecked, languageOptions: { parserOptions: { projectService: false } } },
+  { files: ['**/*.cjs'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
 );

@@ -157,7 +157,7 @@ describe('rules', () => {
 
   test('mark, path, prefix, regex and method; the name of a header without case', async () => {
     const takes = async (rules: typeof headerRule | object[], wish: Parameters<typeof ask>[0]): Promise<string> => {
-      await world.bridges({ rules: rules as typeof headerRule });
+      await world.bridges({ rules });
       await world.untilServing();
       return (await ask(wish)).who;
     };
