@@ -37,6 +37,7 @@ const spec = object({
   rules: list(rule, 16),
   state: word(['Active', 'Draining']),
   servedBy: flag(),
+  takeOver: flag(),
 }, ['owner', 'client', 'target', 'ports'], rules(
   ["!has(self.rules) || self.rules.size() == 0 || self.ports.all(p, p.protocol == 'TCP')", 'rules look at HTTP requests: a bridge with rules has TCP ports only'],
 ));

@@ -56,5 +56,8 @@ export const names = {
   info: 'podbridge-info',
 } as const;
 
+/** Reasons of a bridge's condition `Ready` when another bridge has the requests that it claims. */
+export const collisionReasons = { taken: 'RequestsTaken', takenBySilent: 'RequestsTakenBySilentLink', takenOver: 'TakenOver' } as const;
+
 /** The custom verb on `bridges` and `clients` that lets someone alter what others own (cluster administrators have it through `*`). */
 export const administerVerb = 'administer';

@@ -127,6 +127,8 @@ export interface BridgeSpec {
   rules?: Rule[];
   /** Draining: agents send nothing new to the client and let open requests finish; then their entry in status.pods goes. */
   state?: 'Active' | 'Draining';
+  /** Take the requests of a bridge that claims the same ones when its link is silent. Otherwise who was first keeps them. */
+  takeOver?: boolean;
   /** Say in responses which side answered ({@link servedByHeader}); only with rules. Default true. */
   servedBy?: boolean;
 }

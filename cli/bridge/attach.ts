@@ -7,7 +7,7 @@ import type { Steps } from '../steps/steps.ts';
 import type { ResolvedTarget } from '../target/resolve-target.ts';
 import { timing } from '../timing.ts';
 import { createBridge } from './bridge-object.ts';
-import { attached, isReady, notReady, progressWords } from './bridge-progress.ts';
+import { attached, failIfLost, isReady, notReady, progressWords } from './bridge-progress.ts';
 import { BridgeWatch } from './bridge-watch.ts';
 import { endBridge } from './end-bridge.ts';
 import type { UsableLink } from './needs.ts';
@@ -21,7 +21,7 @@ export interface Attached {
 }
 
 export interface AttachQuestion {
-  request: Pick<RunRequest, 'rules' | 'hideServedBy'>;
+  request: Pick<RunRequest, 'rules' | 'hideServedBy' | 'takeOver'>;
   cluster: Cluster;
   /** Names of the Client and of its owner. */
   client: string;
@@ -41,7 +41,7 @@ export function attach({ request, cluster, client, owner, link, target, name, st
       const watch = new BridgeWatch(cluster, ref);
       const bridge = await createBridge(cluster, {
         ref, owner, client, target: { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
-        ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy,
+        ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy, ...(request.takeOver === true ? { takeOver: true } : {}),
       }).catch((error: unknown) => {
         watch.close();
         throw error;
@@ -62,7 +62,10 @@ export function attach({ request, cluster, client, owner, link, target, name, st
 
 /** What cargo has to lead to the container, once the controller has given out hub ports. */
 export async function forwardsTo(watch: BridgeWatch, address: string, signal: AbortSignal): Promise<Forward[]> {
-  const ports = await watch.until((bridge) => (bridge?.spec.ports.length === 0 ? [] : bridge?.status?.ports), {
+  const ports = await watch.until((bridge) => {
+    failIfLost(bridge);
+    return bridge?.spec.ports.length === 0 ? [] : bridge?.status?.ports;
+  }, {
     timeoutMs: timing.bridgeAcceptedTimeoutMs, signal, what: () => 'the controller did not take the bridge',
   });
   return ports.map(({ hubPort, protocol, local }) => ({ hubPort, protocol, address, port: local }));

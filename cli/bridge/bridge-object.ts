@@ -16,13 +16,14 @@ export interface BridgeRequest {
   rules: Rule[];
   /** No {@link servedByHeader} in responses. */
   hideServedBy: boolean;
+  takeOver?: boolean;
 }
 
-export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy }: BridgeRequest): Bridge {
+export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy, takeOver }: BridgeRequest): Bridge {
   return {
     apiVersion: groupVersion, kind: 'Bridge',
     metadata: { name: ref.name, namespace: ref.namespace, labels: { [labels.managedBy]: managedBy, [labels.link]: client, [labels.version]: version } },
-    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}) },
+    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}), ...(takeOver === true ? { takeOver: true } : {}) },
   };
 }
 

@@ -1,5 +1,5 @@
 /** How far a Bridge is, in words, and when it is ready or has failed. */
-import { labels, names, systemNamespace } from '../../protocol/names.ts';
+import { collisionReasons, labels, names, systemNamespace } from '../../protocol/names.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
 import { BridgeError } from '../errors.ts';
@@ -30,12 +30,23 @@ export function progressWords(bridge: Bridge | undefined): string {
   return waitingPod === undefined ? count : `${count}; ${waitingPod.name}: ${waitingPod.message}`;
 }
 
+/** Throws when another bridge has the requests that this one claims. */
+export function failIfLost(bridge: Bridge | undefined): void {
+  const ready = bridge?.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (bridge?.status?.phase !== 'Failed' || ready === undefined || !(Object.values(collisionReasons) as string[]).includes(ready.reason)) return;
+  throw new BridgeError({
+    kind: 'refused', code: 'requests-taken', what: `the requests that bridge ${bridge.metadata.name} asks for belong to another`, why: ready.message,
+    next: ready.reason === collisionReasons.takenBySilent ? 'repeat the command with --take-over' : 'bridge run ... --mark ANOTHER',
+  });
+}
+
 /** True when every pod is attached. Throws when the bridge has failed or was deleted by somebody. */
 export function isReady(bridge: Bridge | undefined, everSeen: boolean): boolean {
   if (bridge === undefined) {
     if (!everSeen) return false;
     throw new BridgeError({ kind: 'environment', code: 'bridge-gone', what: 'the bridge was deleted while it was being made', why: 'somebody stopped it, or its client was removed', next: 'bridge list' });
   }
+  failIfLost(bridge);
   if (bridge.status?.phase === 'Failed') {
     throw new BridgeError({
       kind: 'environment', code: 'bridge-failed', what: `the cluster could not make the bridge ${bridge.metadata.name}`, ...(trouble(bridge) === undefined ? {} : { why: trouble(bridge) }),

@@ -1,4 +1,5 @@
 /** Tells, while a run stands in the foreground, what becomes of its bridge: does the app serve, is the link silent, has somebody ended it. */
+import { collisionReasons } from '../../protocol/names.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { timing } from '../timing.ts';
 import type { Reporter } from '../ui/events.ts';
@@ -21,6 +22,7 @@ export function followBridge({ watch, reporter, now, signal }: Following): Promi
   return new Promise((resolve) => {
     let served: boolean | undefined;
     let suspended = false;
+    let lost = false;
     let quiet: ReturnType<typeof setTimeout> | undefined;
     const note = (text: string) => reporter.emit({ type: 'note', text, at: now() });
     const localPorts = () => [...new Set((watch.current?.spec.ports ?? []).filter((port) => port.protocol === 'TCP').map((port) => port.local))].join(', ');
@@ -47,6 +49,13 @@ export function followBridge({ watch, reporter, now, signal }: Following): Promi
       const serving = servingOf(bridge);
       if (serving !== undefined && serving !== last) tellServing(serving);
       last = serving ?? last;
+      const ready = bridge.status?.conditions?.find(({ type }) => type === 'Ready');
+      const takenOver = bridge.status?.phase === 'Failed' && (Object.values(collisionReasons) as string[]).includes(ready?.reason ?? '');
+      if (takenOver !== lost) {
+        lost = takenOver;
+        if (takenOver) reporter.emit({ type: 'warning', code: 'taken-over', text: ready?.message ?? 'another bridge has taken over the requests', next: 'bridge list', at: now() });
+        else note('The requests come to the container again');
+      }
       const silent = bridge.status?.phase === 'Suspended';
       if (silent !== suspended) {
         suspended = silent;

@@ -26,6 +26,8 @@ export interface RunRequest {
   ports: string[];
   rules: Rule[];
   hideServedBy: boolean;
+  /** `--take-over`. */
+  takeOver?: boolean;
   transport?: TransportChoice;
 }
 

@@ -34,7 +34,7 @@ async function requestOf(context: CommandContext): Promise<RunRequest> {
     },
     ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
     ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as 'auto' | 'docker' | 'udp' }),
-    pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'),
+    pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'), takeOver: flag(context, 'takeOver'),
   };
 }
 
@@ -78,6 +78,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'path-prefix', description: 'only requests for paths that begin so', value: { placeholder: 'PREFIX' }, repeatable: true },
     { name: 'path-regex', description: 'only requests for paths that match', value: { placeholder: 'REGEX' }, repeatable: true },
     { name: 'method', description: 'only requests of this method', value: { placeholder: 'METHOD' }, repeatable: true },
+    { name: 'take-over', description: 'take the requests from a bridge that claims the same ones, if its link is silent' },
     { name: 'hide-served-by', description: 'no x-bridge-served-by header in responses' },
     { name: 'env', short: 'e', description: 'variable of the container; the name alone: with the value it has here', value: { placeholder: 'NAME[=VALUE]' }, repeatable: true },
     { name: 'env-file', description: 'variables from a file', value: { placeholder: 'FILE' }, repeatable: true },

@@ -17,6 +17,8 @@ export interface BridgeFacts {
   /** Undefined: no port is left. */
   ports: AssignedPort[] | undefined;
   hub: SystemPod | undefined;
+  /** Another bridge has the requests that this one claims. */
+  taken?: Problem;
   /** The agent of a node. */
   agent: (node: string) => SystemPod | undefined;
 }
@@ -43,7 +45,7 @@ export function isKnown(facts: BridgeFacts): boolean {
 }
 
 /** Why this bridge cannot work at all, whatever pods do; undefined when it can. No agent is made for one that cannot. */
-export function failure({ bridge, client, target, ports }: Pick<BridgeFacts, 'bridge' | 'client' | 'target' | 'ports'>): Problem | undefined {
+export function failure({ bridge, client, target, ports, taken }: Pick<BridgeFacts, 'bridge' | 'client' | 'target' | 'ports' | 'taken'>): Problem | undefined {
   const { namespace = '' } = bridge.metadata;
   if (forbiddenNamespaces.has(namespace)) return { reason: 'NamespaceNotAllowed', message: `Workloads in ${namespace} cannot be bridged.` };
   if (client === undefined) return { reason: 'ClientNotFound', message: `The link ${bridge.spec.client} does not exist (any more). Make it anew with 'bridge up'.` };
@@ -52,15 +54,16 @@ export function failure({ bridge, client, target, ports }: Pick<BridgeFacts, 'br
   }
   if (target !== undefined && 'problem' in target) return target.problem;
   if (ports === undefined) return { reason: 'NoHubPort', message: 'All ports of the hub are in use. Stop bridges that nobody needs: kubectl get bridges -A' };
-  return undefined;
+  return taken;
 }
 
 export function deriveStatus(facts: BridgeFacts): DerivedStatus {
-  const { bridge, target, ports, hub } = facts;
+  const { bridge, target, ports, hub, taken } = facts;
   const wanted = wantedPods(facts);
   const attached = wanted.filter((pod) => isAttached(entryOf(bridge, pod), facts));
   const { phase, ready, others } = judge(facts, wanted, attached);
-  const selector: PodSelector | undefined = target !== undefined && 'selector' in target ? target.selector : undefined;
+  // Agents let go of a bridge that selects no pods.
+  const selector: PodSelector | undefined = target !== undefined && 'selector' in target && taken === undefined ? target.selector : undefined;
   return {
     phase,
     desiredPods: wanted.length,

@@ -15,6 +15,7 @@ import { deriveStatus, failure, isKnown, wantedPods, type BridgeFacts, type Deri
 import { assignAddresses } from './client-addresses.ts';
 import { clusterRanges, hubEndpoints } from './cluster-facts.ts';
 import { bridgeGarbage, clientGarbage, type Removal } from './garbage.ts';
+import { heldBefore, judgeCollisions } from './collisions.ts';
 import { assignHubPorts } from './hub-ports.ts';
 import type { SystemPod, TargetPod } from './pods.ts';
 import { ordered, RecentWrites } from './recent-writes.ts';
@@ -53,6 +54,7 @@ export class Controller {
   readonly #bridgeWrites = new RecentWrites();
   readonly #addresses = new Map<string, string>();
   #ports = new Map<string, AssignedPort[] | undefined>();
+  #held: ReadonlySet<string> | undefined;
   #idleSince = new Map<string, number>();
   #missingSince = new Map<string, number>();
   #pool: string | undefined;
@@ -110,7 +112,7 @@ export class Controller {
     })));
     const agents = new Map([...systemPods.values()].filter(isAgent).map((agent) => [agent.node, agent]));
     const hub = systemPods.get({ namespace: systemNamespace, name: names.hubPod });
-    return bridges.map((bridge) => {
+    const facts = bridges.map((bridge): BridgeFacts => {
       const target = targets.of(bridge, now);
       return {
         bridge, target, hub,
@@ -119,6 +121,12 @@ export class Controller {
         ports: this.#ports.get(bridge.metadata.uid ?? ''),
         agent: (node) => agents.get(node),
       };
+    });
+    const { losers, held } = judgeCollisions(facts, this.#held ?? heldBefore(bridges));
+    this.#held = held;
+    return facts.map((fact) => {
+      const taken = losers.get(fact.bridge.metadata.uid ?? '');
+      return taken === undefined ? fact : { ...fact, taken };
     });
   }
 

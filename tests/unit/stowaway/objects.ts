@@ -14,12 +14,12 @@ export function client(name: string, { owner = 'ann', publicKey = key(name[0] ??
   };
 }
 
-export function bridge(name: string, { namespace = 'demo', owner = 'ann', link = 'ann-1', ports = [{ port: 8080, protocol: 'TCP', local: 3000 }], target = { kind: 'Deployment', name: 'web', container: 'web' }, state, status, age = 0, rules }: Partial<{ namespace: string; owner: string; link: string; ports: Bridge['spec']['ports']; target: Bridge['spec']['target']; state: 'Active' | 'Draining'; status: BridgeStatus; age: number; rules: NonNullable<Bridge['spec']['rules']> }> = {}): Bridge {
+export function bridge(name: string, { namespace = 'demo', owner = 'ann', link = 'ann-1', ports = [{ port: 8080, protocol: 'TCP', local: 3000 }], target = { kind: 'Deployment', name: 'web', container: 'web' }, state, status, age = 0, rules, takeOver }: Partial<{ takeOver: boolean; namespace: string; owner: string; link: string; ports: Bridge['spec']['ports']; target: Bridge['spec']['target']; state: 'Active' | 'Draining'; status: BridgeStatus; age: number; rules: NonNullable<Bridge['spec']['rules']> }> = {}): Bridge {
   made += 1;
   return {
     apiVersion: groupVersion, kind: 'Bridge',
     metadata: { namespace, name, uid: `bridge-${name}-${made}`, generation: 1, creationTimestamp: new Date(1_800_000_000_000 - age * 1000).toISOString() },
-    spec: { owner, client: link, target, ports, ...(state === undefined ? {} : { state }), ...(rules === undefined ? {} : { rules }) },
+    spec: { owner, client: link, target, ports, ...(state === undefined ? {} : { state }), ...(rules === undefined ? {} : { rules }), ...(takeOver === undefined ? {} : { takeOver }) },
     ...(status === undefined ? {} : { status }),
   };
 }

@@ -1,0 +1,93 @@
+/**
+ * Of several bridges that claim the same requests of the same pods one has them. Who had them keeps them, else the older bridge,
+ * until it ends; one with `spec.takeOver` gets them from a bridge whose link is silent. Pure.
+ */
+import { collisionReasons } from '../../../protocol/names.ts';
+import type { Bridge } from '../../../protocol/objects.ts';
+import { describeRule, type Rule } from '../../../protocol/rule.ts';
+import { collision, type Collision } from '../../../protocol/rule-collision.ts';
+import { failure, type BridgeFacts } from './bridge-status.ts';
+import type { Problem } from './problem.ts';
+
+export interface Verdict {
+  /** By uid of the bridge that must stand back. */
+  losers: Map<string, Problem>;
+  /** Uids of those that have what they claim: to be handed in again the next time. */
+  held: Set<string>;
+}
+
+export function judgeCollisions(facts: readonly BridgeFacts[], held: ReadonlySet<string>): Verdict {
+  const losers = new Map<string, Problem>();
+  const winners: BridgeFacts[] = [];
+  for (const fact of [...facts].filter(claims).sort((a, b) => precedence(a, b, held))) {
+    const rivals = winners.flatMap((winner) => {
+      const found = fact.bridge.metadata.namespace === winner.bridge.metadata.namespace ? collision(fact.bridge.spec, winner.bridge.spec) : undefined;
+      return found === undefined || !share(fact, winner) ? [] : [{ winner, found }];
+    });
+    const strong = rivals.find(({ winner }) => !yields(winner, fact));
+    if (strong !== undefined) {
+      losers.set(uidOf(fact.bridge), lost(fact, strong.winner, strong.found));
+      continue;
+    }
+    for (const { winner, found } of rivals) {
+      winners.splice(winners.indexOf(winner), 1);
+      losers.set(uidOf(winner.bridge), lost(winner, fact, found));
+    }
+    winners.push(fact);
+  }
+  // After a start nothing is known of the targets for a moment: what was held stays held.
+  const unknown = facts.filter(({ bridge, target }) => target === undefined && held.has(uidOf(bridge)));
+  return { losers, held: new Set([...winners, ...unknown].map(({ bridge }) => uidOf(bridge))) };
+}
+
+/** After a start of the controller: those that agents serve. */
+export function heldBefore(bridges: Iterable<Bridge>): Set<string> {
+  return new Set([...bridges].filter(({ status }) => status?.podSelector !== undefined).map(uidOf));
+}
+
+const uidOf = ({ metadata }: Bridge): string => metadata.uid ?? '';
+
+function claims(fact: BridgeFacts): boolean {
+  return fact.bridge.spec.ports.length > 0 && fact.bridge.spec.state !== 'Draining' && fact.target !== undefined && failure(fact) === undefined;
+}
+
+function precedence(a: BridgeFacts, b: BridgeFacts, held: ReadonlySet<string>): number {
+  const key = ({ bridge: { metadata } }: BridgeFacts): string => `${held.has(metadata.uid ?? '') ? 0 : 1} ${metadata.creationTimestamp ?? ''} ${metadata.name}`;
+  return key(a) < key(b) ? -1 : 1;
+}
+
+/** Do they stand on the same pods? (Both are in one namespace.) */
+function share(a: BridgeFacts, b: BridgeFacts): boolean {
+  const [one, other] = [a.bridge, b.bridge];
+  if (one.spec.target.kind === other.spec.target.kind && one.spec.target.name === other.spec.target.name) return true;
+  const names = new Set((a.pods ?? []).map(({ metadata }) => metadata.name));
+  return (b.pods ?? []).some(({ metadata }) => names.has(metadata.name));
+}
+
+function isSilent({ client }: BridgeFacts): boolean {
+  return client?.status?.phase === 'Suspended' || client?.status?.phase === 'Gone';
+}
+
+function yields(winner: BridgeFacts, newcomer: BridgeFacts): boolean {
+  return newcomer.bridge.spec.takeOver === true && isSilent(winner);
+}
+
+function words(rule: Rule | undefined): string {
+  return rule === undefined ? 'all traffic' : describeRule(rule);
+}
+
+function lost(loser: BridgeFacts, winner: BridgeFacts, { port, mine, theirs }: Collision): Problem {
+  const { metadata: { name }, spec: { owner, takeOver } } = winner.bridge;
+  const [own, others] = [words(mine), words(theirs)];
+  const older = (loser.bridge.metadata.creationTimestamp ?? '') <= (winner.bridge.metadata.creationTimestamp ?? '');
+  if (takeOver === true && older) {
+    return { reason: collisionReasons.takenOver, message: `Bridge ${name} of ${owner} has taken over ${others} on port ${port.port} while this bridge's link was silent. It comes back when that bridge ends.` };
+  }
+  const claim = own === others ? `${own} on port ${port.port}` : `${own} on port ${port.port} overlaps with ${others}, which`;
+  const silent = isSilent(winner);
+  const advice = [
+    mine === undefined ? 'share the pods by a rule (--mark, --header, --path)' : 'use another mark, header or path',
+    silent ? 'take it over with --take-over, because its link is silent' : winner.bridge.spec.owner === loser.bridge.spec.owner ? `stop the other: bridge stop ${name}` : `ask ${owner} to stop it`,
+  ];
+  return { reason: silent ? collisionReasons.takenBySilent : collisionReasons.taken, message: `${claim} goes to bridge ${name} of ${owner} already: ${advice.join(', or ')}.` };
+}
