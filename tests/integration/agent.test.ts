@@ -18,16 +18,16 @@ import { startLoad } from './agent/load.ts';
 const limitMs = 60_000;
 let world: AgentWorld;
 
-interface Answer { who: string; source: string; status: number; headers: IncomingHttpHeaders; ms: number }
+interface Answer { who: string; source: string; sourcePort: number; status: number; headers: IncomingHttpHeaders; ms: number }
 
-async function ask(options: { agent?: Agent; headers?: Record<string, string>; path?: string; port?: number } = {}): Promise<Answer> {
+async function ask(options: { agent?: Agent; headers?: Record<string, string>; path?: string; port?: number; localPort?: number } = {}): Promise<Answer> {
   const started = performance.now();
   return await new Promise((resolve, reject) => {
-    const asking = get({ host: world.addresses['pod'], port: options.port ?? originalPorts.http, path: options.path ?? '/', headers: options.headers ?? {}, agent: options.agent ?? new Agent(), timeout: 8000 }, (response) => {
+    const asking = get({ host: world.addresses['pod'], port: options.port ?? originalPorts.http, path: options.path ?? '/', headers: options.headers ?? {}, agent: options.agent ?? new Agent(), timeout: 8000, ...(options.localPort === undefined ? {} : { localPort: options.localPort }) }, (response) => {
       let body = '';
       response.on('data', (chunk) => { body += String(chunk); }).on('error', reject).on('end', () => {
-        const [who = '', source = ''] = body.split(' ');
-        resolve({ who, source, status: response.statusCode ?? 0, headers: response.headers, ms: performance.now() - started });
+        const [who = '', source = '', , sourcePort] = body.trim().split(' ');
+        resolve({ who, source, sourcePort: Number(sourcePort), status: response.statusCode ?? 0, headers: response.headers, ms: performance.now() - started });
       });
     });
     asking.on('error', reject).on('timeout', () => asking.destroy(new Error('no answer within 8 s')));
@@ -153,6 +153,19 @@ describe('rules', () => {
     await world.bridges({ rules: headerRule });
     await world.untilServing();
     expect((await ask()).source).toBe(gatewayOf(world.addresses['pod'] ?? ''));
+  }, limitMs);
+
+  test('a client that happens to use a port from which HAProxy came in its name gets its answer, with the rule and without it', async () => {
+    await world.bridges({ rules: headerRule }, { name: 'other', ports: [originalPorts.h2c] });
+    await world.untilServing();
+    const { sourcePort } = await ask();
+    expect(sourcePort).toBeGreaterThan(0);
+    expect((await ask({ localPort: sourcePort })).who).toBe('original');
+    const again = (await ask()).sourcePort;
+    // The other bridge keeps the agent in the pod.
+    await world.bridges({ name: 'other', ports: [originalPorts.h2c] });
+    await until('the rule is gone', async () => ((await ask()).headers['x-bridge-served-by'] === undefined ? true : undefined), 5000);
+    expect((await ask({ localPort: again })).who).toBe('original');
   }, limitMs);
 
   test('mark, path, prefix, regex and method; the name of a header without case', async () => {

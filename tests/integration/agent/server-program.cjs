@@ -3,7 +3,7 @@
 const [, , name, ...pairs] = process.argv;
 const kinds = {
   http: () => require('node:http').createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
-    const answer = () => response.end(`${name} ${request.socket.remoteAddress.replace('::ffff:', '')} ${request.url}\n`);
+    const answer = () => response.end(`${name} ${request.socket.remoteAddress.replace('::ffff:', '')} ${request.url} ${request.socket.remotePort}\n`);
     const wait = Number(/^\/wait\/(\d+)/.exec(request.url)?.[1] ?? 0);
     if (wait > 0) setTimeout(answer, wait);
     else answer();
