@@ -1,5 +1,7 @@
 /** Three projects. Integration and e2e share one Docker and one cluster, so `npm test` runs one suite at a time, unit tests first. */
 const shared = {
+  // A busy machine is slow, not wrong: what must come soon is measured in tests/bench.
+  testTimeout: 60_000,
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts', '.tsx'],
   transform: {

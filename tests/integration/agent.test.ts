@@ -161,6 +161,8 @@ describe('rules', () => {
     const { sourcePort } = await ask();
     expect(sourcePort).toBeGreaterThan(0);
     expect((await ask({ localPort: sourcePort })).who).toBe('original');
+    // A client that uses one of its ports again, while the connection made for its predecessor is not forgotten.
+    for (let i = 0; i < 3; i++) expect((await ask({ localPort: 40_001 })).who).toBe('original');
     const again = (await ask()).sourcePort;
     // The other bridge keeps the agent in the pod.
     await world.bridges({ name: 'other', ports: [originalPorts.h2c] });

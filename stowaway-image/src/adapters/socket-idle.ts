@@ -2,17 +2,20 @@
 import { inNetns } from './netns.ts';
 
 export interface SocketTimes {
+  /** `address:port` */
   peer: string;
   /** Bytes in our queues or on their way, unacknowledged. */
   pending: boolean;
+  sentBytes: number;
+  receivedBytes: number;
   sinceSentMs: number;
   sinceReceivedMs: number;
 }
 
-/** Established connections to `address:port`, by the peer's `address:port`. */
-export async function establishedTo(netns: string, address: string, port: number): Promise<Map<string, SocketTimes>> {
+/** Established connections to `address:port`. */
+export async function establishedTo(netns: string, address: string, port: number): Promise<SocketTimes[]> {
   const { stdout } = await inNetns(netns, ['ss', '-tinHO', 'state', 'established', 'src', `${address}:${port}`]);
-  return new Map(parseSockets(stdout).map((socket) => [socket.peer, socket]));
+  return parseSockets(stdout);
 }
 
 /** Lines of `ss -tinHO state ...`: Recv-Q, Send-Q, local, peer, then the details, in which zeros are left out. */
@@ -23,7 +26,7 @@ export function parseSockets(text: string): SocketTimes[] {
     const detail = (name: string): number => Number(new RegExp(`\\b${name}:(\\d+)`).exec(line)?.[1] ?? 0);
     return [{
       peer, pending: received !== '0' || sent !== '0' || detail('unacked') > 0,
-      sinceSentMs: detail('lastsnd'), sinceReceivedMs: detail('lastrcv'),
+      sentBytes: detail('bytes_sent'), receivedBytes: detail('bytes_received'), sinceSentMs: detail('lastsnd'), sinceReceivedMs: detail('lastrcv'),
     }];
   });
 }

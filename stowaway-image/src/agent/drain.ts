@@ -4,6 +4,7 @@
  */
 import { establishedTo, type SocketTimes } from '../adapters/socket-idle.ts';
 import { hubPortName } from './proxy/hub-port.ts';
+import { movedPeer } from './proxy/source-port.ts';
 import type { HubPort } from './proxy/model.ts';
 import { parseServerStats, parseSessions, serverStatsCommand, sessionBytes, sessionsTo, type Session } from './proxy/stats.ts';
 import type { Generation } from './proxy/supervisor.ts';
@@ -12,6 +13,8 @@ import type { Generation } from './proxy/supervisor.ts';
 export const drainLimitMs = 10_000;
 /** An answer was sent at least this long ago and nothing came since: the client is not in the middle of anything. */
 const idleAfterMs = 25;
+/** The kernel counts in milliseconds. Where the last bytes went both ways in the same one, an answer may still be due: more patience. */
+const unclearIdleAfterMs = 1500;
 
 export interface DrainingPort {
   /** Of the frontend, see proxy/model.ts. */
@@ -57,7 +60,7 @@ async function closeIdle(drain: Drain, api: Generation['api']): Promise<number> 
     const here = sessions.filter(({ backend }) => backend === `btcp_${place.frontend}_${place.hub.port}`);
     if (here.length === 0) continue;
     const before = await bytesOf(here, api);
-    const sockets = await establishedTo(place.netns, place.address, place.port);
+    const sockets = byMovedPeer(await establishedTo(place.netns, place.address, place.port));
     for (const session of here) {
       const socket = sockets.get(session.source);
       if (socket === undefined || !isIdle(socket)) continue;
@@ -71,11 +74,25 @@ async function closeIdle(drain: Drain, api: Generation['api']): Promise<number> 
   return closed;
 }
 
+/** As HAProxy names its clients. Where two could be meant, neither is: nothing is closed on a guess. */
+function byMovedPeer(sockets: readonly SocketTimes[]): Map<string, SocketTimes | undefined> {
+  const found = new Map<string, SocketTimes | undefined>();
+  for (const socket of sockets) {
+    const peer = movedPeer(socket.peer);
+    found.set(peer, found.has(peer) ? undefined : socket);
+  }
+  return found;
+}
+
 async function bytesOf(sessions: readonly Session[], api: Generation['api']): Promise<Map<string, string>> {
   const entries = await Promise.all(sessions.map(async ({ id }) => [id, sessionBytes(await api.ask(`show sess ${id}`))] as const));
   return new Map(entries);
 }
 
-export function isIdle({ pending, sinceSentMs, sinceReceivedMs }: SocketTimes): boolean {
-  return !pending && sinceSentMs >= idleAfterMs && sinceSentMs <= sinceReceivedMs;
+export function isIdle({ pending, sentBytes, receivedBytes, sinceSentMs, sinceReceivedMs }: SocketTimes): boolean {
+  if (pending) return false;
+  // Nothing was asked yet, but a client that has just connected is about to.
+  if (receivedBytes === 0) return sinceSentMs >= unclearIdleAfterMs;
+  if (sentBytes === 0 || sinceSentMs > sinceReceivedMs) return false;
+  return sinceSentMs >= (sinceSentMs < sinceReceivedMs ? idleAfterMs : unclearIdleAfterMs);
 }

@@ -108,7 +108,9 @@ export class AgentWorld {
   /** Names of our nftables tables in the pod. */
   async tables(): Promise<string[]> {
     const { stdout: pid } = await execa('docker', ['inspect', '--format', '{{.State.Pid}}', this.#name('pod')]);
-    const { stdout } = await execa('nsenter', ['-t', pid, '-n', 'nft', 'list', 'tables', 'ip']);
+    // With the image's own nft: the machine may have none, and the agent may be dead.
+    const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'NET_ADMIN'].flatMap((name) => ['--cap-add', name]);
+    const { stdout } = await execa('docker', ['run', '--rm', '--network', 'none', '--pid', 'host', '--cap-drop', 'ALL', ...capabilities, '--entrypoint', 'nsenter', this.#image, '-t', pid, '-n', 'nft', 'list', 'tables', 'ip']);
     return stdout.split('\n').flatMap((line) => line.replace(/^table ip /, '').match(/^podbridge_\S+/) ?? []);
   }
 

@@ -4,6 +4,7 @@ import type { Frontend } from '../../../stowaway-image/src/agent/proxy/model.ts'
 import { renderServerState } from '../../../stowaway-image/src/agent/proxy/server-state.ts';
 import { frontend, route } from './fixtures.ts';
 
+const listener = ['bind 10.0.0.7:17000 transparent namespace pb-uid', 'tcp-request connection set-src-port src_port,and(32767),add(1024)'];
 const process = { socket: '/run/x.sock', stateFile: '/run/x.state', threads: 1 };
 
 /** The lines of one section, trimmed. */
@@ -18,7 +19,7 @@ const marked = route('marked', { rules: [{ mark: 'ann' }], hub: { address: '10.0
 describe('HAProxy configuration', () => {
   test('a bridge without rules is TCP, byte for byte: nothing is inspected', () => {
     const config = render(frontend([route('all')]));
-    expect(section(config, 'frontend f_uid_8080')).toEqual(['bind 10.0.0.7:17000 transparent namespace pb-uid', 'default_backend btcp_uid_8080_20001']);
+    expect(section(config, 'frontend f_uid_8080')).toEqual([...listener, 'default_backend btcp_uid_8080_20001']);
     expect(config).not.toMatch(/switch-mode|inspect-delay|mode http/);
   });
 
@@ -27,7 +28,9 @@ describe('HAProxy configuration', () => {
     expect(lines).toEqual([
       'mode tcp', 'balance roundrobin', 'use-server bridge if TRUE',
       'server bridge 10.0.9.9:20001 track c_10-0-9-9_20001/s tcp-ut 1000ms',
-      'server orig 10.0.0.7:8080 namespace pb-uid source 0.0.0.0 usesrc clientip',
+      'use-server orig if TRUE',
+      'server orig 10.0.0.7:8080 namespace pb-uid source 0.0.0.0 usesrc client weight 256',
+      'server orig-any 10.0.0.7:8080 namespace pb-uid source 0.0.0.0 usesrc clientip weight 1',
     ]);
   });
 
@@ -62,7 +65,7 @@ describe('HAProxy configuration', () => {
   test('answers say who made them, also when the original stands in', () => {
     const config = render(frontend([marked]));
     expect(section(config, 'backend bh1_uid_8080_20002')).toEqual(expect.arrayContaining([
-      "http-response set-header x-bridge-served-by 'shop/marked' if { srv_name bridge }", 'http-response set-header x-bridge-served-by original if { srv_name orig }']));
+      "http-response set-header x-bridge-served-by 'shop/marked' if { srv_name bridge }", 'http-response set-header x-bridge-served-by original if { srv_name -m beg orig }']));
     expect(section(config, 'backend oh2_uid_8080')).toContain('http-response set-header x-bridge-served-by original');
     expect(render(frontend([{ ...marked, servedBy: false }]))).not.toMatch(/x-bridge-served-by/);
   });
@@ -73,13 +76,13 @@ describe('HAProxy configuration', () => {
 
   test('where the server speaks first, rules are left out: nothing is waited for', () => {
     const config = render(frontend([marked], { serverFirst: true }));
-    expect(section(config, 'frontend f_uid_8080')).toEqual(['bind 10.0.0.7:17000 transparent namespace pb-uid', 'default_backend otcp_uid_8080']);
+    expect(section(config, 'frontend f_uid_8080')).toEqual([...listener, 'default_backend otcp_uid_8080']);
   });
 
   test('an httpGet probe is looked for only in connections of the node', () => {
     const lines = section(render(frontend([route('all')], { probes: { kinds: ['http'], sources: ['10.0.0.1'] } })), 'frontend f_uid_8080');
     expect(lines).toEqual([
-      'bind 10.0.0.7:17000 transparent namespace pb-uid', 'acl node src 10.0.0.1', 'tcp-request inspect-delay 2000ms', 'tcp-request content accept if !node',
+      ...listener, 'acl node src 10.0.0.1', 'tcp-request inspect-delay 2000ms', 'tcp-request content accept if !node',
       'tcp-request content accept if { req.len gt 0 }', 'tcp-request content accept if WAIT_END',
       'use_backend otcp_uid_8080 if node { req.payload(0,0) -m sub -- kube-probe/ }', 'default_backend btcp_uid_8080_20001',
     ]);

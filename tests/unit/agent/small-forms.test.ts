@@ -5,6 +5,7 @@ import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
 import { freePort, listeningPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
 import { renderRemoval, renderReturn, renderRules, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
 import { parseServerStats, parseSessions, servingHubPorts, sessionBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
+import { movedPeer } from '../../../stowaway-image/src/agent/proxy/source-port.ts';
 import { openConnections } from '../../../stowaway-image/src/agent/proxy/supervisor.ts';
 import { statusEntries } from '../../../stowaway-image/src/agent/status-entries.ts';
 import { frontend, route } from './fixtures.ts';
@@ -35,15 +36,20 @@ test('listening ports, and a free one beside them', () => {
   expect(freePort(new Set([17_000, 17_001]))).toBe(17_002);
 });
 
-test('sockets between two requests', () => {
-  const [idle, waiting, queued, fresh] = parseSockets([
-    '0      0      10.0.0.7:8080   10.0.0.9:40000 cubic rto:204 lastsnd:1200 lastrcv:1210 lastack:1200 delivered:3',
-    '0      0      10.0.0.7:8080   10.0.0.9:40001 cubic rto:204 lastsnd:5000 lastrcv:60 lastack:60',
-    '0      77     10.0.0.7:8080   10.0.0.9:40002 cubic lastsnd:100 lastrcv:200 unacked:1',
-    '0      0      10.0.0.7:8080   10.0.0.9:40003 cubic rto:204',
-  ].join('\n'));
-  expect([idle, waiting, queued, fresh].map((socket) => socket !== undefined && isIdle(socket))).toEqual([true, false, false, false]);
-  expect(idle?.peer).toBe('10.0.0.9:40000');
+test.each([
+  ['answered a second ago', true, 'lastsnd:1200 lastrcv:1210 lastack:1200 bytes_sent:9 bytes_received:9'],
+  ['waits for an answer', false, 'lastsnd:5000 lastrcv:60 lastack:60 bytes_sent:9 bytes_received:9'],
+  ['waits for its first answer', false, 'lastsnd:300 lastrcv:300 bytes_received:9'],
+  ['asked and answered, or answered and asked, in the same millisecond', false, 'lastsnd:300 lastrcv:300 bytes_sent:9 bytes_received:9'],
+  ['the same, long ago', true, 'lastsnd:2000 lastrcv:2000 bytes_sent:9 bytes_received:9'],
+  ['was just opened', false, 'lastsnd:100 lastrcv:100'],
+  ['was opened long ago and never used', true, 'lastsnd:2000 lastrcv:2000'],
+  ['has unacknowledged bytes', false, 'lastsnd:100 lastrcv:200 unacked:1 bytes_sent:9 bytes_received:9'],
+  ['just answered', false, 'lastrcv:10 bytes_sent:9 bytes_received:9'],
+])('a connection that %s: idle %s', (_, idle, details) => {
+  const [socket] = parseSockets(`0      0      10.0.0.7:8080   10.0.0.9:40000 cubic rto:204 ${details}`);
+  expect(socket?.peer).toBe('10.0.0.9:40000');
+  expect(socket !== undefined && isIdle(socket)).toBe(idle);
 });
 
 describe('what HAProxy tells', () => {
@@ -62,6 +68,11 @@ describe('what HAProxy tells', () => {
     expect(sessionBytes('  req=0x1 (f=0x1 pipe=0 tofwd=-1 total=78)\n  res=0x2 (f=0x2 total=1234)')).toBe('78/1234');
     expect(openConnections('MaxConn: 9\nCurrConns: 4\nCumConns: 7\n')).toBe(4);
   });
+});
+
+test('the port towards the original leaves the range that systems choose theirs from, one to one', () => {
+  expect(['10.0.0.9:32768', '10.0.0.9:60999', '10.0.0.9:1'].map(movedPeer)).toEqual(['10.0.0.9:1024', '10.0.0.9:29255', '10.0.0.9:1025']);
+  expect(new Set(Array.from({ length: 28_232 }, (_, index) => movedPeer(`10.0.0.9:${32_768 + index}`))).size).toBe(28_232);
 });
 
 test('a running configuration that has more than is wanted lacks nothing', () => {

@@ -62,6 +62,11 @@ export function renderReturn(instance: string): string {
   const { mark } = returnRoute(instance);
   // Conntrack remembers which connections came from HAProxy: over lo, from an address that is not the pod's.
   return replaceTable(tableName(instance, 'ret'), [
+    // A client that comes from outside is never HAProxy, whatever an old entry of the same addresses and ports says.
+    'chain pre {',
+    '  type filter hook prerouting priority mangle; policy accept;',
+    `  iifname != "lo" ct mark ${mark} ct mark set 0`,
+    '}',
     'chain out {',
     '  type route hook output priority mangle; policy accept;',
     `  ct direction original oifname "lo" fib saddr type != local ct mark set ${mark}`,

@@ -5,6 +5,7 @@ import type { Frontend, HubPort, ProxyModel, Route } from './model.ts';
 import { orderRoutes, type OrderedRules } from './order.ts';
 import { quote } from './quote.ts';
 import { ruleCondition } from './rule-acl.ts';
+import { sourcePortExpression } from './source-port.ts';
 
 export interface Process {
   /** Unix socket of the runtime API; also hands the listeners to the next process. */
@@ -163,28 +164,39 @@ const forms = ['tcp', 'h1', 'h2'] as const;
 const http = ['mode http', 'option http-no-delay'];
 
 function listener({ podAddress, listenPort, netns }: Frontend): string[] {
-  return [`bind ${at({ address: podAddress, port: listenPort })} transparent namespace ${netns}`];
+  return [
+    `bind ${at({ address: podAddress, port: listenPort })} transparent namespace ${netns}`,
+    `tcp-request connection set-src-port ${sourcePortExpression}`,
+  ];
 }
 
 function bridgeBackend({ id }: Frontend, { hub }: Route, form: Form): string {
   return `b${form}_${id}_${hub.port}`;
 }
 
-/** The original sees the client's own address: the connection starts from it, inside the pod's network namespace. */
-function originalServer({ podAddress, port: podPort, netns }: Frontend, form: Form): string {
+/**
+ * The original sees the client's own address: the connection starts from it, inside the pod's network namespace, and from a port
+ * of its own (source-port.ts). A port that the kernel picks may be one from which the client has, or just had, a connection to
+ * the pod; one of the two then gets no answers. Where the port of its own is still taken (a client that uses its ports again
+ * within TIME_WAIT, a second HTTP/2 connection for one client), HAProxy goes on at once with the other server, for which the kernel picks.
+ */
+function originalServers({ podAddress, port: podPort, netns }: Frontend, form: Form): string[] {
   const any = podAddress.includes(':') ? '::' : '0.0.0.0';
-  return `server orig ${at({ address: podAddress, port: podPort })} namespace ${netns} source ${any} usesrc clientip${form === 'h2' ? ' proto h2' : ''}`;
+  const server = (name: string, source: string, weight: number): string =>
+    `server ${name} ${at({ address: podAddress, port: podPort })} namespace ${netns} source ${any} usesrc ${source} weight ${weight}${form === 'h2' ? ' proto h2' : ''}`;
+  return ['use-server orig if TRUE', server('orig', 'client', 256), server('orig-any', 'clientip', 1)];
 }
 
 function original(frontend: Frontend, form: Form, servedBy: boolean): string {
   return section(`backend o${form}_${frontend.id}`, [
     ...(form === 'tcp' ? ['mode tcp'] : [...http, ...(servedBy ? [`http-response set-header ${servedByHeader} original`] : [])]),
-    originalServer(frontend, form),
+    'balance roundrobin',
+    ...originalServers(frontend, form),
   ]);
 }
 
 /**
- * Both servers are active, and use-server always takes the first while it is up. As a backup server the original would get a
+ * All servers are active, and use-server always takes the first while it is up. As a backup server the original would get a
  * refused request only after `timeout connect`: HAProxy waits before it retries in a backend with a single active server.
  */
 function bridged(frontend: Frontend, route: Route, form: Form, servedBy: boolean): string {
@@ -195,7 +207,7 @@ function bridged(frontend: Frontend, route: Route, form: Form, servedBy: boolean
     'http-request disable-l7-retry if !{ method GET HEAD OPTIONS }',
     ...(servedBy ? [
       `http-response set-header ${servedByHeader} ${quote(route.bridge)} if { srv_name bridge }`,
-      `http-response set-header ${servedByHeader} original if { srv_name orig }`,
+      `http-response set-header ${servedByHeader} original if { srv_name -m beg orig }`,
     ] : []),
   ];
   return section(`backend ${bridgeBackend(frontend, route, form)}`, [
@@ -203,7 +215,7 @@ function bridged(frontend: Frontend, route: Route, form: Form, servedBy: boolean
     'balance roundrobin',
     'use-server bridge if TRUE',
     `server bridge ${at(route.hub)} track ${hubPortName(route.hub)}/s tcp-ut ${timings.userTimeoutMs}ms${form === 'h2' ? ' proto h2' : ''}`,
-    originalServer(frontend, form),
+    ...originalServers(frontend, form),
   ]);
 }
 
