@@ -1,8 +1,8 @@
 /** HAProxy's runtime API over its unix socket (management guide 9.3), one connection that stays, in interactive mode. */
 import { connect, type Socket } from 'node:net';
 
-/** Commands are answered from memory. */
-const answerTimeoutMs = 5000;
+/** Commands are answered from memory; only a starved machine takes seconds. A socket that was given up cannot be had again. */
+const answerTimeoutMs = 60_000;
 const prompt = '\n> ';
 
 export class HaproxySocket {

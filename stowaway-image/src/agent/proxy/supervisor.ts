@@ -121,9 +121,11 @@ export class HaproxySupervisor {
   async endIdle(now = Date.now()): Promise<void> {
     await Promise.all(this.#generations.filter(({ retiredAt }) => retiredAt !== undefined).map(async (generation) => {
       const { api, child, retiredAt = now } = generation;
-      const connections = await api.ask('show info').then(openConnections, () => 0);
+      // One that does not answer may have connections all the same.
+      const connections = await api.ask('show info').then(openConnections, () => undefined);
       if (connections === 0 || now - retiredAt > retiredLimitMs) { child.kill('SIGTERM'); return; }
-      const streams = await api.ask('show sess').then(parseSessions, () => []);
+      const streams = await api.ask('show sess').then(parseSessions, () => undefined);
+      if (streams === undefined) return;
       const busy = streams.some(({ frontend }) => frontend !== 'GLOBAL');
       generation.idleSince = busy ? undefined : generation.idleSince ?? now;
       // Keep-alive clients that have been silent for so long: their connections are closed between two requests.
