@@ -1,8 +1,21 @@
 /** A command is data plus a thin handler: help, completion, docs and `-o json` come from the same description. */
 import type { Host } from './host.ts';
+import type { Project } from './project/project.ts';
 import type { Reporter } from './ui/events.ts';
 
 export type OutputFormat = 'text' | 'wide' | 'json' | 'yaml';
+
+/** How bridge.yaml says what an option says. */
+export interface FileKey {
+  /** Absent: the option's name in camelCase. */
+  key?: string;
+  /** project: at the top; rule: in one of a service's `rules`. Absent: in a service. */
+  of?: 'project' | 'service' | 'rule' | 'project and service';
+  /** Absent: by the option's value: true or false, a text, one of its choices, a list of texts. See cli/project/forms.ts. */
+  form?: 'env' | 'map' | 'mounts' | 'path' | 'paths';
+  /** The command line adds to it instead of replacing it. */
+  adds?: boolean;
+}
 
 export interface OptionSpec {
   /** Long name without dashes, kebab-case: `dry-run`. */
@@ -16,6 +29,8 @@ export interface OptionSpec {
   default?: string | boolean;
   /** Environment variable that stands in for the flag (`PODBRIDGE_...`). */
   env?: string;
+  /** Options of `bridge run` are keys of services in bridge.yaml too, without further words; false: not this one. */
+  file?: false | FileKey;
 }
 
 export interface ArgumentSpec {
@@ -25,15 +40,21 @@ export interface ArgumentSpec {
   variadic?: boolean;
 }
 
+export type Options = Record<string, string | string[] | boolean | undefined>;
+
 export interface CommandContext {
   host: Host;
   reporter: Reporter;
   output: OutputFormat;
   /** Options by long name in camelCase: string | string[] | boolean | undefined, as described by the command. */
-  options: Record<string, string | string[] | boolean | undefined>;
+  options: Options;
+  /** Names of those that a flag or a variable gave; the others have their defaults. */
+  given: ReadonlySet<string>;
   args: string[];
   /** Everything after `--`. */
   rest: string[];
+  /** The bridge.yaml found upward from the working directory. */
+  project?: Project;
 }
 
 /** What a command answers: `text` is printed as it is, `data` is the one object of `-o json`/`-o yaml`. */
@@ -54,6 +75,8 @@ export interface Command {
   options?: OptionSpec[];
   /** Words after `--` are the command's own; without it they are a usage error. */
   takesRest?: boolean;
+  /** Neither context nor namespace are taken from bridge.yaml, and it may be wrong. */
+  ignoresProject?: boolean;
   /** SDKs are imported inside, never at the top of a command's file. */
   run(context: CommandContext): Promise<CommandResult>;
 }

@@ -22,6 +22,8 @@ export interface ErrorFacts {
   next?: string;
   /** Pasteable detail: the foreign message, the last output of a child process. */
   detail?: string;
+  /** Several mistakes of one file; `why` has them as lines. */
+  problems?: { line: number; column: number; path: string; message: string }[];
   /** Where the kind does not decide it: `bridge run` in the foreground gives 125, because its other codes are the container's. */
   exitCode?: number;
   cause?: unknown;

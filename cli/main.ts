@@ -1,10 +1,11 @@
 /** Finds the command, runs it, puts its answer or its error where they belong, and returns the exit code. */
 import { writeAnswer, formatObject } from './answer.ts';
-import type { Command, OutputFormat } from './command.ts';
+import type { Command, Options, OutputFormat } from './command.ts';
 import { commands, type CommandEntry } from './commands/index.ts';
 import { BridgeError, exitCodes, type ErrorFacts } from './errors.ts';
 import type { Host } from './host.ts';
 import { globalOptions } from './parse/global-options.ts';
+import type { Project } from './project/project.ts';
 import { version } from './version.ts';
 
 /** Index of the first word that is neither an option nor the value of a global one. */
@@ -46,6 +47,17 @@ async function writeError(host: Host, output: OutputFormat, error: unknown, verb
   return facts;
 }
 
+/** The project file, if there is one; what it says for every command now stands in the options, where neither a flag nor a variable said otherwise. */
+async function projectOf(command: Command, host: Host, options: Options, given: ReadonlySet<string>): Promise<Project | undefined> {
+  const { findProjectFile } = await import('./project/find-project-file.ts');
+  const file = findProjectFile(host.cwd, typeof options.project === 'string' ? options.project : undefined);
+  if (file === undefined) return undefined;
+  const [{ readProject }, { applySettings }] = await Promise.all([import('./project/read-project.ts'), import('./project/apply.ts')]);
+  const project = await readProject(file, host);
+  applySettings(project, command, options, given);
+  return project;
+}
+
 export async function main(argv: readonly string[], host: Host, entries: readonly CommandEntry[] = commands): Promise<number> {
   let output = outputOf(argv, host.env);
   let verbose = argv.includes('--verbose');
@@ -67,7 +79,7 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
     if (word === 'help' && !entries.some((entry) => entry.name === 'help')) return await main([...argv.slice(index + 1), '--help'], host, entries);
     const command = await findCommand(word, entries);
     const { parse } = await import('./parse/parse.ts');
-    const { options, args, rest } = parse(command, [...argv.slice(0, index), ...argv.slice(index + 1)], host.env);
+    const { options, given, args, rest } = parse(command, [...argv.slice(0, index), ...argv.slice(index + 1)], host.env);
     if (options.help === true) {
       const { commandHelp } = await import('./parse/help.ts');
       host.stdout.write(commandHelp(command));
@@ -76,10 +88,11 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
     verbose = options.verbose === true;
     const wanted = options.json === true ? 'json' : options.output;
     output = wanted === 'json' || wanted === 'yaml' || wanted === 'wide' ? wanted : 'text';
+    const project = command.ignoresProject === true ? undefined : await projectOf(command, host, options, given);
     const { chooseReporter } = await import('./ui/choose.ts');
     const reporter = await chooseReporter(host, output, options.progress as 'auto' | 'plain' | 'json' | 'none');
     try {
-      const result = await command.run({ host, reporter, output, options, args, rest });
+      const result = await command.run({ host, reporter, output, options, given, args, rest, ...(project === undefined ? {} : { project }) });
       await reporter.release?.();
       await writeAnswer(host.stdout, output, result);
       return result.exitCode ?? exitCodes.ok;

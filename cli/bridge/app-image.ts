@@ -1,6 +1,9 @@
-/** The app's image: here already, or pulled, by `--pull`. */
+/** The app's image: built, here already, or pulled by `--pull`. */
 import type { Docker, ImageInfo, RegistryAuth } from '../adapters/docker/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import type { Steps } from '../steps/steps.ts';
+import type { RunRequest } from './run-request.ts';
 
 export const pullPolicies = ['always', 'missing', 'never'] as const;
 export type PullPolicy = (typeof pullPolicies)[number];
@@ -18,6 +21,32 @@ export interface ImageQuestion {
 export function registryOf(image: string): string {
   const [first = '', ...rest] = image.split('/');
   return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : 'https://index.docker.io/v1/';
+}
+
+export function imageOf({ flags: { image }, pull, build }: Pick<RunRequest, 'flags' | 'pull' | 'build'>, docker: Docker, host: Host, steps: Steps): Promise<ImageInfo> {
+  return steps.run({
+    id: 'image', title: `${build === undefined ? 'Image' : 'Build'} ${image}`,
+    act: async ({ signal, waiting }) => {
+      if (build !== undefined) return buildImage(docker, { host, build, image, signal, waiting });
+      return ensureImage(docker, { image, pull, signal, waiting, credentials: async (registry) => (await import('../image/registry-credentials.ts')).registryCredentials(host, registry) });
+    },
+  });
+}
+
+export interface BuildQuestion {
+  host: Pick<Host, 'env'>;
+  build: NonNullable<RunRequest['build']>;
+  image: string;
+  signal: AbortSignal;
+  waiting: (waitingFor: string) => void;
+}
+
+export async function buildImage(docker: Docker, { host, build, image, signal, waiting }: BuildQuestion): Promise<ImageInfo> {
+  const { buildAppImage } = await import('../image/app-build.ts');
+  await buildAppImage({ docker, host, build, tag: image, ours: build.ours, signal, onLine: waiting });
+  const built = await docker.images.find(image);
+  if (built === undefined) throw new BridgeError({ kind: 'environment', code: 'image-not-found', what: `image ${image} was built, but Docker does not have it`, why: 'the builder keeps its images elsewhere', next: 'docker buildx ls' });
+  return built;
 }
 
 export async function ensureImage(docker: Docker, { image, pull, signal, waiting, credentials }: ImageQuestion): Promise<ImageInfo> {

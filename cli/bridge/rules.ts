@@ -3,6 +3,7 @@
  * headers and methods.
  */
 import { markPattern, type HeaderMatch, type MatchKind, type Rule, type StringMatch } from '../../protocol/rule.ts';
+import type { Options } from '../command.ts';
 import { BridgeError } from '../errors.ts';
 
 export interface RuleFlags {
@@ -66,6 +67,12 @@ function parseMethod(value: string): string[] {
     if (!token.test(upper)) throw fail('method', value, 'that is no HTTP method', '--method GET');
     return upper;
   });
+}
+
+/** As {@link rulesFromFlags}, of the options of a command. */
+export function rulesFromOptions(options: Options): Rule[] {
+  const list = (name: string): string[] => [options[name] ?? []].flat().filter((value) => typeof value === 'string');
+  return rulesFromFlags({ header: list('header'), mark: list('mark'), path: list('path'), pathPrefix: list('pathPrefix'), pathRegex: list('pathRegex'), method: list('method') });
 }
 
 /** No flags: no rules, all traffic. */

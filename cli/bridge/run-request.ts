@@ -3,6 +3,7 @@ import type { Rule } from '../../protocol/rule.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
+import type { AppBuild } from '../image/app-build.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { TargetRef } from '../target/parse-target.ts';
 import type { TransportChoice } from '../link/transport.ts';
@@ -16,6 +17,10 @@ export interface RunRequest {
   flags: Omit<ContainerFlags, 'name'>;
   /** `--name`. */
   name?: string;
+  /** Without `--name`: what bridge and container are called, with the user's name (default: the target, or the image). */
+  base?: string;
+  /** Builds `flags.image` instead of pulling it. */
+  build?: AppBuild & { ours: boolean };
   pull: PullPolicy;
   /** Absent: only the cluster's network and a namespace's DNS. */
   target?: TargetRef;

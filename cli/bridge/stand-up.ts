@@ -13,7 +13,7 @@ import { describeTarget } from '../target/parse-target.ts';
 import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts';
 import { timing } from '../timing.ts';
 import { appContainer } from './app-container.ts';
-import { ensureImage } from './app-image.ts';
+import { imageOf } from './app-image.ts';
 import { attach, attachedPods, forwardsTo, type Attached } from './attach.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
 import { attachContainer, type ContainerIo } from './container-io.ts';
@@ -73,10 +73,7 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   const namespace = request.namespace ?? cluster.context.namespace;
   const { target: ref } = request;
 
-  const imaged = later(steps.run({
-    id: 'image', title: `Image ${request.flags.image}`,
-    act: ({ signal, waiting }) => ensureImage(docker, { image: request.flags.image, pull: request.pull, signal, waiting, credentials: async (registry) => (await import('../image/registry-credentials.ts')).registryCredentials(host, registry) }),
-  }));
+  const imaged = later(imageOf(request, docker, host, steps));
   const swept = later(parts.sweep(docker, cluster, host));
   const linked = later(parts.openLink(docker, cluster, steps));
   const named = later(findLinkName(docker, cluster));
@@ -85,7 +82,7 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
     act: () => resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports, withRules: request.rules.length > 0 }), detail: portWords,
   });
   const { name: client, owner } = await named;
-  const name = request.name ?? (ref === undefined ? defaultContainerName(request.flags.image, owner) : defaultBridgeName(ref.name, owner));
+  const name = request.name ?? (request.base !== undefined ? defaultBridgeName(request.base, owner) : ref === undefined ? defaultContainerName(request.flags.image, owner) : defaultBridgeName(ref.name, owner));
 
   let bridged: Attached | undefined;
   if (target !== undefined) {

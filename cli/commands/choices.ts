@@ -1,8 +1,8 @@
 /** Reads options of a command's context with their types. */
 import type { ClusterChoice } from '../adapters/cluster/index.ts';
-import type { CommandContext } from '../command.ts';
+import type { Options as Values } from '../command.ts';
 
-type Options = Pick<CommandContext, 'options'>;
+interface Options { options: Values }
 
 /** The value of an option that takes one. */
 export function text({ options }: Options, name: string): string | undefined {

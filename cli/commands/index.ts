@@ -18,5 +18,6 @@ export const commands: readonly CommandEntry[] = [
   { name: 'down', summary: 'End the link to the cluster, and every bridge over it', load: async () => (await import('./down.ts')).command },
   { name: 'install', summary: 'Install or upgrade the cluster side', load: async () => (await import('./install.ts')).command },
   { name: 'uninstall', summary: 'Remove the cluster side and this machine\'s link to it', load: async () => (await import('./uninstall.ts')).command },
+  { name: 'schema', summary: 'Print the JSON schema of bridge.yaml, for editors', load: async () => (await import('./schema.ts')).command },
   { name: 'version', summary: 'Show the versions of this program, Docker and the cluster', load: async () => (await import('./version.ts')).command },
 ];

@@ -1,38 +1,70 @@
-import type { Command, CommandContext } from '../command.ts';
+import { basename, resolve } from 'node:path';
+import type { Command, CommandContext, Options } from '../command.ts';
 import { BridgeError, exitCodes, isBridgeError } from '../errors.ts';
 import type { RunRequest } from '../bridge/run-request.ts';
 import type { RunSummary } from '../bridge/summary.ts';
+import { builtTag, type AppBuild } from '../image/app-build.ts';
+import type { ProjectService } from '../project/project.ts';
 import { clusterChoice, flag, text, texts } from './choices.ts';
 
 const pullPolicies = ['always', 'missing', 'never'] as const;
 
-async function requestOf(context: CommandContext): Promise<RunRequest> {
-  const [{ parseTarget }, { rulesFromFlags }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parsePublish }] = await Promise.all([
+function buildOf(context: CommandContext, service: ProjectService | undefined): { build: AppBuild; tag: string } | undefined {
+  const folder = text(context, 'build');
+  const [dockerfile, target, args] = [text(context, 'dockerfile'), text(context, 'buildTarget'), texts(context, 'buildArg')];
+  if (folder === undefined) {
+    if (dockerfile === undefined && target === undefined && args.length === 0) return undefined;
+    throw new BridgeError({ kind: 'usage', code: 'usage', what: '--dockerfile, --build-target and --build-arg say how an image is built, but none is', next: '--build DIR' });
+  }
+  const path = resolve(context.host.cwd, folder);
+  return { build: { context: path, args, ...(dockerfile === undefined ? {} : { dockerfile }), ...(target === undefined ? {} : { target }) }, tag: builtTag(service?.name ?? text(context, 'name') ?? basename(path)) };
+}
+
+/** One for each service that is meant, or the one that flags describe. */
+async function requestsOf(context: CommandContext): Promise<RunRequest[]> {
+  const { args, given, rest, project } = context;
+  if (args.length === 0 && (given.has('image') || given.has('build'))) return [await requestOf(context, undefined, [context.options])];
+  const [{ chooseServices }, { serviceOptions }] = await Promise.all([import('../project/choose-services.ts'), import('../project/apply.ts')]);
+  const services = chooseServices(project, args);
+  const ofOne = ['image', 'build', 'name', 'interactive', 'tty', 'target'].find((option) => given.has(option));
+  if (services.length > 1 && (ofOne !== undefined || rest.length > 0)) {
+    throw new BridgeError({ kind: 'usage', code: 'usage', what: `${ofOne === undefined ? 'a command after --' : `--${ofOne}`} is for one service, and ${services.length} are named`, next: `bridge run ${services[0]!.name}` });
+  }
+  const flags: Options = Object.fromEntries(Object.entries(context.options).filter(([name]) => given.has(name)));
+  return Promise.all(services.map((service) => requestOf({ ...context, options: serviceOptions(service, command, context), rest: rest.length > 0 ? rest : service.command }, service, [service.options, flags])));
+}
+
+/** @param layers what the project file says, then what the command line does: later variables win, of files and of single ones alike */
+async function requestOf(context: CommandContext, service: ProjectService | undefined, layers: Options[]): Promise<RunRequest> {
+  const [{ parseTarget }, { rulesFromOptions }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parsePublish }] = await Promise.all([
     import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'), import('../bridge/bind.ts'), import('../bridge/publish.ts'),
   ]);
   const { host } = context;
-  const image = text(context, 'image');
+  const build = buildOf(context, service);
+  const image = text(context, 'image') ?? build?.tag;
   if (image === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no image was named', next: 'bridge run --image IMAGE --target deploy/NAME' });
   const target = text(context, 'target');
   const [container, ports] = [text(context, 'container'), texts(context, 'port')];
-  const rules = rulesFromFlags({
-    header: texts(context, 'header'), mark: texts(context, 'mark'), path: texts(context, 'path'), pathPrefix: texts(context, 'pathPrefix'), pathRegex: texts(context, 'pathRegex'), method: texts(context, 'method'),
-  });
+  const given = rulesFromOptions(context.options);
+  const rules = given.length > 0 ? given : (service?.rules ?? []);
   if (target === undefined && (container !== undefined || ports.length > 0 || rules.length > 0)) {
     throw new BridgeError({ kind: 'usage', code: 'usage', what: '--container, --port and rules say what of a target is bridged, but no target is named', next: '--target deploy/NAME' });
   }
   const name = text(context, 'name');
   if (name !== undefined) checkName(name);
-  const files = await Promise.all(texts(context, 'envFile').map((file) => readEnvFile(file, host.cwd)));
+  const env = await Promise.all(layers.map(async (options) => {
+    const files = await Promise.all(texts({ options }, 'envFile').map((file) => readEnvFile(file, host.cwd)));
+    return [...files.flatMap(({ name: file, content }) => envFromFile(content, host.env, file)), ...envFromFlags(texts({ options }, 'env'), host.env)];
+  }));
   const [workdir, user, entrypoint, namespace, transport] = [text(context, 'workdir'), text(context, 'user'), text(context, 'entrypoint'), text(context, 'namespace'), text(context, 'transport')];
   return {
     flags: {
-      image, env: [...files.flatMap(({ name: file, content }) => envFromFile(content, host.env, file)), ...envFromFlags(texts(context, 'env'), host.env)],
+      image, env: env.flat(),
       binds: texts(context, 'volume').map((bind) => parseBind(bind, host.cwd, host.homeDir)), publish: texts(context, 'publish').flatMap(parsePublish), interactive: flag(context, 'interactive'), tty: flag(context, 'tty'), remove: flag(context, 'rm'),
       detach: flag(context, 'detach'), retain: flag(context, 'retain'), command: context.rest,
       ...(workdir === undefined ? {} : { workdir }), ...(user === undefined ? {} : { user }), ...(entrypoint === undefined ? {} : { entrypoint }),
     },
-    ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
+    ...(name === undefined ? {} : { name }), ...(service === undefined ? {} : { base: service.name }), ...(build === undefined ? {} : { build: { ...build.build, ours: text(context, 'image') === undefined } }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
     ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as 'auto' | 'docker' | 'udp' }),
     pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'), takeOver: flag(context, 'takeOver'),
   };
@@ -64,66 +96,77 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { command: 'bridge run --image api:dev --target deploy/api', explains: 'all traffic of deployment api comes to a container of api:dev' },
     { command: 'bridge run --image api:dev --target deploy/api --mark ann', explains: 'only requests with the W3C header baggage: bridge=ann' },
     { command: 'bridge run --image node:24 --target sts/db -it -v .:/src -w /src -- bash', explains: 'a shell in the place of a pod' },
+    { command: 'bridge run api', explains: 'service api of bridge.yaml, as it is described there' },
+    { command: 'bridge run api web --mark ann', explains: 'two services, for requests with this mark' },
+    { command: 'bridge run --build . --target deploy/api', explains: 'the image is built from this folder first' },
     { command: 'bridge run --image curlimages/curl -n shop -- curl http://api', explains: 'just a container in the cluster\'s network' },
   ],
+  arguments: [{ name: 'service', description: 'services of bridge.yaml (none: the only one, unless --image or --build is given)', variadic: true }],
   takesRest: true,
   options: [
     { name: 'image', description: 'image of the container', value: { placeholder: 'IMAGE' } },
+    { name: 'build', description: 'build the image from this folder (with --image: under that name)', value: { placeholder: 'DIR' }, file: false },
+    { name: 'dockerfile', description: 'with --build: path in the folder', value: { placeholder: 'PATH' }, file: false },
+    { name: 'build-target', description: 'with --build: stage to build', value: { placeholder: 'STAGE' }, file: false },
+    { name: 'build-arg', description: 'with --build: a build argument; the name alone: with the value it has here', value: { placeholder: 'NAME[=VALUE]' }, repeatable: true, file: false },
     { name: 'target', description: 'whose place it takes: deploy, sts, ds, rs, pod, job or svc', value: { placeholder: 'KIND/NAME' } },
     { name: 'container', description: 'which container of the target', value: { placeholder: 'NAME' } },
-    { name: 'port', description: 'port of the pod, by number or name, and where it is in the container; none: nothing is bridged', value: { placeholder: 'POD[:CONTAINER][/udp]' }, repeatable: true },
-    { name: 'mark', description: 'only requests with the baggage member bridge=ID', value: { placeholder: 'ID' }, repeatable: true },
-    { name: 'header', description: 'only requests with this header: NAME=VALUE, NAME^=PREFIX or NAME~=REGEX', value: { placeholder: 'MATCH' }, repeatable: true },
-    { name: 'path', description: 'only requests for this path', value: { placeholder: 'PATH' }, repeatable: true },
-    { name: 'path-prefix', description: 'only requests for paths that begin so', value: { placeholder: 'PREFIX' }, repeatable: true },
-    { name: 'path-regex', description: 'only requests for paths that match', value: { placeholder: 'REGEX' }, repeatable: true },
-    { name: 'method', description: 'only requests of this method', value: { placeholder: 'METHOD' }, repeatable: true },
-    { name: 'take-over', description: 'take the requests from a bridge that claims the same ones, if its link is silent' },
+    { name: 'port', description: 'port of the pod, by number or name, and where it is in the container; none: nothing is bridged', value: { placeholder: 'POD[:CONTAINER][/udp]' }, repeatable: true, file: { key: 'ports' } },
+    { name: 'mark', description: 'only requests with the baggage member bridge=ID', value: { placeholder: 'ID' }, repeatable: true, file: { of: 'rule' } },
+    { name: 'header', description: 'only requests with this header: NAME=VALUE, NAME^=PREFIX or NAME~=REGEX', value: { placeholder: 'MATCH' }, repeatable: true, file: { key: 'headers', of: 'rule', form: 'map' } },
+    { name: 'path', description: 'only requests for this path', value: { placeholder: 'PATH' }, repeatable: true, file: { of: 'rule' } },
+    { name: 'path-prefix', description: 'only requests for paths that begin so', value: { placeholder: 'PREFIX' }, repeatable: true, file: { of: 'rule' } },
+    { name: 'path-regex', description: 'only requests for paths that match', value: { placeholder: 'REGEX' }, repeatable: true, file: { of: 'rule' } },
+    { name: 'method', description: 'only requests of this method', value: { placeholder: 'METHOD' }, repeatable: true, file: { of: 'rule' } },
+    { name: 'take-over', description: 'take the requests from a bridge that claims the same ones, if its link is silent', file: false },
     { name: 'hide-served-by', description: 'no x-bridge-served-by header in responses' },
-    { name: 'env', short: 'e', description: 'variable of the container; the name alone: with the value it has here', value: { placeholder: 'NAME[=VALUE]' }, repeatable: true },
-    { name: 'env-file', description: 'variables from a file', value: { placeholder: 'FILE' }, repeatable: true },
-    { name: 'volume', short: 'v', description: 'volume or directory in the container', value: { placeholder: 'SOURCE:PATH[:ro]' }, repeatable: true },
-    { name: 'publish', short: 'p', description: 'port of the container on this machine', value: { placeholder: '[HOST:]PORT' }, repeatable: true },
+    { name: 'env', short: 'e', description: 'variable of the container; the name alone: with the value it has here', value: { placeholder: 'NAME[=VALUE]' }, repeatable: true, file: { form: 'env', adds: true } },
+    { name: 'env-file', description: 'variables from a file', value: { placeholder: 'FILE' }, repeatable: true, file: { key: 'envFiles', form: 'paths', adds: true } },
+    { name: 'volume', short: 'v', description: 'volume or directory in the container', value: { placeholder: 'SOURCE:PATH[:ro]' }, repeatable: true, file: { key: 'mounts', form: 'mounts', adds: true } },
+    { name: 'publish', short: 'p', description: 'port of the container on this machine', value: { placeholder: '[HOST:]PORT' }, repeatable: true, file: { adds: true } },
     { name: 'workdir', short: 'w', description: 'working directory in the container', value: { placeholder: 'PATH' } },
     { name: 'user', short: 'u', description: 'user in the container', value: { placeholder: 'USER[:GROUP]' } },
     { name: 'entrypoint', description: 'entrypoint instead of the image\'s', value: { placeholder: 'PROGRAM' } },
-    { name: 'name', description: 'name of bridge and container (default: target and user)', value: { placeholder: 'NAME' } },
-    { name: 'rm', description: 'with -d: remove the container when it ends (in the foreground it always is)' },
-    { name: 'interactive', short: 'i', description: 'pass stdin to the container' },
-    { name: 'tty', short: 't', description: 'give the container a terminal' },
-    { name: 'detach', short: 'd', description: 'return when everything is ready' },
+    { name: 'name', description: 'name of bridge and container (default: service or target, and user)', value: { placeholder: 'NAME' }, file: false },
+    { name: 'rm', description: 'with -d: remove the container when it ends (in the foreground it always is)', file: false },
+    { name: 'interactive', short: 'i', description: 'pass stdin to the container', file: false },
+    { name: 'tty', short: 't', description: 'give the container a terminal', file: false },
+    { name: 'detach', short: 'd', description: 'return when everything is ready', file: false },
     { name: 'pull', description: 'when to pull the image', value: { placeholder: 'POLICY', choices: pullPolicies }, default: 'missing' },
-    { name: 'retain', description: 'undo nothing at the end, nor after a failure' },
-    { name: 'transport', description: 'way to the cluster', value: { placeholder: 'WAY', choices: ['auto', 'docker', 'udp'] }, default: 'auto', env: 'PODBRIDGE_TRANSPORT' },
+    { name: 'retain', description: 'undo nothing at the end, nor after a failure', file: false },
+    { name: 'transport', description: 'way to the cluster', value: { placeholder: 'WAY', choices: ['auto', 'docker', 'udp'] }, default: 'auto', env: 'PODBRIDGE_TRANSPORT', file: { of: 'project' } },
   ],
   async run(context) {
     const { host, reporter, output } = context;
-    const request = await requestOf(context);
-    const detach = request.flags.detach;
-    if (request.flags.tty && !detach && output === 'json') throw new BridgeError({ kind: 'usage', code: 'usage', what: '-t and -o json exclude each other', next: 'leave one of them out' });
-    const [{ connectCluster }, { connectDocker }, { openLink }, { run }, { sweep }, { bridgedText }] = await Promise.all([
-      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/run.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'),
+    const requests = await requestsOf(context);
+    const [first] = requests;
+    if (first === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no service was named', next: 'bridge run --help' });
+    const { detach, tty } = first.flags;
+    if (tty && !detach && output === 'json') throw new BridgeError({ kind: 'usage', code: 'usage', what: '-t and -o json exclude each other', next: 'leave one of them out' });
+    const [{ connectCluster }, { connectDocker }, { openLink }, { runAll }, { sweep }, { bridgedText }] = await Promise.all([
+      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/run-all.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'),
     ]);
     // In the foreground the answer is a stream: JSON lines.
     const line = (event: object) => host.stdout.write(`${JSON.stringify(event)}\n`);
     const streams = !detach && output === 'json';
-    let summary: RunSummary | undefined;
+    const alone = requests.length === 1;
+    const summaries: RunSummary[] = [];
     const clustered = connectCluster(host, clusterChoice(context));
     try {
-      const exitCode = await run(request, {
+      const exitCode = await runAll(requests, {
         host, reporter, docker: () => connectDocker(host), cluster: () => clustered, sweep,
-        openLink: (docker, cluster, steps) => openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: request.transport }),
+        openLink: (docker, cluster, steps) => openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: first.transport }),
         onReady(ready) {
-          summary = ready;
+          summaries.push(ready);
           if (streams) line({ type: 'ready', ...ready });
           else if (!detach) reporter.emit({ type: 'note', text: bridgedText(ready, false), at: host.now() });
         },
-        ...(streams ? { onLine: (stream: 'stdout' | 'stderr', content: string) => line({ type: 'log', stream, line: content }) } : {}),
+        ...(streams ? { onLine: (stream: 'stdout' | 'stderr', content: string, service?: string) => line({ type: 'log', stream, ...(alone ? {} : { service }), line: content }) } : {}),
       });
       if (streams) line({ type: 'exit', exitCode });
-      if (!detach || summary === undefined) return { exitCode };
-      reporter.emit({ type: 'note', text: bridgedText(summary, true), at: host.now() });
-      return { exitCode, data: summary, text: summary.bridge?.name ?? summary.container.name };
+      if (!detach || summaries.length === 0) return { exitCode };
+      for (const summary of summaries) reporter.emit({ type: 'note', text: bridgedText(summary, true), at: host.now() });
+      return { exitCode, data: alone ? summaries[0] : { runs: summaries }, text: summaries.map(({ bridge, container }) => bridge?.name ?? container.name).join('\n') };
     } catch (error) {
       throw detach ? error : beforeContainer(error);
     } finally {

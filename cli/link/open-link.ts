@@ -9,6 +9,8 @@ import { installHere } from '../install/install-here.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { Reporter } from '../ui/events.ts';
 import { connectLink, findLinkName, type Link } from './connect-link.ts';
+import { openControl } from './control-client.ts';
+import { lastingControl } from './lasting-control.ts';
 import { withLinkLock } from './lock.ts';
 import { takeDownLink } from './take-down.ts';
 import type { TransportChoice } from './transport.ts';
@@ -27,6 +29,8 @@ export interface OpenLinkRequest {
 export interface OpenedLink extends Link {
   /** From now on the link outlives the command: undoing leaves it. */
   keep(): void;
+  /** The same link with a control connection of its own: the end of one says nothing about the others' sessions. */
+  another(): Promise<Link>;
 }
 
 /** A link that this command has made is removed when its steps are undone, unless somebody else uses it by then. */
@@ -53,7 +57,10 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
       return connected;
     },
   });
-  return { ...link, keep: () => { kept = true; } };
+  return {
+    ...link, keep: () => { kept = true; },
+    another: async () => ({ ...link, control: lastingControl(docker, link.cargo, await openControl(docker, link.cargo)) }),
+  };
 }
 
 /** Containers of other commands hang on the link. */

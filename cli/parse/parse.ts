@@ -2,15 +2,12 @@
 import { Argument, Command as Program, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Command, CommandContext, OptionSpec } from '../command.ts';
 import { BridgeError } from '../errors.ts';
+import { camelCase } from './camel-case.ts';
 import { allOptions } from './global-options.ts';
 import { optionTerm, usageLine } from './help.ts';
 import { suggest } from './suggest.ts';
 
-export type Parsed = Pick<CommandContext, 'options' | 'args' | 'rest'>;
-
-export function camelCase(name: string): string {
-  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
+export type Parsed = Pick<CommandContext, 'options' | 'given' | 'args' | 'rest'>;
 
 function declare(spec: OptionSpec): Option {
   const option = new Option(`${optionTerm(spec).trim().replace(/ (\S+)$/, spec.value === undefined ? ' $1' : ' <$1>')}`, spec.description);
@@ -62,15 +59,18 @@ export function parse(command: Command, words: readonly string[], env: Record<st
     program.parse(own, { from: 'user' });
   } catch (error) {
     // Help wins over whatever else is wrong or missing on the line.
-    if (own.includes('--help') || own.includes('-h')) return { options: { help: true }, args: [], rest };
+    if (own.includes('--help') || own.includes('-h')) return { options: { help: true }, given: new Set(), args: [], rest };
     if (error instanceof CommanderError || (error as { code?: string }).code?.startsWith('commander.') === true) throw usageError(error as CommanderError, command, specs);
     throw error;
   }
-  const given = program.opts<Record<string, string | string[] | boolean | undefined>>();
+  const flags = program.opts<Parsed['options']>();
   const options: Parsed['options'] = {};
+  const given = new Set<string>();
   for (const spec of specs) {
     const name = camelCase(spec.name);
-    options[name] = given[name] ?? fromEnv(spec, env) ?? spec.default;
+    const value = flags[name] ?? fromEnv(spec, env);
+    if (value !== undefined) given.add(name);
+    options[name] = value ?? spec.default;
   }
-  return { options, args: program.args, rest };
+  return { options, given, args: program.args, rest };
 }

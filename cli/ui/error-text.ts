@@ -3,7 +3,7 @@ import { isBridgeError, type ErrorFacts } from '../errors.ts';
 import type { Paint } from './terminal.ts';
 
 export interface ErrorObject {
-  error: { code: string; kind: string; what: string; why?: string; next?: string; detail?: string };
+  error: { code: string; kind: string; what: string; why?: string; next?: string; detail?: string; problems?: ErrorFacts['problems'] };
 }
 
 /** Whatever was thrown, as facts; what nobody foresaw is a defect of ours. */
@@ -16,8 +16,8 @@ export function factsOf(error: unknown): ErrorFacts {
 }
 
 export function errorObject(facts: ErrorFacts): ErrorObject {
-  const { code, kind, what, why, next, detail } = facts;
-  return { error: { code, kind, what, ...(why === undefined ? {} : { why }), ...(next === undefined ? {} : { next }), ...(detail === undefined ? {} : { detail }) } };
+  const { code, kind, what, why, next, detail, problems } = facts;
+  return { error: { code, kind, what, ...(why === undefined ? {} : { why }), ...(next === undefined ? {} : { next }), ...(detail === undefined ? {} : { detail }), ...(problems === undefined ? {} : { problems }) } };
 }
 
 function indented(text: string): string {

@@ -7,12 +7,12 @@ import { optionTerm, usageLine } from '../../cli/parse/help.ts';
 
 export const referenceFile = 'docs/commands.md';
 
-function cell(text: string): string {
+export function cell(text: string): string {
   // What stands in <> would be taken for HTML, and | for the end of the cell.
   return text.replaceAll('|', String.raw`\|`).replaceAll('<', '&lt;');
 }
 
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   return [headings, headings.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 

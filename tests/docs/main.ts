@@ -2,6 +2,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { commandReference, referenceFile } from './command-reference.ts';
+import { projectFile, projectReference } from './project-keys.ts';
+import { schemaFile, schemaText } from './project-schema.ts';
 
-await writeFile(join(import.meta.dirname, '..', '..', referenceFile), await commandReference());
-console.log(`wrote ${referenceFile}`);
+for (const [file, text] of [[referenceFile, await commandReference()], [schemaFile, await schemaText()], [projectFile, await projectReference()]] as const) {
+  await writeFile(join(import.meta.dirname, '..', '..', file), text);
+  console.log(`wrote ${file}`);
+}

@@ -6,6 +6,7 @@ import type { Command } from '../../cli/command.ts';
 import { commands } from '../../cli/commands/index.ts';
 import { parse } from '../../cli/parse/parse.ts';
 import { commandReference, referenceFile } from '../docs/command-reference.ts';
+import { projectFile, projectReference } from '../docs/project-keys.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -76,6 +77,10 @@ test('options that running text names exist', () => {
 
 test('the commands in docs are as the program has them (npm run docs)', async () => {
   expect(read(referenceFile)).toBe(await commandReference());
+});
+
+test('the keys in docs/project-file.md are as the program has them (npm run docs)', async () => {
+  expect(read(projectFile)).toBe(await projectReference());
 });
 
 /** As GitHub makes them of headings. */

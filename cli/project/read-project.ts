@@ -1,0 +1,153 @@
+/** Reads a bridge.yaml and checks all of it: what it gives is right, or the error names every mistake. */
+import { readFile } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
+import { LineCounter, parseDocument, visit, type Document } from 'yaml';
+import type { OptionSpec } from '../command.ts';
+import { rulesFromOptions } from '../bridge/rules.ts';
+import { BridgeError, isBridgeError } from '../errors.ts';
+import type { Host } from '../host.ts';
+import { checks } from './checks.ts';
+import { optionValue, type Place } from './forms.ts';
+import { interpolate } from './interpolate.ts';
+import { addIssues } from './issues.ts';
+import { keysOf, type Key } from './keys.ts';
+import { Problems, type Path } from './problems.ts';
+import type { Project, ProjectService } from './project.ts';
+import { extensionKey, projectSchema } from './schema.ts';
+import { splitWords } from './split-words.ts';
+
+type Values = Record<string, unknown>;
+type Reading = Pick<Host, 'cwd' | 'env' | 'homeDir'>;
+
+/** Throws `project-unreadable`, `project-invalid`. */
+export async function readProject(file: string, host: Reading): Promise<Project> {
+  const [{ command }, { allOptions }] = await Promise.all([import('../commands/run.ts'), import('../parse/global-options.ts')]);
+  const content = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new BridgeError({ kind: 'usage', code: 'project-unreadable', what: `the project file ${file} cannot be read`, why: error instanceof Error ? error.message : String(error), next: `ls -l ${file}`, cause: error });
+  });
+  const shown = relative(host.cwd, file);
+  return parseProject(content, { file, shown: shown.startsWith('..') ? file : shown, host, options: allOptions(command.options) });
+}
+
+export interface ProjectText {
+  /** Absolute path; paths in the file are relative to its folder. */
+  file: string;
+  /** As messages call it. */
+  shown: string;
+  host: Pick<Host, 'env' | 'homeDir'>;
+  /** Those of `bridge run`, the global ones included. */
+  options: readonly OptionSpec[];
+}
+
+export function parseProject(content: string, { file, shown, host, options }: ProjectText): Project {
+  const lines = new LineCounter();
+  const document = parseDocument(content, { lineCounter: lines, merge: true, prettyErrors: false });
+  const problems = new Problems(document, lines);
+  for (const { pos, message } of document.errors) problems.at(pos[0], message);
+  if (!problems.any && document.contents === null) problems.at(0, 'the file is empty: at least services belong there');
+  if (problems.any) throw problems.error(shown);
+  prepareScalars(document, host.env, problems);
+  const values = withoutExtensions(document.toJS());
+  const { schema, knownKeys } = projectSchema(options);
+  const checked = schema.safeParse(values);
+  if (!checked.success) addIssues(checked.error.issues, { knownKeys }, problems);
+
+  const place = { folder: dirname(file), homeDir: host.homeDir };
+  const reader = new Reader(options, problems, place);
+  const services = Object.entries((values as { services?: Record<string, Values> }).services ?? {});
+  const read = services.flatMap(([name, service]) => (problems.has(['services']) || !isMapping(service) ? [] : [reader.service(name, service)]));
+  const settings = problems.any ? {} : reader.values(keysOf(options, 'project'), values as Values, []);
+  if (problems.any) throw problems.error(shown);
+  return { file, settings, services: new Map(read.map((service) => [service.name, service])) };
+}
+
+/** Numbers become what is written there (`1.10` is not 1.1), and variables their values. */
+function prepareScalars(document: Document, env: Record<string, string | undefined>, problems: Problems): void {
+  visit(document, {
+    Scalar(key, node) {
+      if (key === 'key') return;
+      if (typeof node.value === 'number') node.value = node.source ?? String(node.value);
+      if (typeof node.value !== 'string') return;
+      const { text, missing } = interpolate(node.value, env);
+      node.value = text;
+      for (const name of missing) problems.at(node.range?.[0] ?? 0, `the variable ${name} is not set here, and \${${name}} has no default: \${${name}:-default}`);
+    },
+  });
+}
+
+const isMapping = (value: unknown): value is Values => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function withoutExtensions(value: unknown): unknown {
+  const drop = (mapping: unknown): unknown => (isMapping(mapping) ? Object.fromEntries(Object.entries(mapping).filter(([key]) => !extensionKey.test(key))) : mapping);
+  const top = drop(value);
+  if (!isMapping(top) || !isMapping(top.services)) return top;
+  return { ...top, services: Object.fromEntries(Object.entries(top.services).map(([name, service]) => [name, drop(service)])) };
+}
+
+class Reader {
+  readonly #keys: { service: Key[]; rule: Key[] };
+  readonly #problems: Problems;
+  readonly #place: Place;
+
+  constructor(options: readonly OptionSpec[], problems: Problems, place: Place) {
+    this.#keys = { service: keysOf(options, 'service'), rule: keysOf(options, 'rule') };
+    this.#problems = problems;
+    this.#place = place;
+  }
+
+  /** What is wrong already is left alone. */
+  #try<T>(path: Path, act: () => T): T | undefined {
+    if (this.#problems.below(path)) return undefined;
+    try {
+      return act();
+    } catch (error) {
+      if (!isBridgeError(error)) throw error;
+      // The words are those of flags, whose names mean nothing here.
+      this.#problems.add(path, [error.facts.what.replace(/^--?[a-z-]+:? /, ''), error.facts.why].filter(Boolean).join(': '));
+      return undefined;
+    }
+  }
+
+  #value(key: Key, value: unknown, path: Path): ProjectService['options'][string] {
+    const check = checks[key.name] ?? (this.#keys.rule.includes(key) ? (text: string) => rulesFromOptions({ [key.name]: [text] }) : undefined);
+    const one = (item: unknown, at: Path) => this.#try(at, () => {
+      const converted = optionValue(key, item, this.#place);
+      for (const text of [converted].flat()) if (typeof text === 'string') check?.(text);
+      return converted;
+    });
+    if (this.#problems.has(path)) return undefined;
+    // Item by item, so that a mistake has its own line.
+    return Array.isArray(value) ? value.flatMap((item, index) => (one([item], [...path, index]) as string[] | undefined) ?? []) : one(value, path);
+  }
+
+  values(keys: Key[], values: Values, path: Path): ProjectService['options'] {
+    return Object.fromEntries(keys.filter(({ key }) => values[key] !== undefined).map((key) => [key.name, this.#value(key, values[key.key], [...path, key.key])]));
+  }
+
+  service(name: string, values: Values): ProjectService {
+    const path = ['services', name];
+    const options = { ...this.values(this.#keys.service, values, path), ...this.#build(values.build) };
+    const listed = Array.isArray(values.rules);
+    const rules = [values.rules ?? []].flat().map((rule, index) => (isMapping(rule) ? this.#rule(rule, [...path, 'rules', ...(listed ? [index] : [])]) : []));
+    const command = Array.isArray(values.command) ? values.command.map(String) : typeof values.command === 'string' ? this.#try([...path, 'command'], () => splitWords(String(values.command))) : undefined;
+    if (values.image === undefined && values.build === undefined) this.#problems.add(path, 'image or build is missing', 'key');
+    if (values.target === undefined) {
+      for (const key of ['container', 'ports', 'rules']) if (values[key] !== undefined) this.#problems.add([...path, key], 'it says what of a target is bridged, but there is no target', 'key');
+    }
+    return { name, options, rules: rules.flat(), command: command ?? [] };
+  }
+
+  #rule(values: Values, path: Path): ProjectService['rules'] {
+    const options = this.values(this.#keys.rule, values, path);
+    return this.#problems.below(path) ? [] : rulesFromOptions(options);
+  }
+
+  #build(value: unknown): ProjectService['options'] {
+    if (typeof value !== 'string' && !isMapping(value)) return {};
+    const { context = '.', dockerfile, target, args } = typeof value === 'string' ? { context: value } : value as { context?: string; dockerfile?: string; target?: string; args?: string[] | Record<string, unknown> };
+    return {
+      build: resolve(this.#place.folder, String(context)), ...(dockerfile === undefined ? {} : { dockerfile: String(dockerfile) }), ...(target === undefined ? {} : { buildTarget: String(target) }),
+      ...(args === undefined ? {} : { buildArg: Array.isArray(args) ? args.map(String) : Object.entries(args).map(([name, content]) => `${name}=${String(content)}`) }),
+    };
+  }
+}
