@@ -81,6 +81,16 @@ export const timing = {
   imagePushTimeoutMs: 900_000,
   /** An app that does not listen by then (or no longer) is told of. */
   notListeningDelayMs: 5_000,
+  /** An agent or cargo that does not answer a question of `bridge status` by then keeps what it said last. */
+  statusAnswerTimeoutMs: 3_000,
+  /** Packets of several sizes and a name, each with repetitions. */
+  doctorMeasureTimeoutMs: 10_000,
+  /** `bridge status` looks again this often on its screen. */
+  statusIntervalMs: 1_000,
+  /** Lines of a log that the screen begins with. */
+  statusLogTailLines: 200,
+  /** Between the two looks of a single answer: rates need two. */
+  statusRateIntervalMs: 500,
   /** How often a plain reporter repeats what a long step waits for. */
   waitingLineIntervalMs: 5_000,
   /** A step must run this long before Ink is loaded. */

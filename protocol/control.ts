@@ -3,9 +3,11 @@
  * One request per line, answers carry the request's id and may come in any order. A connection that has asked for a
  * lifeline and ends without `release` means that the CLI died. A line whose id cannot be read is answered with {@link noRequestId}.
  */
+import type { CountersAnswer } from './counters.ts';
 import type { BridgeRef } from './heartbeat.ts';
 import type { Identity } from './identity.ts';
 import type { Transport } from './objects.ts';
+import type { RulesCheckAnswer } from './rules-check.ts';
 
 export const controlSocket = '/run/podbridge/control.sock';
 
@@ -39,6 +41,12 @@ export interface ControlMethods {
   unforward: { params: { bridge: BridgeRef }; result: Record<string, never> };
   /** Ask an agent for the pod's identity, and open it with cargo's key. */
   identity: { params: { agent: string; bridge: BridgeRef }; result: Identity };
+  /** Ask an agent how many requests of a bridge went where on its node. */
+  counters: { params: { agent: string; bridge: BridgeRef }; result: Pick<CountersAnswer, 'epoch' | 'counters'> };
+  /** Ask an agent whether a bridge's rules are in force in the pods of its node. */
+  rules: { params: { agent: string; bridge: BridgeRef }; result: Pick<RulesCheckAnswer, 'pods'> };
+  /** Measure what only cargo can: takes up to a few seconds. */
+  check: { params: Record<string, never>; result: LinkCheck };
   /** From now on the end of this connection means that the session of this bridge has ended: forwards go, and the hub is told to delete it. */
   lifeline: { params: { bridge: BridgeRef }; result: Record<string, never> };
   release: { params: { bridge: BridgeRef }; result: Record<string, never> };
@@ -68,7 +76,16 @@ export interface LinkStatus {
   rxBytes: number;
   txBytes: number;
   mtu: number;
+  /** Of the last heartbeats (at most 60, those on their way left out): how many were sent, and how many never came back. */
+  heartbeats?: { sent: number; lost: number };
   forwards: { bridge: BridgeRef; forwards: Forward[] }[];
+}
+
+export interface LinkCheck {
+  /** IP packets of these sizes through the tunnel: does the hub answer them? */
+  packets: { bytes: number; answered: boolean }[];
+  /** A name of the cluster, asked of cargo's own DNS as containers do. */
+  dns: { name: string; addresses: string[]; elapsedMs: number; error?: string };
 }
 
 export interface Forward {

@@ -2,6 +2,7 @@
 import type { Forward, LinkConfig, LinkStatus } from '../../protocol/control.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Implementation } from './adapters/tunnel-device.ts';
+import { checkLink } from './check/check.ts';
 import { ControlError } from './control/errors.ts';
 import { createLifelines } from './control/lifelines.ts';
 import type { Handlers } from './control/server.ts';
@@ -9,7 +10,9 @@ import type { Forwarder } from './dns/forwarder.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { createHeartbeats } from './heartbeat/heartbeats.ts';
 import { withoutGone } from './heartbeat/tracker.ts';
+import { fetchCounters } from './identity/counters.ts';
 import { fetchIdentity } from './identity/identity.ts';
+import { fetchRulesCheck } from './identity/rules-check.ts';
 import type { Log } from './log.ts';
 import { sameBridge, type State } from './state.ts';
 import type { KeyPair } from './wireguard/key.ts';
@@ -128,6 +131,7 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
         rxBytes: peer?.rxBytes ?? 0,
         txBytes: peer?.txBytes ?? 0,
         mtu: link.mtu,
+        heartbeats: heartbeats.counted(),
         forwards: state.forwards,
       };
     },
@@ -140,6 +144,9 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
       return {};
     }),
     identity: ({ agent, bridge }) => fetchIdentity(agent, bridge, linked().address, keys.privateKey),
+    counters: ({ agent, bridge }) => fetchCounters(agent, bridge, linked().address, keys.privateKey),
+    rules: ({ agent, bridge }) => fetchRulesCheck(agent, bridge, linked().address, keys.privateKey),
+    check: async () => checkLink(linked()),
     lifeline: ({ bridge }, session) => {
       // Held before anything waits, so that a session that dies in this very moment is seen.
       lifelines.hold(bridge, session);

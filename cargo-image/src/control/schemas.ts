@@ -32,6 +32,7 @@ export const linkConfig = z.object({
 }) satisfies z.ZodMiniType<LinkConfig>;
 
 const nothing = z.record(z.string(), z.never());
+const agentAndBridge = z.object({ agent: z.string().check(z.regex(/^(\d{1,3}\.){3}\d{1,3}:\d{1,5}$/, 'ADDRESS:PORT')), bridge: bridgeRef });
 const bridgeOnly = z.object({ bridge: bridgeRef });
 
 export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[M]['params']> } = {
@@ -40,7 +41,10 @@ export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[
   status: z.object({ waitForEchoMs: z.optional(z.int().check(z.minimum(0), z.maximum(waitMaxMs))) }),
   forward: z.object({ bridge: bridgeRef, forwards: z.array(forward).check(z.maxLength(forwardsMax)) }),
   unforward: bridgeOnly,
-  identity: z.object({ agent: z.string().check(z.regex(/^(\d{1,3}\.){3}\d{1,3}:\d{1,5}$/, 'ADDRESS:PORT')), bridge: bridgeRef }),
+  identity: agentAndBridge,
+  counters: agentAndBridge,
+  rules: agentAndBridge,
+  check: nothing,
   lifeline: bridgeOnly,
   release: bridgeOnly,
 };

@@ -18,6 +18,8 @@ export interface Heartbeats {
   untilEcho(limitMs: number): Promise<void>;
   echoAgeMs(): number | null;
   rttMs(): number[];
+  /** See LinkStatus.heartbeats. */
+  counted(): { sent: number; lost: number };
 }
 
 export function createHeartbeats(ended: () => BridgeRef[], onGone: (gone: BridgeRef[]) => void, nowMs: () => number = () => performance.now()): Heartbeats {
@@ -72,5 +74,6 @@ export function createHeartbeats(ended: () => BridgeRef[], onGone: (gone: Bridge
     stop,
     echoAgeMs: () => tracker.echoAgeMs(nowMs()),
     rttMs: () => tracker.rttMs(),
+    counted: () => tracker.counted(nowMs()),
   };
 }

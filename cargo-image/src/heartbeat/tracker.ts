@@ -6,6 +6,8 @@ import { sameBridge } from '../state.ts';
 const rttKept = 60;
 /** Echoes of older heartbeats tell nothing. */
 const sentKept = 60;
+/** A heartbeat that has no echo by then is lost. */
+const lostAfterMs = 2000;
 
 export interface Tracker {
   /** The next datagram. */
@@ -14,6 +16,8 @@ export interface Tracker {
   echo(datagram: Buffer, nowMs: number): BridgeRef[] | undefined;
   echoAgeMs(nowMs: number): number | null;
   rttMs(): number[];
+  /** Since the first echo, of the last {@link sentKept}: sent, and not answered in time. */
+  counted(nowMs: number): { sent: number; lost: number };
 }
 
 function isEcho(value: unknown): value is HeartbeatEcho {
@@ -26,6 +30,8 @@ export function createTracker(): Tracker {
   const sentAtMs = new Map<number, number>();
   let seq = 0;
   let lastEchoMs: number | undefined;
+  /** Those before it only waited for the tunnel. */
+  let firstEchoed: number | undefined;
   const rtts: number[] = [];
 
   return {
@@ -54,12 +60,20 @@ export function createTracker(): Tracker {
       if (sent === undefined) return undefined;
       sentAtMs.delete(value.seq);
       lastEchoMs = nowMs;
+      firstEchoed ??= value.seq;
       rtts.push(Math.round((nowMs - sent) * 100) / 100);
       if (rtts.length > rttKept) rtts.shift();
       return value.gone;
     },
     echoAgeMs: (nowMs) => (lastEchoMs === undefined ? null : Math.round(nowMs - lastEchoMs)),
     rttMs: () => [...rtts],
+    counted(nowMs) {
+      const from = firstEchoed;
+      if (from === undefined) return { sent: 0, lost: 0 };
+      const waiting = [...sentAtMs].filter(([number]) => number >= from);
+      const lost = waiting.filter(([, sentMs]) => nowMs - sentMs > lostAfterMs).length;
+      return { sent: Math.min(seq - from + 1, sentKept) - (waiting.length - lost), lost };
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Docker's descriptions of containers in our words. */
 import type Dockerode from 'dockerode';
-import type { ContainerInfo, ContainerState, ContainerSummary, PortPublish } from './docker.ts';
+import type { ContainerInfo, ContainerState, ContainerSummary, ContainerUsage, PortPublish } from './docker.ts';
 
 const empty = (address: string | undefined): string | undefined => (address === undefined || address === '' ? undefined : address);
 
@@ -12,7 +12,15 @@ export function summary(raw: Dockerode.ContainerInfo): ContainerSummary {
   return {
     id: raw.Id, name: (raw.Names[0] ?? '').replace(/^\//, ''), image: raw.Image, imageId: raw.ImageID, labels: raw.Labels ?? {},
     state: raw.State as ContainerState, addresses: addressesOf(raw.NetworkSettings?.Networks ?? {}),
+    ports: (raw.Ports ?? []).filter(({ PublicPort }) => PublicPort !== undefined).map(({ IP, PrivatePort, PublicPort, Type }) => ({ containerPort: PrivatePort, protocol: Type === 'udp' ? 'udp' : 'tcp', hostIp: IP, hostPort: PublicPort })),
   };
+}
+
+/** Page cache that is not in use: cgroup v1 and v2 name it differently. */
+export function usage(raw: Dockerode.ContainerStats): ContainerUsage {
+  const stats = (raw.memory_stats.stats ?? {}) as unknown as Record<string, number | undefined>;
+  const reclaimable = stats.total_inactive_file ?? stats.inactive_file ?? 0;
+  return { cpuNs: raw.cpu_stats.cpu_usage?.total_usage ?? 0, memoryBytes: Math.max(0, (raw.memory_stats.usage ?? 0) - reclaimable) };
 }
 
 export function details(raw: Dockerode.ContainerInspectInfo): ContainerInfo {

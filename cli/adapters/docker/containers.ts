@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { endpointSettings, createOptions } from './container-spec.ts';
-import { details, summary } from './container-info.ts';
+import { details, summary, usage } from './container-info.ts';
 import type { Session } from './connect.ts';
 import type { Containers } from './docker.ts';
 import { isStatus } from './errors.ts';
@@ -81,6 +81,8 @@ export function createContainers(session: Session): Containers {
       const source = options.follow === true ? await container.logs({ ...query, follow: true }) : Readable.from([await container.logs({ ...query, follow: false })]);
       return split(client, source, options.tty);
     }),
+    // one-shot (API 1.41): without it the daemon takes two samples, a second apart. Older ones ignore it.
+    usage: (id) => attempt(`ask for the usage of the container ${id}`, async () => usage(await client.getContainer(id).stats({ stream: false, 'one-shot': true }))),
     attach: (id, { stdin, tty }) => attempt(`attach to the container ${id}`, async () => {
       const stream: Duplex = await client.getContainer(id).attach({ stream: true, stdin, stdout: true, stderr: true, hijack: true }) as Duplex;
       return { ...split(client, stream, tty), stdin: stream };

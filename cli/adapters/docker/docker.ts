@@ -58,6 +58,8 @@ export interface Containers {
   /** Exit code; waits from now on, or for the next exit when `next` is given before the start. */
   wait(id: string, condition?: 'not-running' | 'next-exit' | 'removed'): Promise<number>;
   logs(id: string, options: LogOptions): Promise<OutputStreams>;
+  /** What it uses at this moment; throws container-not-found, and gives zeros for one that does not run. */
+  usage(id: string): Promise<ContainerUsage>;
   /** Before the start, so that no output is lost. */
   attach(id: string, options: { stdin: boolean; tty: boolean }): Promise<Attachment>;
   resize(id: string, size: TerminalSize): Promise<void>;
@@ -135,6 +137,8 @@ export interface ContainerSummary {
   state: ContainerState;
   /** IPv4 address by network name; empty while it does not run. */
   addresses: Record<string, string>;
+  /** Published on the host. */
+  ports: PortPublish[];
 }
 
 export interface ContainerInfo extends ContainerSummary {
@@ -146,7 +150,13 @@ export interface ContainerInfo extends ContainerSummary {
   tty: boolean;
   /** By network name: what was asked for at creation, and what it has. */
   networks: Record<string, { id: string; requested: string | undefined; ipv4Address: string | undefined }>;
-  ports: PortPublish[];
+}
+
+export interface ContainerUsage {
+  /** Processor time since its start. */
+  cpuNs: number;
+  /** Without the page cache that the kernel can take back, as `docker stats` shows it. */
+  memoryBytes: number;
 }
 
 export interface LogOptions {

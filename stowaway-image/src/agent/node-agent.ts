@@ -2,7 +2,9 @@
  * One node's agent: looks at the objects, at the node's processes and at HAProxy, and makes the three agree. Level-triggered:
  * every run starts from the whole state, and doing it twice changes nothing.
  */
+import type { BridgeCounters } from '../../../protocol/counters.ts';
 import type { Bridge, BridgePod, Client } from '../../../protocol/objects.ts';
+import type { PodRulesCheck } from '../../../protocol/rules-check.ts';
 import { pause } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
@@ -13,12 +15,13 @@ import { PodNetworks } from './pod-networks.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
 import { frontendName, renderConfig } from './proxy/config.ts';
+import { RequestCounters } from './proxy/counters.ts';
 import { hubPortName } from './proxy/hub-port.ts';
 import type { Frontend, HubPort } from './proxy/model.ts';
 import { RuleCheck } from './proxy/rule-check.ts';
 import { renderServerState } from './proxy/server-state.ts';
 import { parseServerStats, serverStatsCommand, servingHubPorts } from './proxy/stats.ts';
-import { HaproxySupervisor } from './proxy/supervisor.ts';
+import { HaproxySupervisor, type Generation } from './proxy/supervisor.ts';
 import { statusEntries, type EntryState } from './status-entries.ts';
 
 /** Pods whose sandbox does not exist yet are looked for this often, so that they are bridged before they are Ready. */
@@ -70,6 +73,7 @@ export class NodeAgent {
   /** Troubles found while acting, by pod UID. */
   #troubles = new Map<string, string>();
   #cleanupAt: number | undefined;
+  readonly #counters = new RequestCounters();
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
@@ -82,7 +86,8 @@ export class NodeAgent {
     });
     const polling = setInterval(() => {
       void this.#pollServing();
-      void this.#proxy.endIdle();
+      // A process that ends takes its numbers along: asked before.
+      void this.#count(({ retiredAt }) => retiredAt !== undefined).then(() => this.#proxy.endIdle());
     }, servingIntervalMs);
     signal.addEventListener('abort', () => clearInterval(polling), { once: true });
   }
@@ -95,6 +100,30 @@ export class NodeAgent {
   addressesOf(pod: NodePod): string[] {
     const entered = this.#networks.get(pod.metadata.uid ?? '');
     return entered === undefined ? pod.addresses : [entered.address];
+  }
+
+  /** Of one bridge on this node, up to this moment; undefined when it is not served here. */
+  async countersOf(bridge: Bridge): Promise<BridgeCounters | undefined> {
+    await this.#count(() => true);
+    return this.#counters.of(countedKey(bridge));
+  }
+
+  /** Looked up in the kernel, not remembered; undefined when the bridge is not served here. */
+  async checkRules(bridge: Bridge): Promise<PodRulesCheck[] | undefined> {
+    const { bridges, pods, client } = this.#options;
+    const mine = planAssignments({ bridges: [...bridges()], pods: pods(), client, rulesError: (rules) => this.#ruleCheck.verdict(rules) }).filter((assignment) => assignment.bridge.metadata.uid === bridge.metadata.uid);
+    if (mine.length === 0) return undefined;
+    return await Promise.all(mine.map(async ({ pod, tcp, udp }): Promise<PodRulesCheck> => {
+      const network = this.#networks.get(pod.metadata.uid ?? '');
+      if (network === undefined) return { pod: pod.metadata.name, entered: false, ports: [] };
+      const force = await network.inForce();
+      return {
+        pod: pod.metadata.name, entered: true, ports: [
+          ...tcp.map(({ port }) => ({ port, protocol: 'TCP' as const, rule: force.tcp.has(port), listener: force.listening.has(network.listenerOf(port) ?? -1) })),
+          ...udp.map(({ port }) => ({ port, protocol: 'UDP' as const, rule: force.udp.has(port), listener: null })),
+        ],
+      };
+    }));
   }
 
   /** Traffic goes back to the originals at once; open connections get until `graceMs`. After the signal was aborted. */
@@ -221,8 +250,12 @@ export class NodeAgent {
 
   #remember(assignments: readonly Assignment[]): void {
     for (const assignment of assignments) {
-      if (!assignment.draining && this.#networks.get(assignment.pod.metadata.uid ?? '') !== undefined) this.#served.set(servedKey(assignment), assignment);
+      const uid = assignment.pod.metadata.uid ?? '';
+      if (assignment.draining || this.#networks.get(uid) === undefined) continue;
+      this.#served.set(servedKey(assignment), assignment);
+      this.#counters.begin(countedKey(assignment.bridge), assignment.tcp.map(({ port, route }) => ({ frontend: frontendId(uid, port), hubPort: route.hub.port })));
     }
+    this.#counters.retain(new Set(assignments.map(({ bridge }) => countedKey(bridge))));
   }
 
   /** Ports with rules where the application greets first. */
@@ -242,11 +275,21 @@ export class NodeAgent {
     return found;
   }
 
+  async #count(which: (generation: Generation) => boolean): Promise<void> {
+    await Promise.all(this.#proxy.generations.filter(which).map(async ({ number, api }) => {
+      const answer = await api.ask(serverStatsCommand).catch(() => undefined);
+      if (answer !== undefined) this.#counters.take(number, parseServerStats(answer));
+    }));
+    this.#counters.keep(new Set(this.#proxy.generations.map(({ number }) => number)));
+  }
+
   async #pollServing(): Promise<void> {
     const { current } = this.#proxy;
     if (current === undefined || this.#running.length === 0) return;
     try {
-      const serving = servingHubPorts(parseServerStats(await current.api.ask(serverStatsCommand)));
+      const stats = parseServerStats(await current.api.ask(serverStatsCommand));
+      this.#counters.take(current.number, stats);
+      const serving = servingHubPorts(stats);
       if (serving.size === this.#serving.size && [...serving].every((name) => this.#serving.has(name))) return;
       this.#serving = serving;
       this.#loop.trigger();
@@ -309,6 +352,11 @@ export class NodeAgent {
 
 function servedKey({ bridge, pod }: Assignment): string {
   return `${bridgeKey(bridge)} ${bridge.metadata.uid} ${pod.metadata.uid}`;
+}
+
+/** A bridge that is made anew begins at zero. */
+function countedKey(bridge: Bridge): string {
+  return `${bridgeKey(bridge)} ${bridge.metadata.uid}`;
 }
 
 function unique(hubs: readonly HubPort[]): HubPort[] {

@@ -58,8 +58,26 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
     },
   });
 
+  const served = (namespace: string, name: string): { bridge: Bridge; publicKey: string } | undefined => {
+    const bridge = bridges.get({ namespace, name });
+    const owner = bridge === undefined ? undefined : client(bridge.spec.client);
+    return bridge === undefined || owner === undefined || !mayServe(bridge, owner) ? undefined : { bridge, publicKey: owner.spec.publicKey };
+  };
+
   await serveIdentities({
     port: ports.agent, signal, onError: onError('identity'), ailment: () => (synced ? undefined : 'the API server has not answered yet'),
+    counters: async (namespace, name) => {
+      const { bridge, publicKey } = served(namespace, name) ?? {};
+      if (bridge === undefined || publicKey === undefined) return undefined;
+      const counters = await agent.countersOf(bridge);
+      return counters === undefined ? undefined : { epoch: instance, counters, publicKey };
+    },
+    rules: async (namespace, name) => {
+      const { bridge, publicKey } = served(namespace, name) ?? {};
+      if (bridge === undefined || publicKey === undefined) return undefined;
+      const found = await agent.checkRules(bridge);
+      return found === undefined ? undefined : { pods: found, publicKey };
+    },
     lookUp: (namespace, name) => {
       const bridge = bridges.get({ namespace, name });
       const owner = bridge === undefined ? undefined : client(bridge.spec.client);

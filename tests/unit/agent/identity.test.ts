@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { generateKeyPairSync } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { countersPath } from '../../../protocol/counters.ts';
 import { identityPath, type Identity } from '../../../protocol/identity.ts';
 import { open, type SealedMessage } from '../../../protocol/seal.ts';
 import { parseCommand, parseEnviron, parseResolvConf, parseUser, isFirstOfNamespace } from '../../../stowaway-image/src/agent/identity/proc-files.ts';
@@ -66,6 +67,8 @@ describe('identity server', () => {
   beforeAll(async () => {
     ({ port } = await serveIdentities({
       port: 0, signal: stop.signal, onError: (error) => errors.push(error), ailment: () => (healthy ? undefined : 'not yet'),
+      counters: async (namespace, name) => (namespace === 'shop' && name === 'api-ann' ? { epoch: '7_42', counters: { local: 3, original: 4, failed: 0 }, publicKey } : undefined),
+      rules: async () => undefined,
       lookUp: (namespace, name) => {
         if (name === 'breaks') throw new Error('defect');
         return namespace !== 'shop' ? 'unknown' : name === 'starting' ? 'not-yet' : name === 'api-ann' ? { identity, publicKey } : 'unknown';
@@ -81,6 +84,12 @@ describe('identity server', () => {
     expect(response.status).toBe(200);
     expect(text).not.toContain('do not read');
     expect(JSON.parse(open(privateKey, JSON.parse(text) as SealedMessage).toString())).toEqual({ v: 1, identity });
+  });
+
+  test('counters are sealed too', async () => {
+    const response = await get(countersPath('shop', 'api-ann'));
+    expect(JSON.parse(open(privateKey, await response.json() as SealedMessage).toString())).toEqual({ v: 1, epoch: '7_42', counters: { local: 3, original: 4, failed: 0 } });
+    expect((await get(countersPath('shop', 'other'))).status).toBe(404);
   });
 
   test.each([

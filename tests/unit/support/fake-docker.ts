@@ -102,7 +102,7 @@ export function fakeDocker(answers: CargoAnswers = {}): FakeDocker {
       },
       async find(idOrName) { await turn(); const found = byName(idOrName); return found === undefined ? undefined : structuredClone({ ...found, spec: undefined }); },
       async list(labels, options = {}) { await turn(); return [...containers.values()].filter((each) => matches(each.labels, labels) && (options.running !== true || each.running)); },
-      wait: unused, attach: unused, resize: unused, exec: unused, putArchive: unused,
+      wait: unused, attach: unused, resize: unused, exec: unused, putArchive: unused, usage: async () => ({ cpuNs: 5e9, memoryBytes: 50 * 1024 * 1024 }),
       async logs() { const [stdout, stderr] = [new PassThrough(), new PassThrough()]; stdout.end('its last words'); stderr.end(); return { stdout, stderr, close: () => undefined }; },
       async execStream(id) {
         await turn();

@@ -1,9 +1,11 @@
 /**
- * The agent's HTTP server: identities, each sealed for the one client that may read it, and /healthz. Anybody in the cluster
+ * The agent's HTTP server: identities and counters, each sealed for the one client that may read it, and /healthz. Anybody in the cluster
  * may knock here, so it believes nothing and says little.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { countersPath, type BridgeCounters, type CountersAnswer } from '../../../../protocol/counters.ts';
 import { identityPath, type IdentityAnswer, type Identity } from '../../../../protocol/identity.ts';
+import { rulesCheckPath, type PodRulesCheck, type RulesCheckAnswer } from '../../../../protocol/rules-check.ts';
 import { seal } from '../../../../protocol/seal.ts';
 
 const requestTimeoutMs = 5000;
@@ -13,6 +15,10 @@ export interface IdentityServerOptions {
   port: number;
   /** 'unknown' when this agent has no pod of such a bridge, or its client may not have it; 'not-yet' while the container does not run. */
   lookUp: (namespace: string, bridge: string) => { identity: Identity; publicKey: string } | 'unknown' | 'not-yet';
+  /** Undefined when this agent has no pod of such a bridge, or its client may not know. */
+  counters: (namespace: string, bridge: string) => Promise<{ epoch: string; counters: BridgeCounters; publicKey: string } | undefined>;
+  /** As for counters. */
+  rules: (namespace: string, bridge: string) => Promise<{ pods: PodRulesCheck[]; publicKey: string } | undefined>;
   /** Why not healthy, in words. */
   ailment: () => string | undefined;
   onError: (error: unknown) => void;
@@ -22,12 +28,10 @@ export interface IdentityServerOptions {
 /** Resolves when it listens. */
 export async function serveIdentities(options: IdentityServerOptions): Promise<{ port: number }> {
   const server = createServer({ requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, maxHeaderSize: 8192 }, (request, response) => {
-    try {
-      answer(request, response, options);
-    } catch (error) {
+    answer(request, response, options).catch((error: unknown) => {
       options.onError(error);
-      reply(response, 500, 'the identity could not be read');
-    }
+      reply(response, 500, 'it could not be read');
+    });
   });
   server.maxConnections = mostConnections;
   options.signal.addEventListener('abort', () => { server.close(); server.closeAllConnections(); }, { once: true });
@@ -40,16 +44,30 @@ export async function serveIdentities(options: IdentityServerOptions): Promise<{
   return { port: typeof address === 'object' && address !== null ? address.port : options.port };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, { lookUp, ailment }: IdentityServerOptions): void {
+async function answer(request: IncomingMessage, response: ServerResponse, { lookUp, counters, rules, ailment }: IdentityServerOptions): Promise<void> {
   if (request.method !== 'GET') { reply(response, 405, 'only GET'); return; }
   if (request.url === '/healthz') {
     const reason = ailment();
     reply(response, reason === undefined ? 200 : 503, reason ?? 'ok');
     return;
   }
-  const names = /^\/v1\/bridges\/([a-z0-9.-]{1,253})\/([a-z0-9.-]{1,253})\/identity$/.exec(request.url ?? '');
+  const names = /^\/v1\/bridges\/([a-z0-9.-]{1,253})\/([a-z0-9.-]{1,253})\/(?:identity|counters|rules)$/.exec(request.url ?? '');
   const [, namespace = '', bridge = ''] = names ?? [];
+  if (names !== null && request.url === countersPath(namespace, bridge)) {
+    const known = await counters(namespace, bridge);
+    if (known === undefined) { reply(response, 404, 'not here'); return; }
+    const told: CountersAnswer = { v: 1, epoch: known.epoch, counters: known.counters };
+    reply(response, 200, JSON.stringify(seal(known.publicKey, Buffer.from(JSON.stringify(told)))), 'application/json');
+    return;
+  }
   if (names === null || request.url !== identityPath(namespace, bridge)) { reply(response, 404, 'not here'); return; }
+  if (names !== null && request.url === rulesCheckPath(namespace, bridge)) {
+    const known = await rules(namespace, bridge);
+    if (known === undefined) { reply(response, 404, 'not here'); return; }
+    const told: RulesCheckAnswer = { v: 1, pods: known.pods };
+    reply(response, 200, JSON.stringify(seal(known.publicKey, Buffer.from(JSON.stringify(told)))), 'application/json');
+    return;
+  }
   const found = lookUp(namespace, bridge);
   if (found === 'unknown') { reply(response, 404, 'not here'); return; }
   if (found === 'not-yet') { reply(response, 503, 'the container does not run yet'); return; }

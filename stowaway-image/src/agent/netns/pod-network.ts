@@ -5,7 +5,7 @@ import { nft } from '../../adapters/nft.ts';
 import { forgetUdpFlows } from '../../adapters/conntrack.ts';
 import { whoSpeaksFirst, type FirstByte } from '../../adapters/first-byte.ts';
 import { freePort, listeningPorts } from './listening.ts';
-import { renderRemoval, renderReturn, renderRules, returnRoute, tableName, type PodRules } from './tables.ts';
+import { renderRemoval, renderReturn, renderRules, returnRoute, ruledPorts, tableName, type PodRules } from './tables.ts';
 
 /** A port that was closed is asked again, but not at every look. */
 const askAgainMs = 1000;
@@ -85,6 +85,17 @@ export class PodNetwork {
     const changed = [...before, ...this.#udpPorts].filter((port) => !before.has(port) || !this.#udpPorts.has(port));
     for (const port of changed) await forgetUdpFlows(this.netns, port);
     return true;
+  }
+
+  /** What the kernel has of our rules now, whatever we have told it once. */
+  async inForce(): Promise<{ tcp: Set<number>; udp: Set<number>; listening: Set<number> }> {
+    const [tcp, udp] = await Promise.all((['in', 'udp'] as const).map((kind) => nft.table(tableName(this.#instance, kind), this.netns)));
+    return { ...ruledPorts(tcp ?? '', udp ?? ''), listening: new Set(this.#listening()) };
+  }
+
+  /** Where the rule for this port leads to, if there ever was one. */
+  listenerOf(port: number): number | undefined {
+    return this.#listenPorts.get(port);
   }
 
   /** Removes every trace and the name. The pod may be gone already. */

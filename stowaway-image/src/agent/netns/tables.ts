@@ -117,3 +117,9 @@ function udpChains({ address, udp }: PodRules): string[] {
     '}',
   ];
 }
+
+/** Ports that rules in force lead away, from what nft prints of our tables. */
+export function ruledPorts(inTable: string, udpTable: string): { tcp: Set<number>; udp: Set<number> } {
+  const ports = (text: string, pattern: RegExp): Set<number> => new Set([...text.matchAll(pattern)].map(([, port]) => Number(port)));
+  return { tcp: ports(inTable, /tcp dport (\d+) tproxy to :\d+/g), udp: ports(udpTable, /udp dport (\d+) dnat to /g) };
+}

@@ -10,18 +10,26 @@ export interface ServerStat {
   /** Takes requests. */
   up: boolean;
   sessions: number;
+  /** Requests, or connections in TCP mode, since the process began; tries that were given to another server included. */
+  total: number;
+  redispatched: number;
+  /** Ended without an answer. */
+  failed: number;
 }
 
 /** @param csv answer to {@link serverStatsCommand} */
 export function parseServerStats(csv: string): ServerStat[] {
   const [head = '', ...lines] = csv.split('\n');
   const columns = head.replace(/^# /, '').split(',');
-  const [backend, server, status, sessions] = ['pxname', 'svname', 'status', 'scur'].map((name) => columns.indexOf(name));
+  const [backend, server, status, sessions, total, connectErrors, responseErrors, redispatched] = ['pxname', 'svname', 'status', 'scur', 'stot', 'econ', 'eresp', 'wredis'].map((name) => columns.indexOf(name));
   return lines.filter((line) => line !== '').map((line) => {
     const cells = line.split(',');
     const cell = (index: number | undefined): string => cells[index ?? -1] ?? '';
     // `UP`, `UP 1/3`, `no check`; not `DOWN`, `DOWN 1/2`, `MAINT`, `MAINT (via ...)`, `DRAIN`.
-    return { backend: cell(backend), server: cell(server), up: /^UP|^no check/.test(cell(status)), sessions: Number(cell(sessions)) };
+    return {
+      backend: cell(backend), server: cell(server), up: /^UP|^no check/.test(cell(status)), sessions: Number(cell(sessions)),
+      total: Number(cell(total)), redispatched: Number(cell(redispatched)), failed: Number(cell(connectErrors)) + Number(cell(responseErrors)),
+    };
   });
 }
 

@@ -1,0 +1,16 @@
+/** Restarts an app container in place: same address, same bridge. Its port does not answer meanwhile, so requests go to the pods and are not lost. */
+import { labels } from '../../protocol/names.ts';
+import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
+import { BridgeError } from '../errors.ts';
+import { timing } from '../timing.ts';
+
+/** A foreground `bridge run` ends with its container: a restart would be its end. */
+export async function restartContainer(docker: Docker, container: ContainerSummary): Promise<void> {
+  if (container.labels[labels.session] !== undefined) {
+    throw new BridgeError({
+      kind: 'refused', code: 'container-in-foreground', what: `container ${container.name} belongs to a bridge run in the foreground`, why: 'that ends when its container ends, and a restart is an end',
+      next: 'Ctrl-C there and run it again, or use bridge run --detach, whose containers can be restarted',
+    });
+  }
+  await docker.containers.restart(container.id, timing.containerStopTimeoutMs / 1000);
+}

@@ -1,0 +1,73 @@
+import type { Command, CommandContext } from '../command.ts';
+import { BridgeError } from '../errors.ts';
+import type { StatusBridge } from '../status/snapshot.ts';
+import { flag, text } from './choices.ts';
+import { withSession, type Session } from './session.ts';
+
+function intervalOf(context: CommandContext): number {
+  const value = text(context, 'interval') ?? '2';
+  const seconds = Number(value);
+  if (!(seconds >= 0.2 && seconds <= 3600)) throw new BridgeError({ kind: 'usage', code: 'usage', what: `--interval ${value} is no number of seconds between 0.2 and 3600`, next: '--interval 5' });
+  return seconds * 1000;
+}
+
+/** What keys of the screen do. They tell by their result alone: the screen is not theirs. */
+function actionsOf(session: Session, context: CommandContext) {
+  const found = async (bridge: StatusBridge) => {
+    const { findBridge } = await import('../bridge/find-bridge.ts');
+    return findBridge({ ...session, name: bridge.name, namespace: bridge.namespace });
+  };
+  return {
+    async stop(bridge: StatusBridge): Promise<void> {
+      const [{ stopBridge }, { Steps }] = await Promise.all([import('../bridge/stop.ts'), import('../steps/steps.ts')]);
+      const { ref, container } = await found(bridge);
+      await stopBridge({ ...session, steps: new Steps({ emit: () => undefined }, () => context.host.now()), force: new AbortController().signal, ...(ref === undefined ? {} : { ref }), ...(container === undefined ? {} : { container }) });
+    },
+    async restart(bridge: StatusBridge): Promise<void> {
+      const { restartContainer } = await import('../bridge/restart.ts');
+      const { container } = await found(bridge);
+      if (container !== undefined) await restartContainer(session.docker, container);
+    },
+  };
+}
+
+export const command: Command = {
+  name: 'status',
+  summary: 'Show link, bridges and containers as they are, and as they change',
+  description: `On a terminal a screen that follows what happens (? shows its keys), elsewhere one answer. Requests are counted by the agents:
+LOCAL went to the container, ORIGINAL to the pods' own process on the same ports, FAILED got no answer from either. Bridges are
+those of this machine, in the context's namespace and in those that its containers stand for.`,
+  options: [
+    { name: 'all-namespaces', short: 'A', description: 'bridges of this machine in all namespaces' },
+    { name: 'watch', short: 'w', description: 'lines as time goes by, until Ctrl-C (with -o json one object a line)' },
+    { name: 'interval', description: 'seconds between the lines of --watch', value: { placeholder: 'SECONDS' }, default: '2' },
+    { name: 'once', description: 'one answer, also on a terminal' },
+  ],
+  examples: [
+    { command: 'bridge status', explains: 'the screen' }, { command: 'bridge status --watch', explains: 'lines, for a log' },
+    { command: 'bridge status -o json', explains: 'one object, for scripts' },
+  ],
+  async run(context) {
+    const intervalMs = intervalOf(context);
+    return withSession(context, async (session) => {
+      const { host, output } = context;
+      const [{ StatusCollector }, { lookOnce, showScreen, watchStatus }, { isInteractive }] = await Promise.all([import('../status/collector.ts'), import('../status/show.ts'), import('../ui/terminal.ts')]);
+      const namespace = text(context, 'namespace');
+      const collector = new StatusCollector({ ...session, allNamespaces: flag(context, 'allNamespaces'), now: () => host.now(), ...(namespace === undefined ? {} : { namespace }) });
+      try {
+        if (flag(context, 'watch')) {
+          await watchStatus(collector, host, { output, intervalMs });
+          return {};
+        }
+        if (isInteractive(host) && output === 'text' && !flag(context, 'once') && text(context, 'progress') !== 'plain') {
+          await showScreen(collector, host, session.docker, actionsOf(session, context));
+          return {};
+        }
+        const [snapshot, { statusText }, { signsFor }] = [await lookOnce(collector), await import('../status/text.ts'), await import('../status/screen/line.ts')];
+        return { data: snapshot, text: statusText(snapshot, signsFor(host.env)) };
+      } finally {
+        collector.close();
+      }
+    });
+  },
+};
