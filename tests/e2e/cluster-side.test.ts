@@ -14,12 +14,13 @@ const namespace = 'e2e-cluster-side';
 const name = 'e2e-steady';
 const recoveryLimitMs = 60_000;
 let suite: Suite;
-let user: string;
+/** The administrator, who makes the objects of the tests without `bridge`. */
+let administrator: string;
 
 beforeAll(async () => {
   suite = await startSuite(namespace, (image) => [deployment({ name: 'web', namespace, image, replicas: 3 }), service({ name: 'web', namespace })]);
   const review = await suite.kube.request<{ status: { userInfo: { username: string } } }>('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
-  user = review.status.userInfo.username;
+  administrator = review.status.userInfo.username;
 }, setUpLimitMs);
 afterAll(() => suite?.end());
 
@@ -35,8 +36,8 @@ const podPath = (pod: string): string => `/api/v1/namespaces/${systemNamespace}/
 const bridgeNow = async (): Promise<Bridge> => suite.kube.request<Bridge>('GET', `/apis/${groupVersion}/namespaces/${namespace}/bridges/${name}`);
 
 describe('the API server refuses', () => {
-  const bridgeSpec = (): Record<string, unknown> => ({ owner: user, client: 'none', target: { kind: 'Deployment', name: 'web', container: 'web' }, ports: [{ port: 80, protocol: 'TCP', local: 80 }] });
-  const clientSpec = (): Record<string, unknown> => ({ owner: user, publicKey: `${'m'.repeat(42)}A=` });
+  const bridgeSpec = (): Record<string, unknown> => ({ owner: administrator, client: 'none', target: { kind: 'Deployment', name: 'web', container: 'web' }, ports: [{ port: 80, protocol: 'TCP', local: 80 }] });
+  const clientSpec = (): Record<string, unknown> => ({ owner: administrator, publicKey: `${'m'.repeat(42)}A=` });
   const tryBridge = (spec: Record<string, unknown>, metadata: object = {}): Promise<unknown> => suite.kube.request('POST', `/apis/${groupVersion}/namespaces/${namespace}/bridges?dryRun=All`, { apiVersion: groupVersion, kind: 'Bridge', metadata: { name: 'try', ...metadata }, spec: { ...bridgeSpec(), ...spec } });
   const tryClient = (spec: Record<string, unknown>): Promise<unknown> => suite.kube.request('POST', `/apis/${groupVersion}/namespaces/${systemNamespace}/clients?dryRun=All`, { apiVersion: groupVersion, kind: 'Client', metadata: { name: 'try' }, spec: { ...clientSpec(), ...spec } });
   const port = { port: 80, protocol: 'TCP', local: 80 };
@@ -96,7 +97,7 @@ describe('a standing bridge', () => {
     expect(status).toMatchObject({ phase: 'Ready', desiredPods: 3, summary: { target: 'deploy/web', pods: '3/3', match: 'all' }, observedGeneration: 1 });
     expect(status!.conditions!.map(({ type, status: value }) => `${type}=${value}`).sort()).toEqual(['ClientOnline=True', 'HubRunning=True', 'PodsAttached=True', 'Ready=True', 'TargetFound=True']);
     expect(status!.ports!.map(({ port, protocol }) => `${port}/${protocol}`).sort()).toEqual(spec.ports.map(({ port, protocol }) => `${port}/${protocol}`).sort());
-    expect(await columns()).toMatchObject({ Target: 'deploy/web', Requests: 'all', Owner: user, Phase: 'Ready', Pods: '3/3', Reason: 'PodsAttached' });
+    expect(await columns()).toMatchObject({ Target: 'deploy/web', Requests: 'all', Owner: suite.username, Phase: 'Ready', Pods: '3/3', Reason: 'PodsAttached' });
   });
 
   test('has agents with exactly the capabilities that are documented, and nothing of the node', async () => {
@@ -167,9 +168,9 @@ describe('a standing bridge', () => {
   test('goes when its client goes', async () => {
     const { metadata } = await clientOf();
     await suite.stop(name);
-    await bridgeOk(['down'], suite.admin);
+    await bridgeOk(['down'], suite.user);
     await until('the client is gone', async () => ((await suite.kube.list<Client>(resources.Client, { namespace: systemNamespace })).items.some(({ metadata: { uid } }) => uid === metadata.uid) ? undefined : true), recoveryLimitMs);
-    await suite.kube.request('POST', `/apis/${groupVersion}/namespaces/${namespace}/bridges`, { apiVersion: groupVersion, kind: 'Bridge', metadata: { name: 'orphan' }, spec: { owner: user, client: metadata.name, target: { kind: 'Deployment', name: 'web', container: 'web' }, ports: [] } });
+    await suite.kube.request('POST', `/apis/${groupVersion}/namespaces/${namespace}/bridges`, { apiVersion: groupVersion, kind: 'Bridge', metadata: { name: 'orphan' }, spec: { owner: administrator, client: metadata.name, target: { kind: 'Deployment', name: 'web', container: 'web' }, ports: [] } });
     await until('the controller has said why', async () => {
       const { status } = await suite.kube.request<Bridge>('GET', `/apis/${groupVersion}/namespaces/${namespace}/bridges/orphan`);
       return status?.conditions?.some(({ reason }) => reason === 'ClientNotFound') === true ? true : undefined;

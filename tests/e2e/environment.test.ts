@@ -64,13 +64,13 @@ describe('the environment', () => {
   });
 
   test('bridge env shows the same', async () => {
-    const { stdout } = await bridgeOk(['env', 'deploy/web', '-n', namespace, '-o', 'json'], suite.admin);
+    const { stdout } = await bridgeOk(['env', 'deploy/web', '-n', namespace, '-o', 'json'], suite.user);
     const shown = (JSON.parse(stdout) as { env: Record<string, string> }).env;
     expect(shown).toMatchObject(original);
   });
 
   test('what bridge env prints can be read by a shell', async () => {
-    const { stdout } = await bridgeOk(['env', 'deploy/web', '-n', namespace], suite.admin);
+    const { stdout } = await bridgeOk(['env', 'deploy/web', '-n', namespace], suite.user);
     const { stdout: read } = await execa('bash', ['-c', 'set -a; eval "$(cat)"; printf "%s|" "$NOTE" "$URL" "$UNICODE"'], { input: stdout, stripFinalNewline: false });
     expect(read).toBe(`${multiLine}|${original.URL}|${original.UNICODE}|`);
   });

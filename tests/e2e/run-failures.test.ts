@@ -49,7 +49,7 @@ const cases: Record<string, Case> = {
 beforeAll(async () => {
   suite = await startSuite(namespace, (image) => [deployment({ name: 'web', namespace, image }), service({ name: 'web', namespace })]);
   folder = await mkdtemp(join(tmpdir(), 'podbridge-failures-'));
-  const kubeconfig = await readFile(suite.admin.kubeconfig, 'utf8');
+  const kubeconfig = await readFile(suite.user.kubeconfig, 'utf8');
   await writeFile(join(folder, 'nowhere'), kubeconfig.replace(/https:\/\/[^"\s,}]+/, 'https://127.0.0.1:9'), { mode: 0o600 });
   stranger = await makeUser(suite.kube, suite.cluster, namespace, 'stranger');
   await grant(suite.kube, stranger, names.userRole, systemNamespace);
@@ -96,14 +96,14 @@ test('in the foreground the same failures end with 125, because other codes are 
 });
 
 test('the foreground gives the exit code of the container, and ends the bridge', async () => {
-  const run = await bridge(['run', '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '-n', namespace, '--', 'no-such-mode'], suite.admin);
+  const run = await bridge(['run', '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '-n', namespace, '--', 'no-such-mode'], suite.user);
   expect(run.stderr + run.stdout).toMatch(/unknown command "no-such-mode"/);
   expect(run.exitCode).toBe(1);
   expect(await leftovers()).toEqual([]);
 });
 
 test('Ctrl-C undoes every step', async () => {
-  const running = startBridge(['run', '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '--name', 'e2e-interrupted', '-n', namespace], suite.admin);
+  const running = startBridge(['run', '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '--name', 'e2e-interrupted', '-n', namespace], suite.user);
   await until('the bridge', async () => ((await leftovers()).length === 2 ? true : undefined), 60_000);
   running.kill('SIGINT');
   await running;
@@ -111,7 +111,7 @@ test('Ctrl-C undoes every step', async () => {
 });
 
 test('after kill -9 of the foreground the bridge goes by itself, and the next command sweeps the container', async () => {
-  const running = startBridge(['run', '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '--name', 'e2e-killed', '-n', namespace, '--progress', 'plain'], suite.admin);
+  const running = startBridge(['run', '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '--name', 'e2e-killed', '-n', namespace, '--progress', 'plain'], suite.user);
   await until('the bridge and its container', async () => ((await leftovers()).length === 2 ? true : undefined), 60_000);
   running.kill('SIGKILL');
   await running;

@@ -56,7 +56,7 @@ describe('targets', () => {
   });
 
   test('kinds that have no pods are refused, with words', async () => {
-    const { exitCode, stderr } = await bridge(['run', '-d', '--image', suite.image, '--target', 'cronjob/x', '-n', namespace], suite.admin);
+    const { exitCode, stderr } = await bridge(['run', '-d', '--image', suite.image, '--target', 'cronjob/x', '-n', namespace], suite.user);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/cronjob/);
     expect(stderr).toMatch(/deploy/);

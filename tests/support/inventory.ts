@@ -10,21 +10,31 @@ interface ResourceList { resources?: { name: string; verbs: string[] }[] }
 
 /** Names of all objects of all kinds of the cluster: `apps/v1 deployments shop/api`. */
 export async function clusterInventory(kube: Kube): Promise<string[]> {
+  return [...(await clusterObjects(kube)).keys()].sort();
+}
+
+export interface AnyObject { metadata: { name: string; namespace?: string; [field: string]: unknown }; [field: string]: unknown }
+
+/**
+ * All objects of all kinds of the cluster, whole, by their names as in {@link clusterInventory}.
+ * @param leftOut kinds by their plural; by default those that come and go by themselves
+ */
+export async function clusterObjects(kube: Kube, leftOut: ReadonlySet<string> = restless): Promise<Map<string, AnyObject>> {
   const { groups } = await kube.request<{ groups: { preferredVersion: { groupVersion: string } }[] }>('GET', '/apis');
   const roots = ['/api/v1', ...groups.map(({ preferredVersion }) => `/apis/${preferredVersion.groupVersion}`)];
   const found = await Promise.all(roots.map(async (root) => {
     const { resources = [] } = await kube.request<ResourceList>('GET', root);
-    const listable = resources.filter(({ name, verbs }) => verbs.includes('list') && !name.includes('/') && !restless.has(name));
+    const listable = resources.filter(({ name, verbs }) => verbs.includes('list') && !name.includes('/') && !leftOut.has(name));
     return (await Promise.all(listable.map(async ({ name }) => {
       // The kind may be on its way out while it is asked for.
-      const { items } = await kube.request<{ items: { metadata: { name: string; namespace?: string } }[] }>('GET', `${root}/${name}`).catch((error: Error) => {
+      const { items } = await kube.request<{ items: AnyObject[] }>('GET', `${root}/${name}`).catch((error: Error) => {
         if (error.message.includes(': 404 ')) return { items: [] };
         throw error;
       });
-      return items.map(({ metadata }) => `${root.replace(/^\/apis?\//, '')} ${name} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`);
+      return items.map((object): [string, AnyObject] => [`${root.replace(/^\/apis?\//, '')} ${name} ${object.metadata.namespace === undefined ? '' : `${object.metadata.namespace}/`}${object.metadata.name}`, object]);
     }))).flat();
   }));
-  return found.flat().sort();
+  return new Map(found.flat());
 }
 
 const dockerKinds = { container: ['ps', '--all', '--format', '{{.Names}}'], network: ['network', 'ls', '--format', '{{.Name}}'], volume: ['volume', 'ls', '--format', '{{.Name}}'], image: ['images', '--format', '{{.Repository}}:{{.Tag}}'] } as const;

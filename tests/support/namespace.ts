@@ -10,6 +10,11 @@ const keep = process.env.PODBRIDGE_KEEP === '1';
 
 export async function makeNamespace(kube: Kube, name: string, labels: Record<string, string> = {}): Promise<void> {
   await removeNamespace(kube, name);
+  await haveNamespace(kube, name, labels);
+}
+
+/** Leaves one that is there as it is. */
+export async function haveNamespace(kube: Kube, name: string, labels: Record<string, string> = {}): Promise<void> {
   await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { 'app.kubernetes.io/managed-by': 'podbridge-test', ...labels } } }, { fieldManager: 'podbridge-test' });
   // Pods need it, and it is made a moment later than the namespace.
   await until(`service account of namespace ${name}`, () => kube.find(resources.ServiceAccount, 'default', name), goneLimitMs);

@@ -10,6 +10,13 @@ export interface Manifest {
 
 export type EnvEntry = { name: string; value: string } | { name: string; valueFrom: unknown };
 
+/** What makes a workload fit for a namespace that enforces the Pod Security Standard `restricted`. */
+export const restricted = {
+  container: { securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true, runAsUser: 12345, capabilities: { drop: ['ALL'] } } },
+  pod: { securityContext: { seccompProfile: { type: 'RuntimeDefault' } } },
+};
+export const enforceRestricted = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+
 export interface EchoOptions {
   name: string;
   namespace: string;

@@ -1,18 +1,20 @@
 /**
- * What every end-to-end suite begins with: the cluster, the cluster side of podbridge, a namespace of its own with a prober in it;
- * and what it ends with: everything gone, and the proof that nothing leaked.
+ * What every end-to-end suite begins with: the cluster, the cluster side of podbridge, a namespace of its own with a prober in it,
+ * and a user who has the shipped user role there and no other right; and what it ends with: everything gone, and the proof that
+ * nothing leaked. Only installing is done by the administrator: whatever a suite does with `bridge` works for that user.
  */
 import { execa } from 'execa';
-import { labels, managedBy } from '../../../protocol/names.ts';
+import { labels as ourLabels, managedBy, names, systemNamespace } from '../../../protocol/names.ts';
 import type { Bridge } from '../../../protocol/objects.ts';
 import { resources } from '../../../cli/adapters/cluster/index.ts';
 import type { RunSummary } from '../../../cli/bridge/summary.ts';
 import { loadImages } from '../../cluster/index.ts';
 import { bridge, bridgeOk, type BridgeOptions, type BridgeRun } from '../../support/bridge-command.ts';
-import { applyAll, cleanNamespace, makeNamespace } from '../../support/namespace.ts';
+import { applyAll, cleanNamespace, haveNamespace, makeNamespace } from '../../support/namespace.ts';
 import { ensureProber, type Prober } from '../../support/prober.ts';
 import { untilServing } from '../../support/serving.ts';
 import { testCluster, type TestCluster } from '../../support/test-cluster.ts';
+import { grant, makeUser } from '../../support/user.ts';
 import { until } from '../../support/wait.ts';
 import { ensureEchoImage } from '../../workloads/echo-image.ts';
 import type { Manifest } from '../../workloads/manifests.ts';
@@ -22,19 +24,25 @@ export const setUpLimitMs = 40 * 60_000;
 export const testLimitMs = 3 * 60_000;
 const serviceLimitMs = 30_000;
 const keep = process.env.PODBRIDGE_KEEP === '1';
+/** The same user in all suites, so that the link lasts from one to the next. */
+const account = { name: 'tester', namespace: 'e2e-people' };
 
 export interface Suite extends TestCluster {
   namespace: string;
   /** The image of workloads and app containers. */
   image: string;
   prober: Prober;
-  /** The administrator's kubeconfig. */
+  /** The kubeconfig of somebody with nothing but the user role, in this namespace and (for links) in bridge-system. */
+  user: BridgeOptions;
+  /** As the API server knows that user. */
+  username: string;
+  /** The administrator's kubeconfig: for installing, and for tests about administrators. */
   admin: BridgeOptions;
   /** Cluster addresses of Services: names are left out of what is measured and counted. */
   addressOf(service: string): Promise<string>;
   /** Every workload and pod of the namespace, whole, the prober left out. */
   state(): Promise<string>;
-  /** `bridge ARGS -n NAMESPACE`. */
+  /** `bridge ARGS -n NAMESPACE`; this and what follows as {@link user}, unless the options say otherwise. */
   bridge(args: string[], options?: Partial<BridgeOptions>): Promise<BridgeRun>;
   /** `bridge run -d` of the echo image as WHO=`who`, and then until it serves. */
   run(name: string, who: string, args: string[], options?: Partial<BridgeOptions>): Promise<RunSummary>;
@@ -43,14 +51,18 @@ export interface Suite extends TestCluster {
   end(): Promise<void>;
 }
 
-export async function startSuite(namespace: string, manifests: (image: string) => Manifest[]): Promise<Suite> {
+/** @param labels of the namespace */
+export async function startSuite(namespace: string, manifests: (image: string) => Manifest[], labels: Record<string, string> = {}): Promise<Suite> {
   const world = await testCluster();
   const { cluster, kube } = world;
   const image = await ensureEchoImage();
   await loadImages(cluster, [image]);
   const admin: BridgeOptions = { kubeconfig: cluster.kubeconfigPath, context: cluster.context };
   await bridgeOk(['install', '--yes'], admin);
-  await makeNamespace(kube, namespace);
+  await Promise.all([makeNamespace(kube, namespace, labels), haveNamespace(kube, account.namespace)]);
+  const tester = await makeUser(kube, cluster, account.namespace, account.name);
+  await Promise.all([namespace, systemNamespace].map((place) => grant(kube, tester, names.userRole, place)));
+  const user: BridgeOptions = { kubeconfig: tester.kubeconfigPath, context: tester.context };
   const objects = manifests(image);
   const [prober] = await Promise.all([ensureProber(kube, namespace, image), applyAll(kube, objects)]);
   // Ready pods are not yet known to the Service on every node.
@@ -59,7 +71,7 @@ export async function startSuite(namespace: string, manifests: (image: string) =
 
   const scope = ['-n', namespace];
   return {
-    ...world, namespace, image, prober, admin,
+    ...world, namespace, image, prober, admin, user, username: tester.username,
     async addressOf(service) {
       const { spec } = await kube.request<{ spec: { clusterIP: string } }>('GET', `/api/v1/namespaces/${namespace}/services/${service}`);
       return spec.clusterIP;
@@ -69,23 +81,24 @@ export async function startSuite(namespace: string, manifests: (image: string) =
       const lists = await Promise.all(kinds.map((type) => kube.list(type, { namespace })));
       return JSON.stringify(lists.flatMap(({ items }) => items.filter(({ metadata }) => metadata.name !== prober.pod)), null, 1);
     },
-    bridge: (args, options) => bridge([...args, ...scope], { ...admin, ...options }),
+    bridge: (args, options) => bridge([...args, ...scope], { ...user, ...options }),
     async run(name, who, args, options) {
-      const { stdout } = await bridgeOk(['run', '-d', '-o', 'json', '--name', name, '--image', image, '-e', `WHO=${who}`, ...scope, ...args], { ...admin, ...options });
+      const { stdout } = await bridgeOk(['run', '-d', '-o', 'json', '--name', name, '--image', image, '-e', `WHO=${who}`, ...scope, ...args], { ...user, ...options });
       const summary = JSON.parse(stdout) as RunSummary;
       if (summary.ports.length > 0) await untilServing(kube, namespace, name);
       return summary;
     },
     async stop(name, options) {
-      await bridgeOk(['stop', name, ...scope], { ...admin, ...options });
+      await bridgeOk(['stop', name, ...scope], { ...user, ...options });
     },
     async end() {
       if (keep) return kube.close();
       const { items } = await kube.list<Bridge>(resources.Bridge, { namespace });
-      for (const { metadata } of items) await bridge(['stop', metadata.name, '-n', namespace], admin);
+      for (const { metadata, spec } of items) await bridge(['stop', metadata.name, '-n', namespace], spec.owner === tester.username ? user : admin);
       const left = await ofNamespace(namespace);
       const { items: bridges } = await kube.list<Bridge>(resources.Bridge, { namespace });
       await cleanNamespace(kube, namespace);
+      await tester.dispose();
       kube.close();
       if (left.length + bridges.length > 0) throw new Error(`left behind: ${[...left, ...bridges.map(({ metadata }) => `bridge ${metadata.name}`)].join(', ')}`);
     },
@@ -94,7 +107,7 @@ export async function startSuite(namespace: string, manifests: (image: string) =
 
 /** Containers and volumes in Docker that belong to bridges of this namespace. */
 async function ofNamespace(namespace: string): Promise<string[]> {
-  const filters = ['--filter', `label=${labels.managedBy}=${managedBy}`, '--filter', `label=${labels.namespace}=${namespace}`];
+  const filters = ['--filter', `label=${ourLabels.managedBy}=${managedBy}`, '--filter', `label=${ourLabels.namespace}=${namespace}`];
   const [containers, volumes] = await Promise.all([
     execa('docker', ['ps', '--all', '--format', '{{.Names}}', ...filters]), execa('docker', ['volume', 'ls', '--format', '{{.Name}}', ...filters]),
   ]);
