@@ -10,9 +10,10 @@ interface AgentPod extends KubeObject {
   status?: { phase?: string; conditions?: { type: string; status: string; reason?: string; message?: string }[]; containerStatuses?: { state?: { waiting?: { reason?: string; message?: string } } }[] };
 }
 
-/** The message of the condition that stands in the way. */
+/** What stands in the way: Ready says it in one sentence, the other conditions are about parts. */
 function trouble(bridge: Bridge): string | undefined {
-  return (bridge.status?.conditions ?? []).find((condition) => condition.status === 'False' && condition.message !== '')?.message;
+  const against = (bridge.status?.conditions ?? []).filter(({ status, message }) => status === 'False' && message !== '');
+  return (against.find(({ type }) => type === 'Ready') ?? against[0])?.message;
 }
 
 /** Attached pods as the controller counts them. */

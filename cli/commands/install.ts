@@ -55,7 +55,14 @@ export const command: Command = {
       }
       const steps = new Steps(reporter, () => host.now());
       const installation = await installHere({ cluster, docker: () => connectDocker(host), host, steps }, delivery);
-      const { version, previous } = installation;
+      const { version, previous, agentsForbidden } = installation;
+      if (agentsForbidden !== null) {
+        reporter.emit({
+          type: 'warning', code: 'agents-forbidden', at: host.now(),
+          text: `this cluster forbids podbridge's agents (${agentsForbidden}). Links work (bridge up, bridge run without --target); workloads cannot be bridged`,
+          next: 'exempt namespace bridge-system from that policy; what agents need and why: docs/security.md',
+        });
+      }
       const what = previous === null ? `podbridge ${version} is installed` : previous === version ? `podbridge ${version} is installed (it was before)` : `podbridge is upgraded from ${previous} to ${version}`;
       return {
         data: { ...installation, context: cluster.context.name },

@@ -8,6 +8,7 @@ import { BridgeError } from '../errors.ts';
 import type { Steps } from '../steps/steps.ts';
 import { timing } from '../timing.ts';
 import { version } from '../version.ts';
+import { agentRefusal } from './agents-allowed.ts';
 import { applyAll } from './apply.ts';
 import { waitForKinds, waitForPolicies } from './established.ts';
 import { findNamespace } from './find-ours.ts';
@@ -22,6 +23,8 @@ export interface Installation {
   /** What was there before; null: nothing. */
   previous: string | null;
   image: string;
+  /** Why this cluster forbids agents, without which no workload can be bridged; null: it does not. */
+  agentsForbidden: string | null;
 }
 
 export interface InstallContext {
@@ -65,10 +68,11 @@ export async function install({ cluster, steps, now, image }: InstallContext): P
       ]);
     },
   }));
-  await Promise.all([delivered, applied, inForce, running]);
+  const forbidden = applied.then(() => agentRefusal(cluster, image.reference));
+  await Promise.all([delivered, applied, inForce, running, forbidden]);
   await applyAll(cluster, marker);
   if (previous !== undefined && previous.version !== version) await prune(cluster, all);
-  return { version, previous: previous?.version ?? null, image: image.reference };
+  return { version, previous: previous?.version ?? null, image: image.reference, agentsForbidden: await forbidden ?? null };
 }
 
 function isMarker({ kind, metadata }: Manifest): boolean {

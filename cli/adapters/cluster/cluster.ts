@@ -114,7 +114,7 @@ export interface Cluster {
   find<T extends KubeObject>(type: ResourceType, name: string, namespace?: string): Promise<T | undefined>;
   list<T extends KubeObject>(type: ResourceType, options?: ListOptions): Promise<Listing<T>>;
   /** Throws cluster-already-exists. The kind must stand in resources.ts, or be given. */
-  create<T extends KubeObject>(object: T, type?: ResourceType): Promise<T>;
+  create<T extends KubeObject>(object: T, type?: ResourceType, options?: Pick<ApplyOptions, 'dryRun'>): Promise<T>;
   /** Server-side apply: creates or changes; nothing changed returns the same resourceVersion. */
   apply<T extends KubeObject>(object: T, options?: ApplyOptions, type?: ResourceType): Promise<T>;
   patch<T extends KubeObject>(type: ResourceType, name: string, patch: unknown, options?: PatchOptions): Promise<T>;

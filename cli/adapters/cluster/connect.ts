@@ -78,10 +78,10 @@ export function connect(host: Pick<Host, 'env' | 'homeDir' | 'cwd'>, choice: Clu
       }
     },
     list,
-    create(object, given) {
+    create(object, given, options = {}) {
       const type = typeOf(object, given);
       const { namespace, name } = object.metadata;
-      return connection.json({ method: 'POST', path: resourcePath(type, namespace), query: { fieldManager: defaultFieldManager }, body: object, asked: { verb: 'create', type, namespace, name } });
+      return connection.json({ method: 'POST', path: resourcePath(type, namespace), query: { fieldManager: defaultFieldManager, ...(options.dryRun === true ? { dryRun: 'All' } : {}) }, body: object, asked: { verb: 'create', type, namespace, name } });
     },
     apply(object, options = {}, given) {
       const type = typeOf(object, given);

@@ -21,6 +21,8 @@ export interface BridgeFacts {
   taken?: Problem;
   /** The agent of a node. */
   agent: (node: string) => SystemPod | undefined;
+  /** Why the cluster does not let a node's agent be made; absent when no agent is refused. */
+  refusal?: (node: string) => string | undefined;
 }
 
 /** The controller's part of the status; conditions still without their times. */
@@ -101,6 +103,8 @@ function judge(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[]): 
   const say = (phase: BridgePhase, ready: Problem): Judgement => ({ phase, ready, others });
   if (failed !== undefined) return say('Failed', failed);
   if (bridge.spec.state === 'Draining') return say('Draining', { reason: 'Draining', message: draining(bridge) });
+  const forbidden = agentsForbidden(facts, wanted, attached);
+  if (forbidden !== undefined) return say('Failed', forbidden);
   if (target === undefined || pods === undefined) return say('Pending', { reason: 'Resolving', message: 'Looking for the pods of the target.' });
   if (!hubRuns) return say('Suspended', hubTrouble(hub));
   if (client?.status?.phase !== 'Online') return say(client?.status?.phase === 'Suspended' ? 'Suspended' : 'Pending', clientState(bridge, client));
@@ -148,10 +152,23 @@ function listed(names: string[]): string {
   return names.length <= namedPods ? names.join(', ') : `${names.slice(0, namedPods).join(', ')} and ${names.length - namedPods} more`;
 }
 
-function whyNot({ bridge, agent }: BridgeFacts, pod: TargetPod): string {
+/** No pod can be attached, because the cluster forbids all the agents that would do it. */
+function agentsForbidden({ agent, refusal }: BridgeFacts, wanted: TargetPod[], attached: TargetPod[]): Problem | undefined {
+  const nodes = [...new Set(wanted.map(({ node }) => node))];
+  const [first] = nodes;
+  if (first === undefined || attached.length > 0 || nodes.some((node) => agent(node) !== undefined || refusal?.(node) === undefined)) return undefined;
+  return {
+    reason: 'AgentForbidden',
+    message: `The cluster forbids podbridge's agent on ${listed(nodes)}, and without it no pod can be bridged: ${refusal?.(first)}. An administrator can exempt namespace ${systemNamespace} from that policy; what agents need and why stands in docs/security.md.`,
+  };
+}
+
+function whyNot({ bridge, agent, refusal }: BridgeFacts, pod: TargetPod): string {
   const message = entryOf(bridge, pod)?.message;
   if (message !== undefined && message !== '') return message;
   const runs = agent(pod.node);
+  const forbidden = runs === undefined ? refusal?.(pod.node) : undefined;
+  if (forbidden !== undefined) return `the cluster forbids the agent on ${pod.node}: ${forbidden}`;
   if (runs === undefined) return `no agent on ${pod.node} yet`;
   return runs.trouble === undefined ? `agent on ${pod.node} ${runs.ready ? 'attaches it' : 'is starting'}` : `agent on ${pod.node}: ${runs.trouble}`;
 }

@@ -6,7 +6,7 @@ import { agentManager } from '../agent-names.ts';
 import { fieldManager, labels, names, systemNamespace } from '../../../protocol/names.ts';
 import type { AssignedPort, Bridge, Client, ClusterFacts } from '../../../protocol/objects.ts';
 import { withTransitionTimes } from '../conditions.ts';
-import { isAlreadyExists, isConflict, isNotFound, keyOf, resources, type Kube, type KubeObject, type Resource } from '../kube/index.ts';
+import { isAlreadyExists, isConflict, isNotFound, isRefused, keyOf, resources, type Kube, type KubeObject, type Resource } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
 import { agentPod, type AgentSettings } from './agent-pod.ts';
@@ -56,6 +56,8 @@ export class Controller {
   #ports = new Map<string, AssignedPort[] | undefined>();
   #held: ReadonlySet<string> | undefined;
   #idleSince = new Map<string, number>();
+  /** Node to the reason why the cluster does not let its agent be. */
+  readonly #refusedAgents = new Map<string, string>();
   #missingSince = new Map<string, number>();
   #pool: string | undefined;
 
@@ -120,6 +122,7 @@ export class Controller {
         pods: this.#podsOf(bridge, target),
         ports: this.#ports.get(bridge.metadata.uid ?? ''),
         agent: (node) => agents.get(node),
+        refusal: (node) => this.#refusedAgents.get(node),
       };
     });
     const { losers, held } = judgeCollisions(facts, this.#held ?? heldBefore(bridges));
@@ -157,9 +160,13 @@ export class Controller {
     try {
       await kube.create(resources.pods, agentPod(node, agent));
       log('agent-created', { node });
+      this.#refusedAgents.delete(node);
     } catch (error) {
       // Made by the run before, and not seen yet.
-      if (!isAlreadyExists(error)) throw error;
+      if (isAlreadyExists(error)) return;
+      // People read it in the status of the bridges that need this agent.
+      if (isRefused(error)) this.#refusedAgents.set(node, refusalWords(words(error)));
+      throw error;
     }
   }
 
@@ -242,6 +249,11 @@ function controllerPart({ status = {} }: Bridge, wanted: DerivedStatus): object 
   const types = new Set(wanted.conditions.map(({ type }) => type));
   const conditions = (status.conditions ?? []).filter(({ type }) => types.has(type)).map((condition) => ({ ...condition, lastTransitionTime: undefined }));
   return { ...status, pods: undefined, conditions };
+}
+
+/** What a policy says behind the API server's own words: `pods "x" is forbidden: violates PodSecurity ...`, `... denied request: ...`. */
+export function refusalWords(message: string): string {
+  return (/denied (?:the )?request: (.*)$/s.exec(message) ?? / is forbidden: (.*)$/s.exec(message))?.[1]?.trim() ?? message;
 }
 
 const isAgent = ({ metadata }: SystemPod): boolean => metadata.labels?.[labels.component] === 'agent';

@@ -47,5 +47,7 @@ export const isNotFound = (error: unknown): boolean => isKubeError(error) && err
 export const isConflict = (error: unknown): boolean => isKubeError(error) && error.code === 409 && error.reason !== 'AlreadyExists';
 export const isAlreadyExists = (error: unknown): boolean => isKubeError(error) && error.code === 409 && error.reason === 'AlreadyExists';
 export const isForbidden = (error: unknown): boolean => isKubeError(error) && error.code === 403;
+/** A policy, a quota or a rule of the cluster forbids this very object; asking again changes nothing. */
+export const isRefused = (error: unknown): boolean => isKubeError(error) && (error.code === 403 || error.code === 422 || error.code === 400);
 /** The resourceVersion is too old for the server's memory: list again. */
 export const isExpired = (error: unknown): boolean => isKubeError(error) && (error.code === 410 || error.reason === 'Expired');

@@ -5,7 +5,7 @@
  *   await kube.apply(resources.bridges, { metadata: { namespace, name, uid }, status: {...} }, { manager, subresource: 'status' });
  */
 export { inClusterConnection, serviceAccountDir, tokenFile, type KubeConnection } from './connection.ts';
-export { isAlreadyExists, isConflict, isExpired, isForbidden, isKubeError, isNotFound, KubeError } from './error.ts';
+export { isAlreadyExists, isConflict, isExpired, isForbidden, isKubeError, isNotFound, isRefused, KubeError } from './error.ts';
 export { Backoff, pause } from './backoff.ts';
 export { follow, type Change, type Followed, type FollowOptions } from './follow.ts';
 export { HttpKube } from './http.ts';

@@ -357,6 +357,24 @@ describe('agents', () => {
     expect(events.join('\n')).toContain('exceeded quota');
   });
 
+  test('that the cluster forbids are named in the bridge with the policy\'s own words, which fails at once and recovers by itself', async () => {
+    const kube = cluster();
+    await controller(kube);
+    const create = kube.create.bind(kube);
+    const forbid = jest.spyOn(kube, 'create').mockImplementation(async (resource, object) => {
+      if (resource === resources.pods) throw new KubeError(403, 'Forbidden', 'create pod: pods "stowaway-agent-x" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostPID=true)');
+      return await create(resource, object);
+    });
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle(2_000);
+    expect(readiness(kube)).toMatchObject({ phase: 'Failed', status: 'False', reason: 'AgentForbidden' });
+    expect(readiness(kube).message).toMatch(/forbids podbridge's agent on n1, n2, .*: violates PodSecurity "baseline:latest": host namespaces \(hostPID=true\)\..*exempt namespace bridge-system/);
+    forbid.mockRestore();
+    await settle(40_000);
+    await attachAll(kube);
+    expect(readiness(kube)).toMatchObject({ phase: 'Ready' });
+  });
+
   test('say in the bridge why they do not start', async () => {
     const kube = cluster();
     await controller(kube);
