@@ -14,6 +14,8 @@ export const timing = {
   watchServerTimeoutSeconds: 290,
   /** First TCP keep-alive probe on connections to the API server: below the usual idle limit of load balancers. */
   apiKeepAliveDelayMs: 15_000,
+  /** A Bridge whose maker was killed before cargo held its lifeline is removed by the controller after this; a link comes up in less, or not at all. */
+  bridgeClaimLimitMs: 60_000,
   /** All pods of the target attached, from the creation of the bridge. */
   bridgeReadyTimeoutMs: 90_000,
   /** A link that comes up has made its Client by then; its own timeouts are shorter. */
@@ -27,6 +29,9 @@ export const timing = {
   identityRetryDelayMs: 50,
   /** SIGTERM to SIGKILL of the app container when a bridge ends, as `docker stop`. */
   containerStopTimeoutMs: 10_000,
+  /** `docker restart`: from the end of the container to its next start, on a busy machine. */
+  restartLimitMs: 3_000,
+  restartPollIntervalMs: 100,
   /** Server-side apply of one object, when somebody else writes it too or its namespace is not seen everywhere yet. */
   applyAttempts: 20,
   applyRetryDelayMs: 100,
@@ -54,7 +59,7 @@ export const timing = {
   /** The lock on a link: held for the second in which network and cargo are made; one that was not renewed for so long belongs to a dead process. */
   lockLimitMs: 60_000,
   lockRetryMs: 50,
-  lockStaleMs: 5_000,
+  lockStaleMs: 10_000,
   lockUpdateMs: 1_000,
   /** A control connection that broke is opened again this often, and requests wait for it this long. */
   controlReopenDelayMs: 200,
@@ -73,6 +78,8 @@ export const timing = {
   linkEchoTimeoutMs: 12_000,
   /** cargo answers as soon as the echo is there; after this long it is asked again. */
   linkEchoSliceMs: 500,
+  /** A token's life is hours; a laptop that slept through half of it should not wait long for a new one. */
+  relayRenewalCheckMs: 5 * 60_000,
   /** Node's npm package (30 MB) from the registry. */
   nodePackageTimeoutMs: 300_000,
   basePullTimeoutMs: 300_000,

@@ -34,6 +34,8 @@ export interface ControlMethods {
   hello: { params: Record<string, never>; result: { version: string; publicKey: string; configured: boolean } };
   /** Set up (or change) the link. Idempotent; survives `docker restart`, so containers keep their route. */
   configure: { params: LinkConfig; result: { implementation: 'kernel' | 'wireguard-go' } };
+  /** The way over the API server, and the token for it. Given again before the token expires; touches nothing that stands. Survives `docker restart`. */
+  relay: { params: RelayAccess; result: Record<string, never> };
   /** With `waitForEchoMs`: answered as soon as a heartbeat has come back, at the latest after that time. */
   status: { params: { waitForEchoMs?: number }; result: LinkStatus };
   /** Lead hub ports to a container. Replaces the bridge's earlier forwards. */
@@ -55,17 +57,61 @@ export interface ControlMethods {
 export interface LinkConfig {
   /** This client's WireGuard address. */
   address: string;
-  /** `fallbacks`: further endpoints of the same hub, tried in turn when the current one is silent. */
-  hub: { publicKey: string; endpoint: { host: string; port: number }; fallbacks: { host: string; port: number }[]; address: string };
+  /** `endpoints`: where its WireGuard port may be; the next is tried when one is silent. Not used, and perhaps empty, with transport api. */
+  hub: { publicKey: string; endpoints: Endpoint[]; address: string };
+  /** The wanted one; api: no other. */
   transport: Transport;
+  /** Go over the API server while the endpoints are silent. */
+  fallBack: boolean;
+  /** On the way to the endpoints; over the API server it is larger. */
   mtu: number;
   dns: { server: string; domain: string };
   /** CIDR of the Docker network whose containers use this link, the address that they have as gateway and DNS (cargo takes it), and the network's real gateway: cargo's own way out. */
   network: { subnet: string; address: string; gateway: string };
 }
 
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
+/** How cargo opens a port-forward to the hub. Holds a secret: the token. */
+export interface RelayAccess {
+  /** URL of the API server as the kubeconfig has it; its certificate is checked against this host, or `serverName`. */
+  server: string;
+  /** Where that server (with `proxy`: the proxy) may be reached from a container, in order of preference. */
+  addresses: Endpoint[];
+  serverName?: string;
+  /** PEM; absent: the usual public ones. */
+  certificateAuthority?: string;
+  /** As `insecure-skip-tls-verify`. */
+  insecure: boolean;
+  /** URL of an HTTP proxy, with its password if it needs one. */
+  proxy?: string;
+  /** Of the port-forward, with query, below the server's URL. */
+  path: string;
+  token: string;
+  /** RFC 3339. */
+  issuedAt: string;
+  expiresAt: string;
+}
+
+/** off: not needed at present. */
+export interface RelayStatus {
+  state: 'off' | 'connecting' | 'open';
+  /** Why the last attempt failed, while it is not open. */
+  problem: string | null;
+  /** The API server does not accept the token. */
+  refused: boolean;
+  issuedAt: string;
+  expiresAt: string;
+}
+
 export interface LinkStatus {
+  /** The one in use just now. */
   transport: Transport;
+  /** The only one that may be used; null: chosen by what works. */
+  only: Transport | null;
   endpoint: string;
   /** Milliseconds since the last WireGuard handshake; null before the first. */
   handshakeAgeMs: number | null;
@@ -76,9 +122,13 @@ export interface LinkStatus {
   rxBytes: number;
   txBytes: number;
   mtu: number;
+  /** null: cargo was given no way over the API server. */
+  relay: RelayStatus | null;
   /** Of the last heartbeats (at most 60, those on their way left out): how many were sent, and how many never came back. */
   heartbeats?: { sent: number; lost: number };
   forwards: { bridge: BridgeRef; forwards: Forward[] }[];
+  /** Bridges whose makers hold a lifeline. */
+  sessions: BridgeRef[];
 }
 
 export interface LinkCheck {

@@ -32,6 +32,12 @@ export const labels = {
   retain: 'podbridge.dev/retain',
 } as const;
 
+/**
+ * On a Bridge whose maker has not made sure yet that it ends with him: seconds from its creation in which he will, or the
+ * controller removes it. The CLI takes it away as soon as cargo holds its lifeline; killed before that, it cannot.
+ */
+export const unclaimedAnnotation = 'podbridge.dev/unclaimed';
+
 /** Value of {@link labels.managedBy} on every object of ours. */
 export const managedBy = 'podbridge';
 
@@ -49,6 +55,8 @@ export const names = {
   controllerLease: 'stowaway-controller',
   /** Agents are bare pods `stowaway-agent-<hash of the node name>`. */
   agent: 'stowaway-agent',
+  /** Whom cargo is for the API server: may open port-forwards to the hub's pod. */
+  linkAccount: 'podbridge-link',
   userRole: 'podbridge-user',
   installerRole: 'podbridge-installer',
   viewerRole: 'podbridge-viewer',

@@ -5,6 +5,8 @@ export const ports = {
   wireguard: 51820,
   /** UDP, hub's WireGuard address: heartbeats of clients. The source address is authentic, because WireGuard's allowed IPs are one address per peer. */
   heartbeat: 7070,
+  /** TCP, 127.0.0.1 of the hub's pod, for port-forwards of the API server: WireGuard datagrams as a stream (datagram-stream.ts). */
+  relay: 51821,
   /** TCP, agent pod address: HTTP server for identities (sealed for the client's key). */
   agent: 7080,
   /** TCP, address of the hub's and the controller's pod: /healthz, for the kubelet. Agents serve it on {@link ports.agent}. */

@@ -1,6 +1,8 @@
 /** Puts the parts together: one link, its forwards, its sessions. Changes run one after the other. */
 import type { Forward, LinkConfig, LinkStatus } from '../../protocol/control.ts';
+import { relayMtu } from '../../protocol/datagram-stream.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import type { Ip } from './adapters/ip.ts';
 import type { Implementation } from './adapters/tunnel-device.ts';
 import { checkLink } from './check/check.ts';
 import { ControlError } from './control/errors.ts';
@@ -14,10 +16,11 @@ import { fetchCounters } from './identity/counters.ts';
 import { fetchIdentity } from './identity/identity.ts';
 import { fetchRulesCheck } from './identity/rules-check.ts';
 import type { Log } from './log.ts';
+import { createCarrier } from './path/carrier.ts';
+import type { Relay } from './relay/relay.ts';
 import { sameBridge, type State } from './state.ts';
 import type { KeyPair } from './wireguard/key.ts';
 import type { Tunnel } from './wireguard/tunnel.ts';
-import { createWatchdog, silenceMs, type Watchdog } from './wireguard/watchdog.ts';
 
 export const tickIntervalMs = 500;
 
@@ -27,6 +30,8 @@ export interface CargoParts {
   /** Resolves when the device stands; a link cannot be configured earlier. */
   device: Promise<Implementation>;
   tunnel: Tunnel;
+  ip: Ip;
+  makeRelay: (onOpen: () => void) => Relay;
   gateway: Gateway;
   dns: Forwarder;
   state: State;
@@ -38,12 +43,12 @@ export interface Cargo {
   handlers: Handlers;
   /** Brings up what was known before a restart. */
   resume(): Promise<void>;
-  /** To be called every {@link tickIntervalMs}: renews a tunnel that has fallen silent. */
+  /** To be called every {@link tickIntervalMs}: renews a tunnel that has fallen silent, or takes another way. */
   tick(): Promise<void>;
   close(): void;
 }
 
-export function createCargo({ version, keys, device, tunnel, gateway, dns, state, save, log }: CargoParts): Cargo {
+export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gateway, dns, state, save, log }: CargoParts): Cargo {
   let queue: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
     const result = queue.then(run);
@@ -62,6 +67,8 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
     state.ended = withoutGone(state.ended, gone);
     await remember();
   }));
+  const carrier = createCarrier({ tunnel, ip, makeRelay, heartbeats, inTurn: background, log });
+  if (state.relay !== undefined) carrier.give(state.relay);
   const allForwards = (): Forward[] => state.forwards.flatMap(({ forwards }) => forwards);
 
   async function setForwards(bridge: BridgeRef, forwards: Forward[]): Promise<void> {
@@ -91,15 +98,15 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
   lifelines.restore(state.lifelines);
 
   /** What stands in this process; state.link alone may be from before a restart. */
-  let applied: { text: string; atMs: number; watchdog: Watchdog } | undefined;
+  let applied: string | undefined;
 
   async function apply(link: LinkConfig): Promise<Implementation> {
     const implementation = await device;
     applied = undefined;
-    await Promise.all([tunnel.configure(link), gateway.configure(link, allForwards())]);
-    heartbeats.start(link);
+    await Promise.all([carrier.start(link), gateway.configure({ ...link, mtu: link.transport === 'api' ? relayMtu : link.mtu }, allForwards())]);
+    heartbeats.start(link, () => carrier.transport());
     await dns.serve(link);
-    applied = { text: JSON.stringify(link), atMs: performance.now(), watchdog: createWatchdog() };
+    applied = JSON.stringify(link);
     return implementation;
   }
 
@@ -111,28 +118,37 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
   const handlers: Handlers = {
     hello: async () => ({ version, publicKey: keys.publicKey, configured: state.link !== undefined }),
     configure: (link) => inTurn(async () => {
-      if (applied?.text === JSON.stringify(link)) return { implementation: await device };
+      if (applied === JSON.stringify(link)) return { implementation: await device };
       const implementation = await apply(link);
       state.link = link;
       await remember();
-      log('configured', { transport: link.transport, endpoint: link.hub.endpoint, implementation });
+      log('configured', { transport: link.transport, endpoint: link.hub.endpoints[0], implementation });
       return { implementation };
     }),
+    relay: (access) => inTurn(async () => {
+      carrier.give(access);
+      state.relay = access;
+      await remember();
+      return {};
+    }),
     status: async ({ waitForEchoMs }): Promise<LinkStatus> => {
-      const link = linked();
+      const { transport, fallBack } = linked();
       if (waitForEchoMs !== undefined) await heartbeats.untilEcho(waitForEchoMs);
       const peer = await tunnel.peer();
       return {
-        transport: link.transport,
-        endpoint: peer?.endpoint ?? `${link.hub.endpoint.host}:${link.hub.endpoint.port}`,
+        transport: carrier.transport(),
+        only: fallBack && transport !== 'api' ? null : transport,
+        endpoint: carrier.transport() === 'api' ? new URL(state.relay?.server ?? 'https://unknown').host : peer?.endpoint ?? '',
         handshakeAgeMs: peer === undefined || peer.latestHandshakeS === 0 ? null : Math.max(0, Date.now() - peer.latestHandshakeS * 1000),
         echoAgeMs: heartbeats.echoAgeMs(),
         rttMs: heartbeats.rttMs(),
         rxBytes: peer?.rxBytes ?? 0,
         txBytes: peer?.txBytes ?? 0,
-        mtu: link.mtu,
+        mtu: carrier.mtu(),
+        relay: carrier.relay(),
         heartbeats: heartbeats.counted(),
         forwards: state.forwards,
+        sessions: lifelines.list(),
       };
     },
     forward: ({ bridge, forwards }) => inTurn(async () => {
@@ -146,7 +162,7 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
     identity: ({ agent, bridge }) => fetchIdentity(agent, bridge, linked().address, keys.privateKey),
     counters: ({ agent, bridge }) => fetchCounters(agent, bridge, linked().address, keys.privateKey),
     rules: ({ agent, bridge }) => fetchRulesCheck(agent, bridge, linked().address, keys.privateKey),
-    check: async () => checkLink(linked()),
+    check: async () => checkLink({ ...linked(), transport: carrier.transport(), mtu: carrier.mtu() }),
     lifeline: ({ bridge }, session) => {
       // Held before anything waits, so that a session that dies in this very moment is seen.
       lifelines.hold(bridge, session);
@@ -172,22 +188,11 @@ export function createCargo({ version, keys, device, tunnel, gateway, dns, state
       if (link !== undefined) await inTurn(() => apply(link));
     },
     tick: () => inTurn(async () => {
-      const { link } = state;
-      if (link === undefined || applied === undefined) return;
-      const nowMs = performance.now();
-      const echoAgeMs = heartbeats.echoAgeMs();
-      if (echoAgeMs !== null && echoAgeMs < silenceMs) {
-        applied.watchdog = createWatchdog();
-        return;
-      }
-      const attempt = applied.watchdog.check({ nowMs, echoAgeMs, configuredForMs: nowMs - applied.atMs, rxBytes: (await tunnel.peer())?.rxBytes ?? 0 });
-      if (attempt === undefined) return;
-      log('renewing', { attempt, echoAgeMs });
-      await tunnel.renew(link, attempt);
-      heartbeats.now();
+      if (applied !== undefined) await carrier.tick();
     }),
     close() {
       lifelines.close();
+      carrier.close();
       heartbeats.stop();
       dns.stop();
     },

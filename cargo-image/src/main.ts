@@ -11,6 +11,8 @@ import { listen } from './control/server.ts';
 import { createForwarder } from './dns/forwarder.ts';
 import { createGateway, uplinkCheckIntervalMs } from './gateway/gateway.ts';
 import type { Log } from './log.ts';
+import { openPortForward } from './relay/port-forward.ts';
+import { createRelay } from './relay/relay.ts';
 import { readState, writeState } from './state.ts';
 import { loadOrMakeKeyPair } from './wireguard/key.ts';
 import { createTunnel, device } from './wireguard/tunnel.ts';
@@ -40,6 +42,8 @@ async function main(): Promise<void> {
     keys: await loadOrMakeKeyPair(keyPath),
     device: made.then(({ implementation }) => implementation),
     tunnel: createTunnel(wg, keyPath),
+    ip,
+    makeRelay: (onOpen) => createRelay({ connect: openPortForward, onOpen, log }),
     gateway,
     dns: createForwarder((error) => log('failed', { what: 'dns', message: error.message })),
     state: await readState(statePath),

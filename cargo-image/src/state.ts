@@ -5,12 +5,13 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod/mini';
-import type { Forward, LinkConfig } from '../../protocol/control.ts';
+import type { Forward, LinkConfig, RelayAccess } from '../../protocol/control.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
-import { bridgeRef, forward, linkConfig } from './control/schemas.ts';
+import { bridgeRef, forward, linkConfig, relayAccess } from './control/schemas.ts';
 
 export interface State {
   link?: LinkConfig;
+  relay?: RelayAccess;
   forwards: { bridge: BridgeRef; forwards: Forward[] }[];
   lifelines: BridgeRef[];
   ended: BridgeRef[];
@@ -18,6 +19,7 @@ export interface State {
 
 const schema = z.object({
   link: z.optional(linkConfig),
+  relay: z.optional(relayAccess),
   forwards: z.array(z.object({ bridge: bridgeRef, forwards: z.array(forward) })),
   lifelines: z.array(bridgeRef),
   ended: z.array(bridgeRef),
@@ -34,8 +36,8 @@ export async function readState(path: string): Promise<State> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return noState();
   try {
-    const { link, ...rest } = schema.parse(JSON.parse(text));
-    return link === undefined ? rest : { ...rest, link };
+    const { link, relay, ...rest } = schema.parse(JSON.parse(text));
+    return { ...rest, ...(link === undefined ? {} : { link }), ...(relay === undefined ? {} : { relay }) };
   } catch {
     return noState();
   }

@@ -1,10 +1,11 @@
 /** The Bridge object that a run asks the cluster for. */
-import { apiGroup, groupVersion, labels, managedBy } from '../../protocol/names.ts';
+import { apiGroup, groupVersion, labels, managedBy, unclaimedAnnotation } from '../../protocol/names.ts';
 import type { Bridge, BridgePort, BridgeTarget } from '../../protocol/objects.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Rule } from '../../protocol/rule.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
+import { timing } from '../timing.ts';
 import { version } from '../version.ts';
 
 export interface BridgeRequest {
@@ -22,7 +23,7 @@ export interface BridgeRequest {
 export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy, takeOver }: BridgeRequest): Bridge {
   return {
     apiVersion: groupVersion, kind: 'Bridge',
-    metadata: { name: ref.name, namespace: ref.namespace, labels: { [labels.managedBy]: managedBy, [labels.link]: client, [labels.version]: version } },
+    metadata: { name: ref.name, namespace: ref.namespace, labels: { [labels.managedBy]: managedBy, [labels.link]: client, [labels.version]: version }, annotations: { [unclaimedAnnotation]: String(timing.bridgeClaimLimitMs / 1000) } },
     spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}), ...(takeOver === true ? { takeOver: true } : {}) },
   };
 }
@@ -37,6 +38,11 @@ export async function createBridge(cluster: Cluster, request: BridgeRequest): Pr
     const existing = await cluster.find<Bridge>(resources.Bridge, name, namespace);
     throw bridgeExists(request.ref, existing, request.owner, error);
   }
+}
+
+/** From now on something else sees to its end: a lifeline, or the user. */
+export async function claimBridge(cluster: Cluster, { namespace, name }: BridgeRef): Promise<void> {
+  await cluster.patch<Bridge>(resources.Bridge, name, { metadata: { annotations: { [unclaimedAnnotation]: null } } }, { namespace });
 }
 
 export function bridgeExists(ref: BridgeRef, existing: Bridge | undefined, owner: string, cause?: unknown): BridgeError {

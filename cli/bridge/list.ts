@@ -5,7 +5,7 @@ import { describeRule } from '../../protocol/rule.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import { isBridgeError } from '../errors.ts';
-import { listLinks, type KnownLink } from '../link/list-links.ts';
+import { linkStates, type ListedLink } from '../link/link-state.ts';
 import { age, table } from '../ui/table.ts';
 import { appsOf, refOf } from './find-bridge.ts';
 
@@ -39,7 +39,7 @@ export interface Listed {
   bridges: ListedBridge[];
   /** Containers without a bridge: started without --target, or kept by --retain. */
   containers: ListedContainer[];
-  links: KnownLink[];
+  links: ListedLink[];
 }
 
 function listedContainer(container: ContainerSummary): ListedContainer {
@@ -79,7 +79,7 @@ export interface ListQuestion {
 
 /** Without -n and -A: the context's namespace, and every namespace that a container of this machine stands for. */
 export async function listAll({ docker, cluster, link, namespace, allNamespaces }: ListQuestion): Promise<Listed> {
-  const [apps, links] = await Promise.all([appsOf(docker, link), listLinks(docker)]);
+  const [apps, links] = await Promise.all([appsOf(docker, link), linkStates(docker)]);
   const namespaces = allNamespaces ? [undefined] : namespace !== undefined ? [namespace] : [...new Set([cluster.context.namespace, ...apps.flatMap((app) => refOf(app)?.namespace ?? [])])];
   const bridges = (await Promise.all(namespaces.map((each) => bridgesIn(cluster, each)))).flat();
   const containerOf = (bridge: Bridge) => apps.find((app) => app.labels[labels.bridgeUid] === bridge.metadata.uid);
@@ -119,7 +119,8 @@ export function listText(listed: Listed, wide: boolean, now: number): string {
     sections.push(table(['CONTAINER', 'NAMESPACE', 'IMAGE', 'STATE', 'ADDRESS'], listed.containers.map(({ name, namespace, image, state, address }) => [name, namespace ?? '', image, state, address ?? ''])));
   }
   if (listed.links.length > 0) {
-    sections.push(table(['LINK', 'CONTEXT', 'OWNER', 'STATE', 'CONTAINERS', 'VERSION'], listed.links.map((link) => [link.link, link.context, link.owner, link.state, String(link.containers), link.version])));
+    sections.push(table(['LINK', 'CONTEXT', 'OWNER', 'STATE', 'TRANSPORT', 'CONTAINERS', 'VERSION'], listed.links.map((link) => [link.link, link.context, link.owner, link.condition ?? link.state, link.transport ?? '', String(link.containers), link.version])));
+    sections.push(...listed.links.flatMap(({ link, attention }) => (attention === null ? [] : [`Link ${link}: ${attention.what}\n  next: ${attention.next}`])));
   }
   return sections.length === 0 ? 'There are no bridges, containers or links.' : sections.join('\n\n');
 }

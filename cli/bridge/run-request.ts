@@ -34,6 +34,8 @@ export interface RunRequest {
   /** `--take-over`. */
   takeOver?: boolean;
   transport?: TransportChoice;
+  /** `--ttl`. */
+  ttl?: string;
 }
 
 export interface RunParts {

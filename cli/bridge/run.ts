@@ -6,6 +6,7 @@ import type { RunParts, RunRequest } from './run-request.ts';
 import { standUp, type Standing } from './stand-up.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
 import { followBridge } from './follow-bridge.ts';
+import { keepRenewed } from '../link/renew-relay.ts';
 import { timing } from '../timing.ts';
 
 /** @returns the exit code of the container, or of the signal that ended it; 0 when detached */
@@ -31,6 +32,7 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
       standing.link.control.close();
       return 0;
     }
+    keepRenewed({ docker: standing.docker, cluster: await parts.cluster(), link: standing.link.client }, standing.link.control, steps.signal);
     if (standing.watch !== undefined) void stopWithBridge(standing, standing.watch, parts, steps.signal);
     const outcome = await Promise.race([standing.exited, interrupts.first]);
     if (typeof outcome === 'number') await standing.io?.finished;

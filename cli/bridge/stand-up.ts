@@ -2,6 +2,7 @@
  * Makes all that a run needs. What does not depend on each other is done side by side: the link, the target, the image;
  * then the bridge, early, so that agents start while the container is made.
  */
+import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Identity } from '../../protocol/identity.ts';
 import { systemNamespace } from '../../protocol/names.ts';
 import type { Client } from '../../protocol/objects.ts';
@@ -14,6 +15,8 @@ import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts'
 import { timing } from '../timing.ts';
 import { appContainer } from './app-container.ts';
 import { imageOf } from './app-image.ts';
+import { claimBridge } from './bridge-object.ts';
+import { comesBack } from './comes-back.ts';
 import { attach, attachedPods, forwardsTo, type Attached } from './attach.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
 import { attachContainer, type ContainerIo } from './container-io.ts';
@@ -31,8 +34,9 @@ export interface Standing {
   link: UsableLink;
   containerId: string;
   watch: BridgeWatch | undefined;
-  io: ContainerIo | undefined;
-  /** The container's exit code, once it has ended; never, when detached. */
+  /** The container's streams: other ones after a restart of it. */
+  readonly io: ContainerIo | undefined;
+  /** The container's exit code, once it has ended for good; never, when detached. */
   exited: Promise<number>;
 }
 
@@ -57,6 +61,12 @@ async function clientExists(cluster: Cluster, client: string, linked: Promise<Us
   } finally {
     enough.abort();
   }
+}
+
+/** A bridge that is to be kept whatever happens has no lifeline. */
+async function hold(cluster: Cluster, { control }: UsableLink, bridge: BridgeRef, retain: boolean): Promise<void> {
+  if (!retain) await control.call('lifeline', { bridge });
+  await claimBridge(cluster, bridge);
 }
 
 function identify(watch: BridgeWatch, link: UsableLink, steps: Steps): Promise<Identity> {
@@ -91,10 +101,10 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   }
   const link = await linked;
   // From here to the end of this process, or until a detached run stands by itself, cargo ends the bridge should we die.
-  const held = bridged === undefined || request.flags.retain ? undefined : later(link.control.call('lifeline', { bridge: bridged.watch.ref }));
+  const held = bridged === undefined ? undefined : later(hold(cluster, link, bridged.watch.ref, request.flags.retain));
   const identified = bridged === undefined ? undefined : later(identify(bridged.watch, link, steps));
   const [image, identity] = await Promise.all([imaged, identified, swept, held]);
-  const { container, io, exited } = await startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo });
+  const { container, streams, exited } = await startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo });
   bridged?.undoFirst();
 
   // An app that ends before the bridge is ready decides the run: nothing is left to wait for.
@@ -111,8 +121,8 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
       link: { client: link.client, transport: link.transport }, elapsedMs: Math.round(host.now()),
     });
   }
-  io?.show();
-  return { docker, link, containerId: container.id, watch: bridged?.watch, io, exited };
+  streams.show();
+  return { docker, link, containerId: container.id, watch: bridged?.watch, get io() { return streams.current(); }, exited };
 }
 
 interface ContainerQuestion {
@@ -132,7 +142,7 @@ interface ContainerQuestion {
 
 interface Started {
   container: MadeContainer;
-  io: ContainerIo | undefined;
+  streams: { current(): ContainerIo | undefined; show(): void };
   exited: Promise<number>;
 }
 
@@ -142,6 +152,7 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
   const origin = bridged === undefined || identity === undefined || target === undefined ? undefined : { bridge: name, bridgeUid: bridged.bridge.metadata.uid ?? '', identity, podContainer: target.container };
   const place = { network: link.network, dns: link.gateway, domain: link.domain, client: link.client, namespace, owner: link.owner, session: sessionOf(host) };
   let io: ContainerIo | undefined;
+  let shown = false;
   let exited: Promise<number> = new Promise(() => undefined);
   let made: MadeContainer | undefined;
 
@@ -150,13 +161,27 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
     if (forwards.length > 0) await link.control.call('forward', { bridge: watch.ref, forwards });
   };
 
+  const tie = async (id: string): Promise<void> => {
+    io?.detach();
+    io = await attachContainer(docker, host, { container: id, interactive: flags.interactive, tty: flags.tty, ...(onLine === undefined ? {} : { onLine }) });
+    onIo(io);
+    if (shown) io.show();
+  };
+
+  const untilEnd = async (id: string): Promise<number> => {
+    for (;;) {
+      const code = await docker.containers.wait(id, 'next-exit');
+      if (steps.signal.aborted || !await comesBack(docker, id)) return code;
+      // Its address is fixed, so what leads to it needs no change.
+      await tie(id);
+    }
+  };
+
   const start = async (container: MadeContainer): Promise<void> => {
     if (!flags.detach) {
-      io?.detach();
-      io = await attachContainer(docker, host, { container: container.id, interactive: flags.interactive, tty: flags.tty, ...(onLine === undefined ? {} : { onLine }) });
-      onIo(io);
+      await tie(container.id);
       // Asked before the start: a container that ends at once must not be missed.
-      exited = later(docker.containers.wait(container.id, 'next-exit'));
+      exited = later(untilEnd(container.id));
     }
     const led = bridged === undefined ? undefined : later(lead(bridged.watch, container.address));
     await docker.containers.start(container.id);
@@ -178,5 +203,12 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
     }),
     detail: ({ address }) => address,
   });
-  return { container, io, exited };
+  const streams = {
+    current: () => io,
+    show() {
+      shown = true;
+      io?.show();
+    },
+  };
+  return { container, streams, exited };
 }

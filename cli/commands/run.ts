@@ -2,10 +2,12 @@ import { basename, resolve } from 'node:path';
 import type { Command, CommandContext, Options } from '../command.ts';
 import { BridgeError, exitCodes, isBridgeError } from '../errors.ts';
 import type { RunRequest } from '../bridge/run-request.ts';
+import type { TransportChoice } from '../link/transport.ts';
 import type { RunSummary } from '../bridge/summary.ts';
 import { builtTag, type AppBuild } from '../image/app-build.ts';
 import type { ProjectService } from '../project/project.ts';
 import { clusterChoice, flag, text, texts } from './choices.ts';
+import { ttlOf } from './ttl.ts';
 
 const pullPolicies = ['always', 'missing', 'never'] as const;
 
@@ -65,7 +67,7 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
       ...(workdir === undefined ? {} : { workdir }), ...(user === undefined ? {} : { user }), ...(entrypoint === undefined ? {} : { entrypoint }),
     },
     ...(name === undefined ? {} : { name }), ...(service === undefined ? {} : { base: service.name }), ...(build === undefined ? {} : { build: { ...build.build, ours: text(context, 'image') === undefined } }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
-    ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as 'auto' | 'docker' | 'udp' }),
+    ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as TransportChoice }), ...ttlOf(context),
     pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'), takeOver: flag(context, 'takeOver'),
   };
 }
@@ -134,7 +136,8 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'detach', short: 'd', description: 'return when everything is ready', file: false },
     { name: 'pull', description: 'when to pull the image', value: { placeholder: 'POLICY', choices: pullPolicies }, default: 'missing' },
     { name: 'retain', description: 'undo nothing at the end, nor after a failure', file: false },
-    { name: 'transport', description: 'way to the cluster', value: { placeholder: 'WAY', choices: ['auto', 'docker', 'udp'] }, default: 'auto', env: 'PODBRIDGE_TRANSPORT', file: { of: 'project' } },
+    { name: 'transport', description: 'way to the cluster', value: { placeholder: 'WAY', choices: ['auto', 'docker', 'udp', 'api'] }, default: 'auto', env: 'PODBRIDGE_TRANSPORT', file: { of: 'project' } },
+    { name: 'ttl', description: 'how long the link may be silent before the cluster removes its bridges (12h if never given)', value: { placeholder: 'DURATION' }, env: 'PODBRIDGE_TTL', file: { of: 'project' } },
   ],
   async run(context) {
     const { host, reporter, output } = context;
@@ -155,7 +158,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     try {
       const exitCode = await runAll(requests, {
         host, reporter, docker: () => connectDocker(host), cluster: () => clustered, sweep,
-        openLink: (docker, cluster, steps) => openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: first.transport }),
+        openLink: (docker, cluster, steps) => openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: first.transport, ...(first.ttl === undefined ? {} : { ttl: first.ttl }) }),
         onReady(ready) {
           summaries.push(ready);
           if (streams) line({ type: 'ready', ...ready });

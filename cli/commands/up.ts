@@ -1,5 +1,7 @@
 import type { Command } from '../command.ts';
+import type { TransportChoice } from '../link/transport.ts';
 import { clusterChoice, flag, text } from './choices.ts';
+import { ttlOf } from './ttl.ts';
 
 export const command: Command = {
   name: 'up',
@@ -9,9 +11,11 @@ export const command: Command = {
     { command: 'bridge up', explains: 'to the cluster of the current context' },
     { command: 'bridge up --context staging', explains: 'a second link beside it' },
     { command: 'bridge up --transport udp', explains: 'by the nodes\' addresses, even if the cluster runs in this Docker' },
+    { command: 'bridge up --transport api', explains: 'over the API server, and no other way: for networks that let nothing else through' },
   ],
   options: [
-    { name: 'transport', description: 'how the tunnel reaches the cluster', value: { placeholder: 'WAY', choices: ['auto', 'docker', 'udp'] }, default: 'auto', env: 'PODBRIDGE_TRANSPORT' },
+    { name: 'transport', description: 'how the tunnel reaches the cluster', value: { placeholder: 'WAY', choices: ['auto', 'docker', 'udp', 'api'] }, default: 'auto', env: 'PODBRIDGE_TRANSPORT' },
+    { name: 'ttl', description: 'how long the link may be silent before the cluster removes its bridges (12h if never given)', value: { placeholder: 'DURATION' }, env: 'PODBRIDGE_TTL' },
   ],
   async run(context) {
     const [{ connectCluster }, { connectDocker }, { openLink }, { Steps }, { upAnswer }] = await Promise.all([
@@ -23,7 +27,7 @@ export const command: Command = {
     const startedAt = host.now();
     const stop = host.onSignal(() => steps.abort(new Error('given up')));
     try {
-      const link = await openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: (text(context, 'transport') ?? 'auto') as 'auto' | 'docker' | 'udp' });
+      const link = await openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: (text(context, 'transport') ?? 'auto') as TransportChoice, ...ttlOf(context) });
       link.control.close();
       return upAnswer(link, cluster.context.name, Math.round(host.now() - startedAt));
     } catch (error) {

@@ -9,6 +9,7 @@ import { version } from '../version.ts';
 import { openControl, type Control } from './control-client.ts';
 import { cargoName } from './link-name.ts';
 import type { LinkNetwork } from './network.ts';
+import { hostName } from './relay-access.ts';
 
 export interface CargoRequest {
   docker: Docker;
@@ -60,6 +61,8 @@ export function cargoSpec({ link, network, image, labels: more }: Omit<CargoRequ
       // DNS on port 53 without NET_BIND_SERVICE.
       'net.ipv4.ip_unprivileged_port_start': '0',
     },
+    // For an API server, or a proxy, that only this machine knows the way to.
+    extraHosts: [`${hostName}:host-gateway`],
     pidsLimit, memoryBytes, cpuShares,
     restart: 'unless-stopped',
   };

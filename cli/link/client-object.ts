@@ -20,6 +20,8 @@ export interface ClientRequest {
   name: string;
   owner: string;
   publicKey: string;
+  /** `--ttl`, as a Go duration; absent: what it has, or the default. */
+  ttl?: string;
   signal?: AbortSignal;
   waiting?: (waitingFor: string) => void;
   /** Asked for ahead, while Docker worked. */
@@ -39,7 +41,7 @@ export function findClient(cluster: Cluster, name: string): Promise<Client | und
   return cluster.find<Client>(resources.Client, name, systemNamespace);
 }
 
-async function createOrPatch({ cluster, name, owner, publicKey, existing: asked, onCreated }: ClientRequest): Promise<{ client: Client; created: boolean }> {
+async function createOrPatch({ cluster, name, owner, publicKey, ttl, existing: asked, onCreated }: ClientRequest): Promise<{ client: Client; created: boolean }> {
   for (let attempt = 1; ; attempt++) {
     try {
       const existing = await (attempt === 1 && asked !== undefined ? asked : findClient(cluster, name));
@@ -47,7 +49,7 @@ async function createOrPatch({ cluster, name, owner, publicKey, existing: asked,
         const client = await cluster.create<Client>({
           apiVersion: groupVersion, kind: 'Client',
           metadata: { name, namespace: systemNamespace, labels: { [labels.managedBy]: managedBy, [labels.link]: name, [labels.version]: version } },
-          spec: { owner, publicKey },
+          spec: { owner, publicKey, ...(ttl === undefined ? {} : { ttl }) },
         });
         onCreated?.();
         return { client, created: true };
@@ -55,9 +57,9 @@ async function createOrPatch({ cluster, name, owner, publicKey, existing: asked,
       if (existing.spec.owner !== owner) {
         throw new BridgeError({ kind: 'refused', code: 'client-of-another', what: `the link ${name} belongs to ${existing.spec.owner}`, why: 'two user names gave the same link name', next: `ask an administrator for: kubectl -n ${systemNamespace} delete client ${name}` });
       }
-      if (existing.spec.publicKey === publicKey) return { client: existing, created: false };
+      if (existing.spec.publicKey === publicKey && (ttl === undefined || ttl === existing.spec.ttl)) return { client: existing, created: false };
       // A new cargo has a new key. The hub changes the peer; address and bridges stay.
-      return { client: await cluster.patch<Client>(resources.Client, name, { spec: { publicKey } }, { namespace: systemNamespace }), created: false };
+      return { client: await cluster.patch<Client>(resources.Client, name, { spec: { publicKey, ...(ttl === undefined ? {} : { ttl }) } }, { namespace: systemNamespace }), created: false };
     } catch (error) {
       if (attempt >= attempts || !hasCode(error, 'cluster-already-exists', 'cluster-not-found', 'cluster-conflict')) throw notInstalled(error, cluster);
     }
@@ -92,7 +94,7 @@ export async function ensureClient(request: ClientRequest): Promise<ReadyClient>
       }, { namespace: systemNamespace, timeoutMs: timing.linkClientTimeoutMs, ...(signal === undefined ? {} : { signal }) });
     } catch (error) {
       if (!hasCode(error, 'cluster-timeout')) throw error;
-      const refusal = last?.status?.conditions?.find(({ status }) => status === 'False');
+      const refusal = last?.status?.conditions?.find(({ type, status }) => type === 'Peer' && status === 'False');
       throw new BridgeError({
         kind: 'timeout', code: 'link-not-served', what: `the cluster did not set up the link within ${timing.linkClientTimeoutMs / 1000} s: it still waits for ${missing(last) ?? 'nothing'}`,
         why: refusal?.message ?? 'controller or hub do not run', next: `kubectl -n ${systemNamespace} get pods,clients`, cause: error,

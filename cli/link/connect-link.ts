@@ -12,6 +12,8 @@ import { openControl, type Control } from './control-client.ts';
 import { lastingControl } from './lasting-control.ts';
 import { cargoName, linkName, networkName } from './link-name.ts';
 import { withLinkLock } from './lock.ts';
+import { findRelay } from './relay-access.ts';
+import { renewRelay } from './renew-relay.ts';
 import { clashes, ensureNetwork, type LinkNetwork } from './network.ts';
 import { takeDownLink } from './take-down.ts';
 import { findWays, type TransportChoice } from './transport.ts';
@@ -22,6 +24,8 @@ export interface LinkRequest {
   /** Reference of the cargo image; Docker must have it when the promise resolves. */
   cargoImage: Promise<string>;
   transport?: TransportChoice;
+  /** How long it may be silent before the cluster removes its bridges, as a Go duration. */
+  ttl?: string;
   signal?: AbortSignal;
   waiting?: (waitingFor: string) => void;
 }
@@ -83,7 +87,7 @@ async function make(request: LinkRequest, name: string, owner: string, avoid: re
   const { network, cargo } = runs ? await prepare() : await withLinkLock(name, prepare);
   try {
     const client = await ensureClient({
-      cluster, name, owner, publicKey: cargo.hello.publicKey, existing, onCreated: () => { own.client = true; }, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }),
+      cluster, name, owner, publicKey: cargo.hello.publicKey, ...(request.ttl === undefined ? {} : { ttl: request.ttl }), existing, onCreated: () => { own.client = true; }, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }),
     });
     return { network, cargo, client };
   } catch (error) {
@@ -123,11 +127,14 @@ export async function connectLink(request: LinkRequest): Promise<Link> {
     const { network, cargo, client } = made;
     const connect = async (): Promise<LinkStatus> => {
       const ways = await findWays(docker, client.cluster.endpoints, transport, networkName(name));
-      return (await connectTunnel({ docker, cargo, network, client, ways, ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }) })).status;
+      const relay = transport === 'auto' || transport === 'api' ? () => findRelay({ docker, cluster, ownNetwork: networkName(name) }) : undefined;
+      return (await connectTunnel({ docker, cargo, network, client, ways, ...(relay === undefined ? {} : { relay }), ...(signal === undefined ? {} : { signal }), ...(waiting === undefined ? {} : { waiting }) })).status;
     };
     try {
       const standing = await standingTunnel({ cargo }, transport);
       const status = standing ?? await connect();
+      // A token that cannot be renewed now may be renewed by the next command.
+      if (standing !== undefined) await renewRelay({ docker, cluster, link: name, status: standing }, cargo.control).catch(() => undefined);
       for (const { bridge, forwards } of cargo.carriedOver) await cargo.control.call('forward', { bridge, forwards });
       return {
         client: name, owner, network: network.name, gateway: network.subnet.cargo, subnet: network.subnet.cidr, address: client.address, domain: client.cluster.dns.domain,

@@ -24,6 +24,7 @@ export interface OpenLinkRequest {
   /** `--yes`: install the cluster side without asking. */
   yes: boolean;
   transport?: TransportChoice;
+  ttl?: string;
 }
 
 export interface OpenedLink extends Link {
@@ -34,7 +35,7 @@ export interface OpenedLink extends Link {
 }
 
 /** A link that this command has made is removed when its steps are undone, unless somebody else uses it by then. */
-export async function openLink({ docker, cluster, steps, host, reporter, yes, transport }: OpenLinkRequest): Promise<OpenedLink> {
+export async function openLink({ docker, cluster, steps, host, reporter, yes, transport, ttl }: OpenLinkRequest): Promise<OpenedLink> {
   // Asked ahead and remembered by both adapters; what is wrong is said where it is needed.
   findLinkName(docker, cluster).catch(() => undefined);
   await steps.run({
@@ -46,7 +47,7 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
     id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created }) => `${way}${created ? '' : ', was connected'}`,
     act: async ({ signal, waiting, undo }) => {
       const cargoImage = ensureImage('cargo', { docker, host, waiting, signal }).then(({ reference }) => reference);
-      const connected = await connectLink({ docker, cluster, cargoImage, signal, waiting, ...(transport === undefined ? {} : { transport }) });
+      const connected = await connectLink({ docker, cluster, cargoImage, signal, waiting, ...(transport === undefined ? {} : { transport }), ...(ttl === undefined ? {} : { ttl }) });
       if (connected.created) {
         undo('disconnect from the cluster', async () => {
           if (kept || await inUse(docker, connected.client)) return;

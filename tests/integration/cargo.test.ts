@@ -74,7 +74,7 @@ describe('the link', () => {
     expect(await world.ask('configure', world.config)).toEqual({ implementation: expect.stringMatching(/^(kernel|wireguard-go)$/) });
     await untilEcho(5000);
     const status = await world.ask('status', {});
-    expect(status).toMatchObject({ transport: 'docker', mtu: 1420, forwards: [], handshakeAgeMs: expect.any(Number), endpoint: `${world.config.hub.endpoint.host}:51820` });
+    expect(status).toMatchObject({ transport: 'docker', mtu: 1420, forwards: [], handshakeAgeMs: expect.any(Number), endpoint: `${world.config.hub.endpoints[0]?.host}:51820` });
     expect((await world.heartbeats())[0]).toMatchObject({ v: 1, transport: 'docker', ended: [], from: clientAddress });
   }, limitMs);
 

@@ -3,7 +3,7 @@
  * character. zod/mini: the full zod costs 12 MB of memory.
  */
 import * as z from 'zod/mini';
-import type { ControlMethod, ControlMethods, Forward, LinkConfig } from '../../../protocol/control.ts';
+import type { ControlMethod, ControlMethods, Forward, LinkConfig, RelayAccess } from '../../../protocol/control.ts';
 import type { BridgeRef } from '../../../protocol/heartbeat.ts';
 
 const forwardsMax = 256;
@@ -24,12 +24,27 @@ const endpoint = z.object({ host: dnsName, port });
 
 export const linkConfig = z.object({
   address: z.ipv4(),
-  hub: z.object({ publicKey: wireguardKey, endpoint, fallbacks: z.array(endpoint).check(z.maxLength(endpointsMax)), address: z.ipv4() }),
+  hub: z.object({ publicKey: wireguardKey, endpoints: z.array(endpoint).check(z.maxLength(endpointsMax)), address: z.ipv4() }),
   transport: z.enum(['docker', 'udp', 'api']),
+  fallBack: z.boolean(),
   mtu: z.int().check(z.minimum(576), z.maximum(65535)),
   dns: z.object({ server: z.ipv4(), domain: dnsName }),
   network: z.object({ subnet: z.cidrv4(), address: z.ipv4(), gateway: z.ipv4() }),
 }) satisfies z.ZodMiniType<LinkConfig>;
+
+/** Nothing of it ever stands on a command line; what is wrong with it is an error of the connection. */
+export const relayAccess = z.object({
+  server: z.url().check(z.maxLength(2000)),
+  addresses: z.array(z.object({ host: z.string().check(z.minLength(1), z.maxLength(253)), port })).check(z.minLength(1), z.maxLength(endpointsMax)),
+  serverName: z.optional(z.string().check(z.maxLength(253))),
+  certificateAuthority: z.optional(z.string()),
+  insecure: z.boolean(),
+  proxy: z.optional(z.url().check(z.maxLength(2000))),
+  path: z.string().check(z.regex(/^\/[\x21-\x7e]*$/, 'a path'), z.maxLength(2000)),
+  token: z.string().check(z.regex(/^[\x21-\x7e]+$/, 'a token')),
+  issuedAt: z.string(),
+  expiresAt: z.string(),
+}) satisfies z.ZodMiniType<RelayAccess>;
 
 const nothing = z.record(z.string(), z.never());
 const agentAndBridge = z.object({ agent: z.string().check(z.regex(/^(\d{1,3}\.){3}\d{1,3}:\d{1,5}$/, 'ADDRESS:PORT')), bridge: bridgeRef });
@@ -38,6 +53,7 @@ const bridgeOnly = z.object({ bridge: bridgeRef });
 export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[M]['params']> } = {
   hello: nothing,
   configure: linkConfig,
+  relay: relayAccess,
   status: z.object({ waitForEchoMs: z.optional(z.int().check(z.minimum(0), z.maximum(waitMaxMs))) }),
   forward: z.object({ bridge: bridgeRef, forwards: z.array(forward).check(z.maxLength(forwardsMax)) }),
   unforward: bridgeOnly,

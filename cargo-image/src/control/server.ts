@@ -7,8 +7,8 @@ import type { Log } from '../log.ts';
 import { ControlError } from './errors.ts';
 import { envelope, paramSchemas } from './schemas.ts';
 
-/** Longest line, bytes; a bridge of 256 forwards is about 25 kB. */
-const lineMaxBytes = 65536;
+/** Longest line, bytes; a bridge of 256 forwards is about 25 kB, a bundle of a company's certificates can be more. */
+const lineMaxBytes = 262_144;
 /** How long a connection that sent more than that may go on sending. */
 const deafMs = 1000;
 

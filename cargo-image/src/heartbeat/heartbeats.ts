@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { heartbeatIntervalMs, type BridgeRef } from '../../../protocol/heartbeat.ts';
 import type { LinkConfig } from '../../../protocol/control.ts';
+import type { Transport } from '../../../protocol/objects.ts';
 import { ports } from '../../../protocol/ports.ts';
 import { createTracker, type Tracker } from './tracker.ts';
 
@@ -9,8 +10,8 @@ import { createTracker, type Tracker } from './tracker.ts';
 const firstIntervalMs = 100;
 
 export interface Heartbeats {
-  /** Starts anew, with an empty history. */
-  start(link: LinkConfig): void;
+  /** Starts anew, with an empty history. @param transport the one in use at the moment */
+  start(link: LinkConfig, transport: () => Transport): void;
   /** One at once, so that the hub hears of an ended session without delay. */
   now(): void;
   stop(): void;
@@ -37,7 +38,7 @@ export function createHeartbeats(ended: () => BridgeRef[], onGone: (gone: Bridge
   }
 
   return {
-    start(link) {
+    start(link, transport) {
       stop();
       tracker = createTracker();
       const opened = createSocket('udp4');
@@ -53,7 +54,7 @@ export function createHeartbeats(ended: () => BridgeRef[], onGone: (gone: Bridge
       });
       opened.bind({ address: link.address, port: 0 }, () => {
         if (!mine()) return;
-        send = () => opened.send(tracker.next(link.transport, ended(), nowMs()), ports.heartbeat, link.hub.address, () => undefined);
+        send = () => opened.send(tracker.next(transport(), ended(), nowMs()), ports.heartbeat, link.hub.address, () => undefined);
         const beat = (): void => {
           if (!mine()) return;
           send();

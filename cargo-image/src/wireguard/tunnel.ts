@@ -1,5 +1,5 @@
 /** The WireGuard device and its one peer, the hub. */
-import type { LinkConfig } from '../../../protocol/control.ts';
+import type { Endpoint, LinkConfig } from '../../../protocol/control.ts';
 import type { Peer, Wg } from '../adapters/wg.ts';
 
 export const device = 'wg0';
@@ -14,9 +14,11 @@ export const transmitQueueLength = 10_000;
 
 export interface Tunnel {
   /** Key and peer; the address is the gateway's matter. */
-  configure(link: LinkConfig): Promise<void>;
-  /** Forgets the session and begins a new one, with the attempt's endpoint: the first one again, then the fallbacks in turn. */
-  renew(link: LinkConfig, attempt: number): Promise<void>;
+  configure(link: LinkConfig, endpoint: Endpoint): Promise<void>;
+  /** Forgets the session and begins a new one. */
+  renew(link: LinkConfig, endpoint: Endpoint): Promise<void>;
+  /** The same session by another way: the hub follows with the first datagram that it gets. */
+  lead(link: LinkConfig, endpoint: Endpoint): Promise<void>;
   peer(): Promise<Peer | undefined>;
 }
 
@@ -29,7 +31,7 @@ export function deviceLines(link: LinkConfig): string[] {
   ];
 }
 
-function peerArgs({ hub }: LinkConfig, endpoint: { host: string; port: number }): string[] {
+function peerArgs({ hub }: LinkConfig, endpoint: Endpoint): string[] {
   return ['peer', hub.publicKey, 'endpoint', `${endpoint.host}:${endpoint.port}`, 'allowed-ips', '0.0.0.0/0', 'persistent-keepalive', String(persistentKeepaliveS)];
 }
 
@@ -37,17 +39,18 @@ export function createTunnel(wg: Wg, keyPath: string): Tunnel {
   // The device is as old as this process: nobody else has given it a peer.
   let hubKey: string | undefined;
   return {
-    async configure(link) {
-      const { publicKey, endpoint } = link.hub;
+    async configure(link, endpoint) {
+      const { publicKey } = link.hub;
       const old = hubKey === undefined || hubKey === publicKey ? [] : ['peer', hubKey, 'remove'];
       await wg.set(device, ['private-key', keyPath, ...old, ...peerArgs(link, endpoint)]);
       hubKey = publicKey;
     },
-    async renew(link, attempt) {
-      const endpoints = [link.hub.endpoint, ...link.hub.fallbacks];
-      const endpoint = endpoints[(attempt - 1) % endpoints.length] ?? link.hub.endpoint;
+    async renew(link, endpoint) {
       await wg.set(device, ['peer', link.hub.publicKey, 'remove']);
       await wg.set(device, peerArgs(link, endpoint));
+    },
+    async lead({ hub }, { host, port }) {
+      await wg.set(device, ['peer', hub.publicKey, 'endpoint', `${host}:${port}`]);
     },
     async peer() {
       return hubKey === undefined ? undefined : (await wg.peers(device)).find((peer) => peer.publicKey === hubKey);

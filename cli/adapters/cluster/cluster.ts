@@ -23,6 +23,11 @@ export interface ContextInfo {
   user: string;
   /** PEM of the cluster's CA; absent for system roots. */
   certificateAuthority?: string;
+  /** Name that its certificate is for, where that is not the URL's host. */
+  tlsServerName?: string;
+  skipTlsVerify: boolean;
+  /** HTTP(S) proxy between here and the server: the kubeconfig's, or the environment's. May hold a password. */
+  proxyUrl?: string;
   /** The kubeconfig files that were read. */
   files: string[];
   /** How a pasteable kubectl line begins: `kubectl --context lab`, with `--kubeconfig` when that was chosen by flag. */
@@ -127,12 +132,21 @@ export interface Cluster {
    * Throws cluster-timeout with the last state as cause.
    */
   until<T extends KubeObject>(type: ResourceType, name: string, predicate: (object: T | undefined) => boolean, options: UntilOptions): Promise<T | undefined>;
+  /** TokenRequest for a ServiceAccount. The server may give a shorter life than asked for. */
+  issueToken(account: string, namespace: string, seconds: number): Promise<IssuedToken>;
   /** Last lines of a pod's log; for error messages. */
   podLog(namespace: string, pod: string, options?: LogOptions): Promise<string>;
   /** Headers (Authorization) and TLS material for a connection of one's own, e.g. a websocket. Exec plugins have run. */
   credentials(): Promise<Credentials>;
   /** Closes kept-alive connections. */
   close(): void;
+}
+
+export interface IssuedToken {
+  token: string;
+  /** RFC 3339, by this machine's clock. */
+  issuedAt: string;
+  expiresAt: string;
 }
 
 export interface Credentials {

@@ -129,6 +129,14 @@ export function connect(host: Pick<Host, 'env' | 'homeDir' | 'cwd'>, choice: Clu
       options.signal?.throwIfAborted();
       throw new BridgeError({ kind: 'timeout', code: 'cluster-timeout', what: `${type.kind.toLowerCase()} ${name} did not get there within ${Math.round(options.timeoutMs / 1000)} s`, cause: last });
     },
+    async issueToken(account, namespace, seconds) {
+      const type: ResourceType = { apiVersion: 'v1', kind: 'ServiceAccount', plural: 'serviceaccounts', namespaced: true };
+      const { status } = await connection.json<{ status: { token: string; expirationTimestamp: string } }>({
+        method: 'POST', path: resourcePath(type, namespace, account, 'token'), asked: { verb: 'create', type, namespace, name: account, subresource: 'token' },
+        body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: seconds } },
+      });
+      return { token: status.token, issuedAt: new Date().toISOString(), expiresAt: status.expirationTimestamp };
+    },
     podLog(namespace, pod, options = {}) {
       return connection.text({
         method: 'GET', path: resourcePath({ apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }, namespace, pod, 'log'), accept: '*/*',

@@ -102,6 +102,9 @@ export function loadKubeconfig(host: ConfigHost, choice: ClusterChoice): LoadedC
     });
   }
   const proxyUrl = cluster.proxyUrl ?? proxyFor(cluster.server, host.env);
+  if (proxyUrl !== undefined && !URL.canParse(proxyUrl)) {
+    throw new BridgeError({ kind: 'usage', code: 'proxy-malformed', what: 'the proxy for the API server is no URL', why: cluster.proxyUrl === undefined ? 'HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is malformed' : `proxy-url of cluster ${cluster.name} in the kubeconfig is malformed`, next: 'write it like http://proxy.example:3128' });
+  }
   // client-node refuses plain http unless verification is off; kubectl does not.
   const skipTLSVerify = cluster.skipTLSVerify || cluster.server.startsWith('http:');
   config.clusters = config.clusters.map((entry) => (entry.name === cluster.name ? { ...entry, skipTLSVerify, ...(proxyUrl === undefined ? {} : { proxyUrl }) } : entry));
@@ -109,8 +112,9 @@ export function loadKubeconfig(host: ConfigHost, choice: ClusterChoice): LoadedC
   return {
     config,
     context: {
-      name, server: cluster.server, namespace: context.namespace ?? 'default', user: context.user, files,
+      name, server: cluster.server, skipTlsVerify: cluster.skipTLSVerify === true, namespace: context.namespace ?? 'default', user: context.user, files,
       kubectl: ['kubectl', ...(choice.kubeconfig === undefined ? [] : ['--kubeconfig', shellWord(files[0]!)]), '--context', shellWord(name)].join(' '),
+      ...(cluster.tlsServerName === undefined ? {} : { tlsServerName: cluster.tlsServerName }), ...(proxyUrl === undefined ? {} : { proxyUrl }),
       ...(authority === undefined ? {} : { certificateAuthority: authority }),
     },
   };

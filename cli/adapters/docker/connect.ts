@@ -6,7 +6,7 @@ import { createContainers } from './containers.ts';
 import type { Docker, DockerInfo } from './docker.ts';
 import { resolveEndpoint, type ResolvedEndpoint } from './endpoint.ts';
 import { convertError } from './errors.ts';
-import { createEvents } from './events.ts';
+import { createEvents, createPastEvents } from './events.ts';
 import { createImages } from './images.ts';
 import { createNetworks } from './networks.ts';
 import { createVolumes } from './volumes.ts';
@@ -79,5 +79,6 @@ export function connect(host: Pick<Host, 'env' | 'homeDir'>): Docker {
     images: createImages(session),
     volumes: createVolumes(session),
     events: createEvents(session),
+    pastEvents: createPastEvents(session),
   };
 }

@@ -14,6 +14,8 @@ export interface Docker {
   readonly volumes: Volumes;
   /** Resumes by itself when the connection breaks, from where it stood; ends with the signal. */
   events(filter: EventFilter, signal: AbortSignal): AsyncIterable<DockerEvent>;
+  /** Those that have been, from then (ms since 1970) to now. */
+  pastEvents(filter: EventFilter, sinceMs: number): Promise<DockerEvent[]>;
 }
 
 export interface DockerEndpoint {

@@ -17,6 +17,20 @@ function filters({ type, events, labels, container }: EventFilter): string {
   });
 }
 
+function toEvent(raw: RawEvent): DockerEvent {
+  return { type: raw.Type, action: raw.Action, id: raw.Actor.ID, attributes: raw.Actor.Attributes ?? {}, timeNano: raw.timeNano };
+}
+
+export function createPastEvents({ client, attempt }: Session) {
+  return (filter: EventFilter, sinceMs: number): Promise<DockerEvent[]> => attempt('tell its past events', async () => {
+    // With an end in the past the daemon ends the stream.
+    const stream = await client.getEvents({ filters: filters(filter), since: (sinceMs / 1000).toFixed(3), until: (Date.now() / 1000).toFixed(3) } as object) as Readable;
+    let text = '';
+    for await (const chunk of stream) text += String(chunk);
+    return text.split('\n').filter((line) => line.trim() !== '').map((line) => toEvent(JSON.parse(line) as RawEvent));
+  });
+}
+
 export function createEvents({ client, fail }: Session) {
   return async function* events(filter: EventFilter, signal: AbortSignal): AsyncGenerator<DockerEvent> {
     let sinceNano: number | undefined;
@@ -38,7 +52,7 @@ export function createEvents({ client, fail }: Session) {
             // `since` is inclusive: the last one comes again.
             if (sinceNano !== undefined && raw.timeNano <= sinceNano) continue;
             sinceNano = raw.timeNano;
-            yield { type: raw.Type, action: raw.Action, id: raw.Actor.ID, attributes: raw.Actor.Attributes ?? {}, timeNano: raw.timeNano };
+            yield toEvent(raw);
           }
         }
       } catch (error) {

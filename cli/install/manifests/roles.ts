@@ -22,7 +22,7 @@ const readInfo: PolicyRule = { apiGroups: [''], resources: ['configmaps'], resou
 
 /**
  * Bound by RoleBinding, in each namespace whose workloads may be bridged and in bridge-system (there: clients, and the
- * hub's port-forward for links over the API server). Who may create bridges in a namespace gets the environment of its
+ * token for links over the API server). Who may create bridges in a namespace gets the environment of its
  * pods and their traffic: that is as strong as pods/exec.
  */
 export function userRole(): Manifest {
@@ -32,8 +32,8 @@ export function userRole(): Manifest {
     { apiGroups: [''], resources: ['pods', 'services'], verbs: read },
     { apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets', 'replicasets'], verbs: read },
     { apiGroups: ['batch'], resources: ['jobs'], verbs: read },
-    // Since Kubernetes 1.35 a port-forward over websocket needs create besides get. No other pod, no exec.
-    { apiGroups: [''], resources: ['pods/portforward'], resourceNames: [names.hubPod], verbs: ['get', 'create'] },
+    // A token for cargo, for links over the API server. All that it opens is a port-forward to the hub's pod.
+    { apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: [names.linkAccount], verbs: ['create'] },
     readInfo,
   ]);
 }

@@ -57,6 +57,13 @@ const accounts: Account[] = [
     here: [own(['clients'], read)],
     everywhere: [own(['bridges'], read), own(['bridges/status'], ['patch']), core(['pods'], read)],
   },
+  {
+    // No pod runs as it: links over the API server use it, by tokens that users may have made.
+    name: names.linkAccount,
+    // Since Kubernetes 1.35 a port-forward over websocket needs create besides get. No other pod, no exec.
+    here: [core(['pods/portforward'], ['get', 'create'], [names.hubPod])],
+    everywhere: [],
+  },
 ];
 
 export function workloadRights(): Manifest[] {
@@ -64,8 +71,7 @@ export function workloadRights(): Manifest[] {
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: systemNamespace } },
     role('Role', name, here),
     binding('RoleBinding', 'Role', name),
-    role('ClusterRole', name, everywhere),
-    binding('ClusterRoleBinding', 'ClusterRole', name),
+    ...(everywhere.length === 0 ? [] : [role('ClusterRole', name, everywhere), binding('ClusterRoleBinding', 'ClusterRole', name)]),
   ]);
 }
 

@@ -1,4 +1,5 @@
 /** Bridges and clients that nobody needs any more. Pure. */
+import { unclaimedAnnotation } from '../../../protocol/names.ts';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 
 /** A bridge whose client is not there may have come before it through another watch: this long it may stay. */
@@ -30,6 +31,12 @@ export function bridgeGarbage({ bridges, client, missingSince, now }: GarbageInp
   for (const bridge of bridges) {
     if (bridge.metadata.deletionTimestamp !== undefined) continue;
     const { uid = '' } = bridge.metadata;
+    const unclaimedUntil = claimLimit(bridge);
+    if (unclaimedUntil <= now) {
+      result.remove.push({ object: bridge, why: 'whoever made it died before it stood' });
+      continue;
+    }
+    result.nextAt = Math.min(result.nextAt, unclaimedUntil);
     const owner = client(bridge.spec.client);
     if (owner === undefined) {
       const since = missingSince.get(uid) ?? now;
@@ -43,6 +50,14 @@ export function bridgeGarbage({ bridges, client, missingSince, now }: GarbageInp
     }
   }
   return result;
+}
+
+/** Until when (ms since the epoch) somebody has to claim it; Infinity: somebody has. A limit that cannot be read is one of the past. */
+function claimLimit({ metadata: { annotations, creationTimestamp } }: Bridge): number {
+  const seconds = annotations?.[unclaimedAnnotation];
+  if (seconds === undefined) return Infinity;
+  const until = Date.parse(creationTimestamp ?? '') + Number(seconds) * 1000;
+  return Number.isNaN(until) ? 0 : until;
 }
 
 export function clientGarbage(clients: Iterable<Client>, now: number): Removal<Client>[] {

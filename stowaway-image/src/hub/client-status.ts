@@ -2,12 +2,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { fieldManager } from '../../../protocol/names.ts';
 import type { Client, ClientStatus, HubFacts } from '../../../protocol/objects.ts';
-import { withTransitionTimes } from '../conditions.ts';
+import { withTransitionTimes, type NewCondition } from '../conditions.ts';
 import { isConflict, isNotFound, resources, type Kube } from '../kube/index.ts';
 import type { Presence } from './presence.ts';
 
 export const hubManager = `${fieldManager}-hub`;
 const peerCondition = 'Peer';
+const readyCondition = 'Ready';
+const mine = new Set([peerCondition, readyCondition]);
 
 type HubPart = Pick<ClientStatus, 'phase' | 'lastSeen' | 'transport' | 'hub' | 'conditions'>;
 
@@ -21,24 +23,36 @@ export interface WantedInput {
 }
 
 export function wantedStatus({ client, presence: { phase, lastSeen, transport }, facts, refused, now }: WantedInput): HubPart {
-  const conditions = refused === undefined ? [] : withTransitionTimes(client.status?.conditions, [
-    { type: peerCondition, status: 'False', reason: 'KeyInUse', message: `The hub has no peer for this client: ${refused}. Make the link anew with 'bridge down' and 'bridge up'.` },
+  const conditions = withTransitionTimes(client.status?.conditions, [
+    ...(refused === undefined ? [] : [{ type: peerCondition, status: 'False' as const, reason: 'KeyInUse', message: `The hub has no peer for this client: ${refused}. Make the link anew with 'bridge down' and 'bridge up'.` }]),
+    readiness(client, { phase, ...(lastSeen === undefined ? {} : { lastSeen }), ...(transport === undefined ? {} : { transport }) }),
   ], now);
   return {
     phase,
     ...(lastSeen === undefined ? {} : { lastSeen }),
     ...(transport === undefined ? {} : { transport }),
     ...(facts === undefined ? {} : { hub: facts }),
-    ...(conditions.length === 0 ? {} : { conditions }),
+    conditions,
   };
+}
+
+/** In words that stay the same as long as the phase does. */
+function readiness({ spec }: Client, { phase, lastSeen, transport }: Omit<Presence, 'changesAt'>): NewCondition {
+  const since = lastSeen === undefined ? '' : ` since ${lastSeen}`;
+  switch (phase) {
+    case 'Online': return { type: readyCondition, status: 'True', reason: 'Online', message: `Heartbeats come${transport === undefined ? '' : ` (transport ${transport})`}.` };
+    case 'Pending': return { type: readyCondition, status: 'Unknown', reason: 'Pending', message: 'The link has not been up yet.' };
+    case 'Suspended': return { type: readyCondition, status: 'False', reason: 'Silent', message: `No heartbeat${since}: the laptop sleeps or is offline, or its way to the hub is cut. Requests go to the originals until it is back.` };
+    case 'Gone': return { type: readyCondition, status: 'False', reason: 'SilentForLong', message: `No heartbeat${since}, for longer than the link's ttl of ${spec.ttl ?? '12h'}: its bridges are removed.` };
+  }
 }
 
 /** Does the status already say all this? */
 export function isWritten(client: Client, wanted: HubPart): boolean {
   const { phase, lastSeen, transport, hub, conditions = [] } = client.status ?? {};
-  const mine = conditions.filter(({ type }) => type === peerCondition);
+  const written = conditions.filter(({ type }) => mine.has(type));
   return isDeepStrictEqual(
-    { phase, lastSeen, transport, hub, conditions: mine },
+    { phase, lastSeen, transport, hub, conditions: written },
     { phase: wanted.phase, lastSeen: wanted.lastSeen, transport: wanted.transport, hub: wanted.hub, conditions: wanted.conditions ?? [] },
   );
 }

@@ -114,6 +114,7 @@ export class Hub {
       clients: all, bridges: bridges.values(), publicKey: key.publicKey,
       // A client that never was heard has no traffic yet; one that is Pending is let through so that its first check can succeed.
       isOnline: ({ metadata }) => ['Online', 'Pending'].includes(presences.get(metadata.name)?.phase ?? ''),
+      isRelayed: ({ metadata }) => presences.get(metadata.name)?.transport === 'api',
     });
     this.#remember(all, plan);
     if (await tunnel.apply(plan)) log('applied', { peers: plan.peers.length, ports: plan.ports.length, silent: plan.silent.length });

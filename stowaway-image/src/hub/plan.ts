@@ -17,6 +17,8 @@ export interface HubPlan {
   ports: HubPort[];
   /** Addresses of clients that are silent: what is under way to them is refused. */
   silent: string[];
+  /** Addresses of clients whose datagrams come over the API server, where packets may be larger. */
+  relayed: string[];
   /** Client name to the reason why it got no peer, for people. */
   refused: Map<string, string>;
 }
@@ -27,12 +29,14 @@ export interface PlanInput {
   /** The hub's own key. */
   publicKey: string;
   isOnline: (client: Client) => boolean;
+  isRelayed: (client: Client) => boolean;
 }
 
-export function planHub({ clients, bridges, publicKey, isOnline }: PlanInput): HubPlan {
+export function planHub({ clients, bridges, publicKey, isOnline, isRelayed }: PlanInput): HubPlan {
   const peers: WgPeer[] = [];
   const refused = new Map<string, string>();
   const silent: string[] = [];
+  const relayed: string[] = [];
   const served = new Map<string, Client & { status: { address: string } }>();
   const keys = new Map<string, string>([[publicKey, 'the hub']]);
   const addresses = new Map<string, string>();
@@ -48,10 +52,11 @@ export function planHub({ clients, bridges, publicKey, isOnline }: PlanInput): H
     keys.set(client.spec.publicKey, `client ${client.metadata.name}`);
     addresses.set(address, `client ${client.metadata.name}`);
     peers.push({ publicKey: client.spec.publicKey, allowedIps: [`${address}/32`] });
+    if (isRelayed(client)) relayed.push(address);
     if (isOnline(client)) served.set(client.metadata.name, client as Client & { status: { address: string } });
     else silent.push(address);
   }
-  return { peers, refused, silent, ports: planPorts(bridges, served) };
+  return { peers, refused, silent, relayed, ports: planPorts(bridges, served) };
 }
 
 function planPorts(bridges: Iterable<Bridge>, served: ReadonlyMap<string, Client & { status: { address: string } }>): HubPort[] {

@@ -6,6 +6,7 @@ import { serveHealth } from '../health.ts';
 import { words } from '../log.ts';
 import { stopped, type Role } from '../role.ts';
 import { awaitPool, Hub } from './hub.ts';
+import { serveRelay } from './relay.ts';
 import { loadOrMakeKey } from './key.ts';
 import { device, requireForwarding } from './tunnel.ts';
 
@@ -20,6 +21,7 @@ export const runHub: Role = async ({ kube, env, log, signal }) => {
   ]);
   const hub = new Hub({ kube, key, tools: { wg, ip, nft }, log, signal });
   await hub.start(pool);
+  await serveRelay({ signal, onError: (error) => log('failed', { what: 'relay', message: words(error) }) });
   ailment = undefined;
   log('ready', { implementation: made.implementation, pool, publicKey: key.publicKey });
   const end = await Promise.race([stopped(signal), ...(made.process === undefined ? [] : [made.process.ended])]);

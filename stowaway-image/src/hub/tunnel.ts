@@ -1,5 +1,6 @@
 /** The hub's end of all WireGuard tunnels. */
 import { readFile } from 'node:fs/promises';
+import { relayMtu } from '../../../protocol/datagram-stream.ts';
 import { ports } from '../../../protocol/ports.ts';
 import type { Ip } from '../adapters/ip.ts';
 import type { Nft } from '../adapters/nft.ts';
@@ -41,8 +42,10 @@ export async function bringUp({ wg, ip, nft }: TunnelTools, key: KeyPair, pool: 
   await wg.setInterface(device, { privateKey: key.privateKey, listenPort: ports.wireguard });
   const prefix = pool.slice(pool.indexOf('/'));
   await ip.batch([
-    `address replace ${hubAddress(pool)}${prefix} dev ${device}`,
-    `link set dev ${device} mtu ${await pathMtu('eth0')} txqueuelen ${transmitQueueLength} up`,
+    // The device takes what the relay takes; the route says what the path over UDP takes. Clients behind the relay have routes of their own.
+    `address replace ${hubAddress(pool)}${prefix} dev ${device} noprefixroute`,
+    `link set dev ${device} mtu ${relayMtu} txqueuelen ${transmitQueueLength} up`,
+    `route replace ${pool} dev ${device} src ${hubAddress(pool)} mtu ${await pathMtu('eth0')}`,
   ]);
 }
 
@@ -52,6 +55,7 @@ export class Tunnel {
   #elements = '';
   #closed = false;
   #applying: Promise<boolean> = Promise.resolve(false);
+  #relayed: readonly string[] = [];
   /** What the device was last seen to have. */
   #peers: WgPeer[] | undefined;
 
@@ -80,6 +84,7 @@ export class Tunnel {
 
   async #change(plan: HubPlan): Promise<boolean> {
     const { wg, nft } = this.#tools;
+    await this.#route(plan.relayed);
     const changes = peerChanges(this.#peers ?? await wg.peers(device), plan.peers);
     this.#peers = undefined;
     const peersDiffer = changes.remove.length + changes.put.length > 0;
@@ -93,5 +98,15 @@ export class Tunnel {
     if (peersDiffer) await wg.change(device, changes);
     else this.#peers = plan.peers;
     return peersDiffer || portsDiffer;
+  }
+
+  async #route(relayed: readonly string[]): Promise<void> {
+    const lines = [
+      ...this.#relayed.filter((address) => !relayed.includes(address)).map((address) => `route del ${address}/32 dev ${device}`),
+      ...relayed.filter((address) => !this.#relayed.includes(address)).map((address) => `route replace ${address}/32 dev ${device} mtu ${relayMtu}`),
+    ];
+    if (lines.length === 0) return;
+    await this.#tools.ip.batch(lines);
+    this.#relayed = relayed;
   }
 }

@@ -43,7 +43,7 @@ export async function createWorld(docker: Docker, image: string): Promise<World>
   return {
     docker, link, image, network, cargo, hub: hub.container,
     config: {
-      address: clientAddress, hub: { publicKey: hub.publicKey, address: hubAddress, endpoint: { host: hub.host, port: hubPort }, fallbacks: [] }, transport: 'docker', mtu: 1420, dns: { server: dnsAddress, domain: 'cluster.local' },
+      address: clientAddress, hub: { publicKey: hub.publicKey, address: hubAddress, endpoints: [{ host: hub.host, port: hubPort }] }, transport: 'docker', fallBack: false, mtu: 1420, dns: { server: dnsAddress, domain: 'cluster.local' },
       network: { subnet: network.subnet.cidr, address: network.subnet.cargo, gateway: network.subnet.gateway },
     },
     heartbeats: async () => (await hub.lines()).filter((line): line is Heartbeat & { from: string } => (line as Partial<Heartbeat>).seq !== undefined),

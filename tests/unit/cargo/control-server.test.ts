@@ -11,7 +11,7 @@ const nobody: Session = { onEnd: () => undefined };
 function handlers(changes: Partial<Handlers> = {}): Handlers {
   const none = async (): Promise<never> => { throw new Error('not part of this test'); };
   return {
-    hello: async () => ({ version: '1', publicKey: 'K', configured: false }), configure: none, status: none, forward: none, unforward: async () => ({}), identity: none, counters: none, rules: none, check: none, lifeline: async () => ({}), release: async () => ({}), ...changes,
+    hello: async () => ({ version: '1', publicKey: 'K', configured: false }), configure: none, relay: none, status: none, forward: none, unforward: async () => ({}), identity: none, counters: none, rules: none, check: none, lifeline: async () => ({}), release: async () => ({}), ...changes,
   };
 }
 
@@ -77,7 +77,7 @@ describe('the socket', () => {
   test('an endless line is refused and the connection closed', async () => {
     const socket = await open();
     socket.on('error', () => undefined);
-    socket.write('x'.repeat(70_000));
+    socket.write('x'.repeat(300_000));
     expect(JSON.parse(await all(socket))).toEqual({ id: -1, error: { code: 'usage', message: expect.stringContaining('longer') } });
   });
 

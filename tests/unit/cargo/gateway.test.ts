@@ -5,8 +5,8 @@ import { defaultGateways, routeLines } from '../../../cargo-image/src/gateway/ro
 import type { LinkConfig } from '../../../protocol/control.ts';
 
 const link: LinkConfig = {
-  address: '100.96.0.7', hub: { publicKey: `${'A'.repeat(43)}=`, endpoint: { host: '172.18.0.2', port: 31820 }, fallbacks: [], address: '100.96.0.1' },
-  transport: 'docker', mtu: 1420, dns: { server: '10.96.0.10', domain: 'cluster.local' }, network: { subnet: '10.87.1.0/24', address: '10.87.1.2', gateway: '10.87.1.1' },
+  address: '100.96.0.7', hub: { publicKey: `${'A'.repeat(43)}=`, endpoints: [{ host: '172.18.0.2', port: 31820 }], address: '100.96.0.1' },
+  transport: 'docker', fallBack: false, mtu: 1420, dns: { server: '10.96.0.10', domain: 'cluster.local' }, network: { subnet: '10.87.1.0/24', address: '10.87.1.2', gateway: '10.87.1.1' },
 };
 
 /** /proc/net/route as the kernel writes it. */

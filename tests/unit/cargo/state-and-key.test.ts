@@ -12,8 +12,8 @@ afterEach(async () => { await rm(folder, { recursive: true }); });
 
 const state: State = {
   link: {
-    address: '100.96.0.7', hub: { publicKey: `${'A'.repeat(43)}=`, endpoint: { host: 'hub.example', port: 31820 }, fallbacks: [{ host: '10.1.1.1', port: 1 }], address: '100.96.0.1' },
-    transport: 'udp', mtu: 1420, dns: { server: '10.96.0.10', domain: 'cluster.local' }, network: { subnet: '10.87.1.0/24', address: '10.87.1.2', gateway: '10.87.1.1' },
+    address: '100.96.0.7', hub: { publicKey: `${'A'.repeat(43)}=`, endpoints: [{ host: 'hub.example', port: 31820 }, { host: '10.1.1.1', port: 1 }], address: '100.96.0.1' },
+    transport: 'udp', fallBack: false, mtu: 1420, dns: { server: '10.96.0.10', domain: 'cluster.local' }, network: { subnet: '10.87.1.0/24', address: '10.87.1.2', gateway: '10.87.1.1' },
   },
   forwards: [{ bridge: { namespace: 'shop', name: 'api' }, forwards: [{ hubPort: 20000, protocol: 'TCP', address: '10.87.1.10', port: 8080 }] }],
   lifelines: [{ namespace: 'shop', name: 'api' }], ended: [{ namespace: 'shop', name: 'old' }],

@@ -236,7 +236,7 @@ describe('watching', () => {
     expect(await failure(take(cluster.watch(resources.Pod), 1))).toMatchObject({ code: 'cluster-forbidden' });
     handler = (request, response) => (request.url!.includes('watch=1') ? void response.writeHead(200).flushHeaders() : answer(response, 200, { metadata: { resourceVersion: '1' }, items: [] }));
     const abort = new AbortController();
-    setTimeout(() => abort.abort(), 50);
+    setTimeout(() => abort.abort(), 1000);
     expect(await take(cluster.watch(resources.Pod, { signal: abort.signal }), 5)).toEqual(['synced ']);
     cluster.close();
   });

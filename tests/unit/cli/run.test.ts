@@ -30,6 +30,7 @@ class FakeCluster {
   readonly context = { name: 'lab', server: 'https://lab', namespace: 'shop', user: 'u', files: [], kubectl: 'kubectl --context lab' };
   readonly #changed = new EventEmitter();
   bridge: Bridge | undefined;
+  claimed = false;
 
   whoAmI = async () => ({ username: 'ann', groups: [] });
   get = async () => {
@@ -46,7 +47,11 @@ class FakeCluster {
     }, 5);
     return this.bridge!;
   };
-  patch = async (_type: unknown, _name: string, change: { spec: { state: string } }) => {
+  patch = async (_type: unknown, _name: string, change: { spec?: { state: string } }) => {
+    if (change.spec === undefined) {
+      this.claimed = true;
+      return this.bridge!;
+    }
     call(`bridge ${change.spec.state}`);
     this.set({ ...this.bridge!, spec: { ...this.bridge!.spec, state: 'Draining' } });
     setTimeout(() => this.bridge !== undefined && this.set({ ...this.bridge, status: { ...this.bridge.status, pods: [] } }), 5);

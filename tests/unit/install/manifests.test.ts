@@ -80,7 +80,9 @@ describe('rights', () => {
       for (const rule of rulesOf(role)) {
         const words = [...rule.apiGroups, ...rule.resources, ...rule.verbs];
         expect([role.metadata.name, words.filter((word) => ['*', 'escalate', 'bind', 'impersonate', 'deletecollection'].includes(word))]).toEqual([role.metadata.name, []]);
-        expect(rule.resources.filter((resource) => /\*|pods\/exec|pods\/attach|pods\/ephemeralcontainers|nodes\/proxy|serviceaccounts\/token/.test(resource))).toEqual([]);
+        expect(rule.resources.filter((resource) => /\*|pods\/exec|pods\/attach|pods\/ephemeralcontainers|nodes\/proxy/.test(resource))).toEqual([]);
+        // A token is whatever its account may do: only of the one that may do next to nothing.
+        if (rule.resources.includes('serviceaccounts/token')) expect([rule.resources, rule.resourceNames, rule.verbs]).toEqual([['serviceaccounts/token'], [names.linkAccount], ['create']]);
       }
     }
   });
@@ -101,7 +103,7 @@ describe('rights', () => {
     }
   });
 
-  test('a user has bridges and clients, may look at targets, and reaches no pod but the hub\'s port-forward', () => {
+  test('a user has bridges and clients, may look at targets, and reaches no pod; cargo\'s token only the hub\'s port-forward', () => {
     const user = rulesOf(named('ClusterRole', names.userRole));
     for (const verb of ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete']) {
       expect(allows(user, apiGroup, 'bridges', verb)).toBe(true);
@@ -109,9 +111,11 @@ describe('rights', () => {
     }
     expect(allows(user, apiGroup, 'bridges/status', 'patch')).toBe(false);
     expect(allows(user, apiGroup, 'bridges', 'administer')).toBe(false);
-    expect(allows(user, '', 'pods/portforward', 'create', names.hubPod)).toBe(true);
-    expect(allows(user, '', 'pods/portforward', 'get', names.hubPod)).toBe(true);
-    expect(allows(user, '', 'pods/portforward', 'create', 'other')).toBe(false);
+    expect(allows(user, '', 'pods/portforward', 'create', names.hubPod)).toBe(false);
+    expect(allows(user, '', 'serviceaccounts/token', 'create', names.linkAccount)).toBe(true);
+    expect(allows(user, '', 'serviceaccounts/token', 'create', names.hub)).toBe(false);
+    expect(rulesOf(named('Role', names.linkAccount))).toEqual([{ apiGroups: [''], resources: ['pods/portforward'], resourceNames: [names.hubPod], verbs: ['get', 'create'] }]);
+    expect(roles.filter(({ metadata }) => metadata.name === names.linkAccount)).toHaveLength(1);
     expect(allows(user, '', 'configmaps', 'get', names.info)).toBe(true);
     expect(allows(user, '', 'configmaps', 'get', 'other')).toBe(false);
   });

@@ -60,8 +60,8 @@ describe('connecting', () => {
     expect(link).toMatchObject({ created: true, transport: 'udp', address: '100.96.0.7', domain: 'cluster.local', owner: 'ann' });
     const config = docker.asked.find(({ method }) => method === 'configure')?.params as LinkConfig;
     expect(config).toEqual({
-      address: '100.96.0.7', hub: { publicKey: 'HUB', address: '100.96.0.1', endpoint: { host: '172.18.0.2', port: 31820 }, fallbacks: [{ host: '172.18.0.3', port: 31820 }] },
-      transport: 'udp', mtu: 1420, dns: { server: '10.96.0.10', domain: 'cluster.local' }, network: { subnet: link.subnet, address: link.gateway, gateway: link.gateway.replace(/2$/, '1') },
+      address: '100.96.0.7', hub: { publicKey: 'HUB', address: '100.96.0.1', endpoints: [{ host: '172.18.0.2', port: 31820 }, { host: '172.18.0.3', port: 31820 }] },
+      transport: 'udp', fallBack: true, mtu: 1420, dns: { server: '10.96.0.10', domain: 'cluster.local' }, network: { subnet: link.subnet, address: link.gateway, gateway: link.gateway.replace(/2$/, '1') },
     });
     const client = cluster.objects.get(`Client ${systemNamespace}/${link.client}`) as Client;
     expect(client.spec).toEqual({ owner: 'ann', publicKey: `key of ${link.cargoId}` });
@@ -176,7 +176,23 @@ describe('transports', () => {
     const docker = fakeDocker();
     expect((await findWays(docker, endpoints, 'auto', '00-own')).map(({ transport }) => transport)).toEqual(['udp']);
     await expect(findWays(docker, endpoints, 'docker', '00-own')).rejects.toMatchObject({ facts: { code: 'transport-unavailable' } });
-    await expect(findWays(docker, [], 'auto', '00-own')).rejects.toMatchObject({ facts: { code: 'hub-no-endpoint' } });
+    await expect(findWays(docker, [], 'udp', '00-own')).rejects.toMatchObject({ facts: { code: 'hub-no-endpoint' } });
+  });
+
+  test('over the API server: when it is forced, and when the cluster names no address', async () => {
+    const docker = fakeDocker();
+    expect(await findWays(docker, endpoints, 'api', '00-own')).toEqual([{ transport: 'api', endpoints: [] }]);
+    expect(await findWays(docker, [], 'auto', '00-own')).toEqual([{ transport: 'api', endpoints: [] }]);
+  });
+
+  test('cargo gets a token for it, but not where another way is forced', async () => {
+    const { docker, connect } = setup();
+    (await connect({ transport: 'udp' })).control.close();
+    expect(docker.asked.map(({ method }) => method)).not.toContain('relay');
+    expect(docker.asked.find(({ method }) => method === 'configure')?.params).toMatchObject({ fallBack: false });
+    (await connect({ transport: 'api' })).control.close();
+    expect(docker.asked.find(({ method }) => method === 'relay')?.params).toMatchObject({ token: 'TOKEN', addresses: [{ host: '10.0.0.1', port: 6443 }] });
+    expect(docker.asked.filter(({ method }) => method === 'configure').at(-1)?.params).toMatchObject({ transport: 'api', fallBack: false });
   });
 
   test('cargo joins the nodes\' network; a container there that is no node is left again', async () => {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { labels, managedBy, names, systemNamespace } from '../../../protocol/names.ts';
+import { labels, managedBy, names, systemNamespace, unclaimedAnnotation } from '../../../protocol/names.ts';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import { agentManager, agentPodName } from '../../../stowaway-image/src/agent-names.ts';
 import { Controller } from '../../../stowaway-image/src/controller/controller.ts';
+import { bridgeGarbage } from '../../../stowaway-image/src/controller/garbage.ts';
 import { ensurePool } from '../../../stowaway-image/src/controller/pool-config.ts';
 import { KubeError, resources, type KubeObject } from '../../../stowaway-image/src/kube/index.ts';
 import { FakeKube } from '../../support/fake-kube.ts';
@@ -292,6 +293,18 @@ describe('a bridge', () => {
     await settle();
     expect(see(kube).status!.ports).toEqual(before);
     expect(see(kube, 'web-two').status!.ports![0]!.hubPort).not.toBe(before![0]!.hubPort);
+  });
+
+  test('that nobody claims in time is garbage; a claimed one is not', () => {
+    const ann = client('ann-1');
+    const made = bridge('web');
+    const now = Date.parse(made.metadata.creationTimestamp ?? '');
+    const garbage = (annotations: Record<string, string> | undefined, afterMs: number) => bridgeGarbage({ bridges: [{ ...made, metadata: { ...made.metadata, ...(annotations === undefined ? {} : { annotations }) } }], client: () => ann, missingSince: new Map(), now: now + afterMs });
+    const unclaimed = { [unclaimedAnnotation]: '60' };
+    expect(garbage(unclaimed, 59_000)).toMatchObject({ remove: [], nextAt: now + 60_000 });
+    expect(garbage(unclaimed, 60_000).remove).toHaveLength(1);
+    expect(garbage({ [unclaimedAnnotation]: 'soon' }, 0).remove).toHaveLength(1);
+    expect(garbage(undefined, 1_000_000)).toMatchObject({ remove: [], nextAt: Infinity });
   });
 
   test('is removed when its client is Gone, and some seconds after its client has vanished', async () => {

@@ -12,7 +12,7 @@ import { bridge, client } from './objects.ts';
 const now = 1_800_000_000_000;
 const attached = (agent: string, address?: string): NonNullable<BridgeStatus['pods']>[number] => ({ name: `pod-${agent}`, node: 'n', ready: true, since: 'x', agent, ...(address === undefined ? {} : { address }) });
 const served = (hubPort: number, pods: NonNullable<BridgeStatus['pods']>, protocol: 'TCP' | 'UDP' = 'TCP'): BridgeStatus => ({ ports: [{ port: 80, protocol, local: 80, hubPort }], pods });
-const plan = (input: Partial<Parameters<typeof planHub>[0]>) => planHub({ clients: [], bridges: [], publicKey: 'HUB', isOnline: () => true, ...input });
+const plan = (input: Partial<Parameters<typeof planHub>[0]>) => planHub({ clients: [], bridges: [], publicKey: 'HUB', isOnline: () => true, isRelayed: () => false, ...input });
 
 describe('what the hub does for the present objects', () => {
   test('a client with an address is a peer with that one address; one without waits', () => {
@@ -174,15 +174,17 @@ describe('presence', () => {
 
   test('the status is written when it says something new, and conditions of others do not matter', () => {
     const facts = { publicKey: 'HUB', address: '100.96.0.1', pool: '100.96.0.0/16' };
-    const written: ClientStatus = { phase: 'Online', lastSeen: 'x', transport: 'udp', hub: facts, address: '100.96.0.2', conditions: [{ type: 'Other', status: 'True', reason: 'X', message: '', lastTransitionTime: 'x' }] };
+    const written: ClientStatus = { phase: 'Online', lastSeen: 'x', transport: 'udp', hub: facts, address: '100.96.0.2', conditions: [{ type: 'Other', status: 'True', reason: 'X', message: '', lastTransitionTime: 'x' }, { type: 'Ready', status: 'True', reason: 'Online', message: 'Heartbeats come (transport udp).', lastTransitionTime: 'x' }] };
     const presence = { phase: 'Online' as const, lastSeen: 'x', transport: 'udp' as const, changesAt: 0 };
     const ann = client('a', { status: written });
     const wanted = wantedStatus({ client: ann, presence, facts, refused: undefined, now: new Date(now) });
     expect(isWritten(ann, wanted)).toBe(true);
     expect(isWritten(ann, wantedStatus({ client: ann, presence: { ...presence, phase: 'Suspended' }, facts, refused: undefined, now: new Date(now) }))).toBe(false);
+    const gone = wantedStatus({ client: client('a', { status: written, ttl: '30m' }), presence: { ...presence, phase: 'Gone' }, facts, refused: undefined, now: new Date(now) });
+    expect(gone.conditions).toMatchObject([{ type: 'Ready', status: 'False', reason: 'SilentForLong', message: expect.stringMatching(/since x.*ttl of 30m/) }]);
     const refused = wantedStatus({ client: ann, presence, facts: undefined, refused: 'its public key belongs to client b', now: new Date(now) });
     expect(refused.hub).toBeUndefined();
-    expect(refused.conditions).toMatchObject([{ type: 'Peer', status: 'False', reason: 'KeyInUse' }]);
+    expect(refused.conditions).toMatchObject([{ type: 'Peer', status: 'False', reason: 'KeyInUse' }, { type: 'Ready' }]);
     expect(isWritten(ann, refused)).toBe(false);
   });
 });

@@ -154,6 +154,7 @@ export function fakeDocker(answers: CargoAnswers = {}): FakeDocker {
       async list(labels) { await turn(); return [...volumes].filter(([, own]) => matches(own, labels)).map(([name, own]) => ({ name, labels: own })); },
       async remove(name) { return volumes.delete(name); },
     },
+    pastEvents: async () => [],
     events: () => { throw new Error('the fake has no events'); },
   };
 }

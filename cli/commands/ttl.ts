@@ -1,0 +1,17 @@
+/** `--ttl`: checked here, because the cluster's own words about it would be those of a schema. */
+import type { CommandContext } from '../command.ts';
+import { BridgeError } from '../errors.ts';
+import { text } from './choices.ts';
+
+/** A Go duration, as the Client's schema wants it. */
+const pattern = /^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/;
+const msOf: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const leastMs = 1000;
+
+export function ttlOf(context: Pick<CommandContext, 'options'>): { ttl?: string } {
+  const ttl = text(context, 'ttl');
+  if (ttl === undefined) return {};
+  const ms = [...ttl.matchAll(/([0-9.]+)(ms|s|m|h)/g)].reduce((sum, [, amount, unit]) => sum + Number(amount) * (msOf[unit ?? ''] ?? 0), 0);
+  if (!pattern.test(ttl) || ms < leastMs) throw new BridgeError({ kind: 'usage', code: 'usage', what: `--ttl ${ttl} is not a duration of a second or more`, next: 'write it like 30m, 12h or 1h30m' });
+  return { ttl };
+}
