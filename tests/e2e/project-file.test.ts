@@ -25,7 +25,7 @@ beforeAll(async () => {
   suite = await startSuite(namespace, (image) => ['web', 'other'].flatMap((name) => [deployment({ name, namespace, image }), service({ name, namespace })]));
   folder = await mkdtemp(join(tmpdir(), 'podbridge-project-'));
   await mkdir(join(folder, 'app', 'deep'), { recursive: true });
-  there = { ...suite.admin, cwd: join(folder, 'app', 'deep'), env: { MARK: 'pia' } };
+  there = { ...suite.user, cwd: join(folder, 'app', 'deep'), env: { MARK: 'pia' } };
   await writeFile(join(folder, 'app', 'Dockerfile'), `ARG BASE\nFROM ${suite.image}\nARG NAME\nENV WHO=$NAME\nCOPY note /note\n`);
   await writeFile(join(folder, 'app', 'note'), 'first\n');
   await writeFile(join(folder, 'app', '.dockerignore'), 'deep\n');
@@ -83,7 +83,7 @@ test('--build without a file: the cache is used, and a Dockerfile that fails is 
   const run = (args: string[]) => bridge(['run', '--project', 'none', '-n', namespace, '--build', '..', ...args], there);
   const { exitCode, stdout } = await run(['-d', '--name', 'e2e-project-alone', '-o', 'json']);
   expect({ exitCode, image: (JSON.parse(stdout) as RunSummary).container.image }).toEqual({ exitCode: 0, image: 'podbridge/app-e2e-project-alone:dev' });
-  await bridgeOk(['stop', 'e2e-project-alone', '-n', namespace], suite.admin);
+  await bridgeOk(['stop', 'e2e-project-alone', '-n', namespace], suite.user);
   await execa('docker', ['rmi', '--force', 'podbridge/app-e2e-project-alone:dev']);
   await writeFile(join(folder, 'app', 'Dockerfile.bad'), `FROM ${suite.image}\nCOPY no-such-file /\n`);
   expect(await run(['--dockerfile', 'Dockerfile.bad'])).toMatchObject({ exitCode: 125, stderr: expect.stringMatching(/cannot be built[\s\S]*no-such-file/) });

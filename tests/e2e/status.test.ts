@@ -54,7 +54,7 @@ test('the answer tells link, bridge, container', async () => {
 
 test('--watch: lines, and objects with -o json, until a signal', async () => {
   for (const [args, isGood] of [[[], (text: string) => /bridge e2e-status\/e2e-status Ready pods 2\/2 local \S+\/s/.test(text)], [['-o', 'json'], (text: string) => text.trim().split('\n').length >= 2]] as const) {
-    const watching = startBridge(['status', '--watch', '--interval', '0.3', '-n', namespace, ...args], suite.admin);
+    const watching = startBridge(['status', '--watch', '--interval', '0.3', '-n', namespace, ...args], suite.user);
     let text = '';
     watching.stdout.on('data', (chunk: Buffer) => { text += chunk.toString(); });
     await until('lines', async () => isGood(text) || undefined, patienceMs);
@@ -81,7 +81,7 @@ test('restart: in place, and no request is lost', async () => {
 
 test('the screen of the real program: shows it, stops it, leaves the terminal as it was', async () => {
   const terminal = await openTerminal([process.execPath, bridgeProgram, 'status', '-n', namespace], {
-    env: { PODBRIDGE_KUBECONFIG: suite.admin.kubeconfig, PODBRIDGE_CONTEXT: suite.admin.context! },
+    env: { PODBRIDGE_KUBECONFIG: suite.user.kubeconfig, PODBRIDGE_CONTEXT: suite.user.context! },
   });
   const probe = await suite.prober.start('http', '--url', url, '--rate', '20', '--duration', '150s', '--alternate', mine);
   try {
