@@ -1,9 +1,13 @@
 /**
- * Bundles the three programs, or those named on the command line (cli, cargo, stowaway): the CLI (dist/, split so that
- * `bridge --help` loads no SDK) and one file for each image (cargo-image/dist, stowaway-image/dist), which their Dockerfiles copy.
+ * Builds the programs, or those named on the command line (cli, cargo, stowaway, files): the CLI (dist/, split so that
+ * `bridge --help` loads no SDK), one bundle for each image (cargo-image/dist, stowaway-image/dist) and the Go program that both
+ * images have (pod-files/dist, static, for each architecture), which their Dockerfiles copy.
  */
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 /**
@@ -75,7 +79,36 @@ const parts: Record<string, () => Promise<unknown>> = {
     await rm('stowaway-image/dist', { recursive: true, force: true });
     await build({ ...shared, entryPoints: ['stowaway-image/src/main.ts'], outfile: 'stowaway-image/dist/stowaway.cjs', sourcemap: false, target: 'node24', format: 'cjs' });
   },
+  async files() {
+    const folder = join(import.meta.dirname, 'pod-files');
+    const names = (await readdir(folder)).filter((name) => /\.go$|^go\.(mod|sum)$/.test(name)).sort();
+    const hash = createHash('sha256').update(programArchitectures.join());
+    for (const name of names) hash.update(`${name}\0`).update(await readFile(join(folder, name)));
+    const sources = hash.digest('hex');
+    const stamp = join(folder, 'dist', 'sources.sha256');
+    if (await readFile(stamp, 'utf8').catch(() => '') === sources) return;
+    await rm(join(folder, 'dist'), { recursive: true, force: true });
+    await mkdir(join(folder, 'dist'));
+    await Promise.all(programArchitectures.map(async (architecture) => {
+      // Only modules are fetched, never another release of Go itself.
+      const env = { ...process.env, GOOS: 'linux', GOARCH: architecture, CGO_ENABLED: '0', GOWORK: 'off', GOTOOLCHAIN: 'local', GOFLAGS: '' };
+      await go(['build', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w -buildid=', '-o', join('dist', `pod-files-${architecture}`), '.'], { cwd: folder, env });
+    }));
+    await writeFile(stamp, sources);
+  },
 };
+
+/** What nodes and laptops have. */
+const programArchitectures = ['amd64', 'arm64'];
+
+async function go(args: string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Promise<void> {
+  try {
+    await promisify(execFile)('go', args, options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new Error('pod-files is a Go program, and there is no Go on PATH: install Go 1.25 or newer (https://go.dev/doc/install)');
+  }
+}
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.find((part) => !Object.hasOwn(parts, part));

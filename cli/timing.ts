@@ -27,6 +27,10 @@ export const timing = {
   /** The agent's answer to the identity request. */
   identityTimeoutMs: 15_000,
   identityRetryDelayMs: 50,
+  /** Files of the pod: how long nothing may arrive. */
+  filesStallTimeoutMs: 30_000,
+  /** SIGTERM to SIGKILL of the container that brings files; it only has to take its mounts away. */
+  mounterStopTimeoutMs: 5_000,
   /** SIGTERM to SIGKILL of the app container when a bridge ends, as `docker stop`. */
   containerStopTimeoutMs: 10_000,
   /** `docker restart`: from the end of the container to its next start, on a busy machine. */

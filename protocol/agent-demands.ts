@@ -6,9 +6,13 @@
  *   DAC_READ_SEARCH  /proc/PID/environ and files of containers that do not run as root: they belong to another user, mode 0400
  *   SYS_ADMIN   entering the pod's network namespace, and naming it for HAProxy (setns, bind mount in our own mount namespace)
  *   NET_ADMIN   nftables, routes and transparent sockets in the pod's network namespace
+ * and for files of pods (pod-files/):
+ *   SYS_CHROOT  entering the container's mount namespace (setns), and the root that a session is confined to
+ *   SETUID, SETGID  a session has the ids of the container's process
+ *   CHOWN, DAC_OVERRIDE, FOWNER  a session of a container that runs as root and has them has them too; others lose them
  * No hostPath, no host network, no runtime socket.
  */
-const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH', 'NET_ADMIN'];
+const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH', 'NET_ADMIN', 'SYS_CHROOT', 'SETUID', 'SETGID', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER'];
 
 /** Of the pod's spec. */
 export const agentPodDemands = { hostPID: true } as const;

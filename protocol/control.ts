@@ -4,6 +4,7 @@
  * lifeline and ends without `release` means that the CLI died. A line whose id cannot be read is answered with {@link noRequestId}.
  */
 import type { CountersAnswer } from './counters.ts';
+import type { FilesOffer } from './files.ts';
 import type { BridgeRef } from './heartbeat.ts';
 import type { Identity } from './identity.ts';
 import type { Transport } from './objects.ts';
@@ -49,6 +50,11 @@ export interface ControlMethods {
   rules: { params: { agent: string; bridge: BridgeRef }; result: Pick<RulesCheckAnswer, 'pods'> };
   /** Measure what only cargo can: takes up to a few seconds. */
   check: { params: Record<string, never>; result: LinkCheck };
+  /**
+   * Ask agents, one after the other, which files the pod has. From now on, until `unforward`, cargo gives the containers that bring files tickets for
+   * this bridge, from these agents and from those that they name.
+   */
+  files: { params: { agents: string[]; bridge: BridgeRef }; result: FilesOffer };
   /** From now on the end of this connection means that the session of this bridge has ended: forwards go, and the hub is told to delete it. */
   lifeline: { params: { bridge: BridgeRef }; result: Record<string, never> };
   release: { params: { bridge: BridgeRef }; result: Record<string, never> };

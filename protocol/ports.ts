@@ -9,6 +9,8 @@ export const ports = {
   relay: 51821,
   /** TCP, agent pod address: HTTP server for identities (sealed for the client's key). */
   agent: 7080,
+  /** TCP, agent pod address: SSH server for the files of bridged pods. Each bridge has a key of its own. */
+  files: 7082,
   /** TCP, address of the hub's and the controller's pod: /healthz, for the kubelet. Agents serve it on {@link ports.agent}. */
   health: 7081,
 } as const;

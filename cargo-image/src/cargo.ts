@@ -1,6 +1,7 @@
 /** Puts the parts together: one link, its forwards, its sessions. Changes run one after the other. */
 import type { Forward, LinkConfig, LinkStatus } from '../../protocol/control.ts';
 import { relayMtu } from '../../protocol/datagram-stream.ts';
+import type { TicketAnswer } from '../../protocol/files.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Ip } from './adapters/ip.ts';
 import type { Implementation } from './adapters/tunnel-device.ts';
@@ -12,6 +13,7 @@ import type { Forwarder } from './dns/forwarder.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { createHeartbeats } from './heartbeat/heartbeats.ts';
 import { withoutGone } from './heartbeat/tracker.ts';
+import { findTicket, ticketAnswer } from './files/tickets.ts';
 import { fetchCounters } from './identity/counters.ts';
 import { fetchIdentity } from './identity/identity.ts';
 import { fetchRulesCheck } from './identity/rules-check.ts';
@@ -45,6 +47,8 @@ export interface Cargo {
   resume(): Promise<void>;
   /** To be called every {@link tickIntervalMs}: renews a tunnel that has fallen silent, or takes another way. */
   tick(): Promise<void>;
+  /** For the containers that bring files. Rejects when there is none. */
+  ticket(bridge: BridgeRef): Promise<TicketAnswer>;
   close(): void;
 }
 
@@ -115,6 +119,8 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
     return state.link;
   };
 
+  const filesOfOthers = (bridge: BridgeRef): NonNullable<State['files']> => (state.files ?? []).filter((entry) => !sameBridge(entry.bridge, bridge));
+
   const handlers: Handlers = {
     hello: async () => ({ version, publicKey: keys.publicKey, configured: state.link !== undefined }),
     configure: (link) => inTurn(async () => {
@@ -156,6 +162,7 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
       return {};
     }),
     unforward: ({ bridge }) => inTurn(async () => {
+      state.files = filesOfOthers(bridge);
       await setForwards(bridge, []);
       return {};
     }),
@@ -163,6 +170,14 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
     counters: ({ agent, bridge }) => fetchCounters(agent, bridge, linked().address, keys.privateKey),
     rules: ({ agent, bridge }) => fetchRulesCheck(agent, bridge, linked().address, keys.privateKey),
     check: async () => checkLink({ ...linked(), transport: carrier.transport(), mtu: carrier.mtu() }),
+    files: async ({ agents, bridge }) => {
+      const found = await findTicket(agents, bridge, linked().address, keys.privateKey);
+      await inTurn(async () => {
+        state.files = [...filesOfOthers(bridge), { bridge, agents: found.agents }];
+        await remember();
+      });
+      return { pod: found.ticket.pod, volumes: found.ticket.volumes };
+    },
     lifeline: ({ bridge }, session) => {
       // Held before anything waits, so that a session that dies in this very moment is seen.
       lifelines.hold(bridge, session);
@@ -190,6 +205,16 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
     tick: () => inTurn(async () => {
       if (applied !== undefined) await carrier.tick();
     }),
+    async ticket(bridge) {
+      const known = state.files?.find((entry) => sameBridge(entry.bridge, bridge));
+      if (known === undefined) throw new ControlError('usage', `the files of ${bridge.namespace}/${bridge.name} are not wanted here`);
+      const found = await findTicket(known.agents, bridge, linked().address, keys.privateKey);
+      if (found.agents.join() !== known.agents.join()) {
+        known.agents = found.agents;
+        background('remember agents', remember);
+      }
+      return ticketAnswer(found);
+    },
     close() {
       lifelines.close();
       carrier.close();

@@ -9,6 +9,7 @@ import { wg } from './adapters/wg.ts';
 import { createCargo, tickIntervalMs } from './cargo.ts';
 import { listen } from './control/server.ts';
 import { createForwarder } from './dns/forwarder.ts';
+import { serveTickets } from './files/socket.ts';
 import { createGateway, uplinkCheckIntervalMs } from './gateway/gateway.ts';
 import type { Log } from './log.ts';
 import { openPortForward } from './relay/port-forward.ts';
@@ -52,6 +53,7 @@ async function main(): Promise<void> {
   });
 
   const server = await listen(controlSocket, cargo.handlers, log);
+  const tickets = await serveTickets((bridge) => cargo.ticket(bridge));
   log('started');
   setInterval(() => {
     gateway.defendUplink().then((changed) => { if (changed) log('uplink-restored'); }, (error: unknown) => log('failed', { what: 'uplink', message: String(error) }));
@@ -63,6 +65,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       server.close();
+      tickets.close();
       cargo.close();
       process.exit(0);
     });

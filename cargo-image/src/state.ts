@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import * as z from 'zod/mini';
 import type { Forward, LinkConfig, RelayAccess } from '../../protocol/control.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
-import { bridgeRef, forward, linkConfig, relayAccess } from './control/schemas.ts';
+import { agentAddress, bridgeRef, forward, linkConfig, relayAccess } from './control/schemas.ts';
 
 export interface State {
   link?: LinkConfig;
@@ -15,6 +15,8 @@ export interface State {
   forwards: { bridge: BridgeRef; forwards: Forward[] }[];
   lifelines: BridgeRef[];
   ended: BridgeRef[];
+  /** Bridges whose files are brought, and the agents that are asked for them. Absent in what older versions wrote. */
+  files?: { bridge: BridgeRef; agents: string[] }[];
 }
 
 const schema = z.object({
@@ -23,6 +25,7 @@ const schema = z.object({
   forwards: z.array(z.object({ bridge: bridgeRef, forwards: z.array(forward) })),
   lifelines: z.array(bridgeRef),
   ended: z.array(bridgeRef),
+  files: z.optional(z.array(z.object({ bridge: bridgeRef, agents: z.array(agentAddress) }))),
 });
 
 export const noState = (): State => ({ forwards: [], lifelines: [], ended: [] });
@@ -36,8 +39,8 @@ export async function readState(path: string): Promise<State> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return noState();
   try {
-    const { link, relay, ...rest } = schema.parse(JSON.parse(text));
-    return { ...rest, ...(link === undefined ? {} : { link }), ...(relay === undefined ? {} : { relay }) };
+    const { link, relay, files, ...rest } = schema.parse(JSON.parse(text));
+    return { ...rest, ...(link === undefined ? {} : { link }), ...(relay === undefined ? {} : { relay }), ...(files === undefined ? {} : { files }) };
   } catch {
     return noState();
   }

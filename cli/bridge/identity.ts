@@ -15,7 +15,7 @@ export interface IdentityQuestion {
 }
 
 /** Agents that serve the bridge, ready ones first: theirs can surely be read. */
-function agentsOf(bridge: Bridge | undefined): string[] {
+export function agentsOf(bridge: Bridge | undefined): string[] {
   const pods = [...(bridge?.status?.pods ?? [])].filter((pod) => pod.agent !== '').sort((a, b) => Number(b.ready) - Number(a.ready));
   return [...new Set(pods.map((pod) => pod.agent))];
 }

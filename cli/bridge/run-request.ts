@@ -7,11 +7,19 @@ import type { AppBuild } from '../image/app-build.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { TargetRef } from '../target/parse-target.ts';
 import type { TransportChoice } from '../link/transport.ts';
+import type { VolumeModes } from '../volumes/modes.ts';
 import type { Reporter } from '../ui/events.ts';
 import type { ContainerFlags } from './app-container.ts';
 import type { PullPolicy } from './app-image.ts';
 import type { UsableLink } from './needs.ts';
 import type { RunSummary } from './summary.ts';
+
+/** What the user says about the pod's volumes. */
+export interface VolumesWish {
+  /** `--no-volumes`. */
+  none: boolean;
+  modes: VolumeModes;
+}
 
 export interface RunRequest {
   flags: Omit<ContainerFlags, 'name'>;
@@ -33,6 +41,7 @@ export interface RunRequest {
   hideServedBy: boolean;
   /** `--take-over`. */
   takeOver?: boolean;
+  volumes: VolumesWish;
   transport?: TransportChoice;
   /** `--ttl`. */
   ttl?: string;

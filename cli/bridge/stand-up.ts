@@ -11,6 +11,8 @@ import type { Docker, ImageInfo } from '../adapters/docker/index.ts';
 import { findLinkName } from '../link/connect-link.ts';
 import type { Steps } from '../steps/steps.ts';
 import { describeTarget } from '../target/parse-target.ts';
+import { bringFiles, sessionLabels, type BroughtFiles } from '../volumes/bring.ts';
+import { wantsLive } from '../volumes/wants-live.ts';
 import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts';
 import { timing } from '../timing.ts';
 import { appContainer } from './app-container.ts';
@@ -103,8 +105,12 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   // From here to the end of this process, or until a detached run stands by itself, cargo ends the bridge should we die.
   const held = bridged === undefined ? undefined : later(hold(cluster, link, bridged.watch.ref, request.flags.retain));
   const identified = bridged === undefined ? undefined : later(identify(bridged.watch, link, steps));
-  const [image, identity] = await Promise.all([imaged, identified, swept, held]);
-  const { container, streams, exited } = await startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo });
+  const brought = bridged === undefined || target === undefined || request.volumes.none ? undefined : later(bringFiles({
+    docker, steps, reporter: parts.reporter, now: () => host.now(), link, watch: bridged.watch, bridgeUid: bridged.bridge.metadata.uid ?? '', modes: request.volumes.modes, ownBinds: request.flags.binds,
+    expects: { any: target.mountsToken || Object.keys(target.volumes).length > 0, live: wantsLive(target.volumes, request.volumes.modes) }, more: sessionLabels({ ...request.flags, session: sessionOf(host) }),
+  }));
+  const [image, identity, , , files] = await Promise.all([imaged, identified, swept, held, brought]);
+  const { container, streams, exited } = await startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, files, onIo });
   bridged?.undoFirst();
 
   // An app that ends before the bridge is ready decides the run: nothing is left to wait for.
@@ -137,6 +143,7 @@ interface ContainerQuestion {
   target: ResolvedTarget | undefined;
   bridged: Attached | undefined;
   identity: Identity | undefined;
+  files: BroughtFiles | undefined;
   onIo: (io: ContainerIo) => void;
 }
 
@@ -146,7 +153,7 @@ interface Started {
   exited: Promise<number>;
 }
 
-async function startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, onIo }: ContainerQuestion): Promise<Started> {
+async function startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, files, onIo }: ContainerQuestion): Promise<Started> {
   const { host, onLine } = parts;
   const { flags } = request;
   const origin = bridged === undefined || identity === undefined || target === undefined ? undefined : { bridge: name, bridgeUid: bridged.bridge.metadata.uid ?? '', identity, podContainer: target.container };
@@ -193,7 +200,7 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
     act: ({ undo }) => makeContainer({
       docker, client: link.client, network: link.network, start,
       names: containerNames(name, request.name !== undefined, { namespace, client: link.client }),
-      describe: (containerName, address) => appContainer({ ...request.flags, name: containerName }, image, { ...place, address }, origin),
+      describe: (containerName, address) => appContainer({ ...request.flags, name: containerName, binds: [...request.flags.binds, ...files?.binds ?? []] }, image, { ...place, address }, origin),
       onMade: (fresh) => {
         if (made === undefined) {
           undo(`Remove container ${fresh.name}`, (force, waiting) => removeContainer(docker, made!.id, force, waiting));

@@ -1,11 +1,13 @@
 /** Ends one bridge and its container, as Ctrl-C of a foreground run does. */
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import { labels } from '../../protocol/names.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import { openControl } from '../link/control-client.ts';
 import { cargoName } from '../link/link-name.ts';
 import type { Steps } from '../steps/steps.ts';
 import { endBridge } from './end-bridge.ts';
+import { removeFiles } from '../volumes/remove-files.ts';
 import { removeContainer } from './remove-container.ts';
 
 export interface StopRequest {
@@ -51,5 +53,8 @@ export async function stopBridge({ docker, cluster, steps, link, ref, container,
       act: ({ waiting }) => removeContainer(docker, container.id, force, waiting),
     });
   }
+  const namespace = ref?.namespace ?? container?.labels[labels.namespace];
+  const bridge = ref?.name ?? container?.labels[labels.bridge];
+  if (namespace !== undefined && bridge !== undefined) await removeFiles(docker, { link, namespace, bridge });
   return { name, namespace: ref?.namespace ?? null, bridge: ended, container: container?.name ?? null };
 }

@@ -8,6 +8,7 @@ import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { findLinkName } from '../link/connect-link.ts';
+import { removeFiles } from '../volumes/remove-files.ts';
 
 type Process = Pick<Host, 'process'>;
 
@@ -22,7 +23,7 @@ function sessionHasEnded(session: string | undefined, { process }: Process): boo
   return machine === process.machine && !process.isRunning(Number(pid));
 }
 
-async function isLeftover(cluster: Cluster, host: Process, { labels: own }: ContainerSummary): Promise<boolean> {
+async function isLeftover(cluster: Cluster, host: Process, { labels: own }: Pick<ContainerSummary, 'labels'>): Promise<boolean> {
   if (own[labels.retain] === 'true') return false;
   if (sessionHasEnded(own[labels.session], host)) return true;
   const [name, namespace, uid] = [own[labels.bridge], own[labels.namespace], own[labels.bridgeUid]];
@@ -34,14 +35,25 @@ async function isLeftover(cluster: Cluster, host: Process, { labels: own }: Cont
 /** @returns names of the containers that were removed */
 export async function sweepLeftovers(docker: Docker, cluster: Cluster, host: Process): Promise<string[]> {
   const apps = await docker.containers.list({ [labels.role]: 'app', [labels.link]: '' });
-  if (apps.length === 0) return [];
+  if (apps.length === 0 && (await docker.volumes.list({ [labels.role]: 'volume', [labels.link]: '' })).length === 0) return [];
   const { name: link } = await findLinkName(docker, cluster);
   const own = apps.filter((container) => container.labels[labels.link] === link);
   const removed = await Promise.all(own.map(async (container) => {
     if (!(await isLeftover(cluster, host, container))) return [];
     return (await docker.containers.remove(container.id, { force: true, volumes: true })) ? [container.name] : [];
   }));
+  await sweepFiles(docker, cluster, host, link);
   return removed.flat();
+}
+
+/** After the app containers, which have the files mounted. */
+async function sweepFiles(docker: Docker, cluster: Cluster, host: Process, link: string): Promise<void> {
+  const volumes = await docker.volumes.list({ [labels.role]: 'volume', [labels.link]: link });
+  await Promise.all(volumes.map(async ({ labels: own }) => {
+    const [bridge, namespace, bridgeUid] = [own[labels.bridge], own[labels.namespace], own[labels.bridgeUid]];
+    if (bridge === undefined || namespace === undefined || bridgeUid === undefined || !(await isLeftover(cluster, host, { labels: own }))) return;
+    await removeFiles(docker, { link, namespace, bridge, bridgeUid });
+  }));
 }
 
 export async function sweep(docker: Docker, cluster: Cluster, host: Process): Promise<void> {

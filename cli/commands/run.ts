@@ -38,8 +38,8 @@ async function requestsOf(context: CommandContext): Promise<RunRequest[]> {
 
 /** @param layers what the project file says, then what the command line does: later variables win, of files and of single ones alike */
 async function requestOf(context: CommandContext, service: ProjectService | undefined, layers: Options[]): Promise<RunRequest> {
-  const [{ parseTarget }, { rulesFromOptions }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parsePublish }] = await Promise.all([
-    import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'), import('../bridge/bind.ts'), import('../bridge/publish.ts'),
+  const [{ parseTarget }, { rulesFromOptions }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parsePublish }, { parseVolumeModes }] = await Promise.all([
+    import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'), import('../bridge/bind.ts'), import('../bridge/publish.ts'), import('../volumes/modes.ts'),
   ]);
   const { host } = context;
   const build = buildOf(context, service);
@@ -69,6 +69,7 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
     ...(name === undefined ? {} : { name }), ...(service === undefined ? {} : { base: service.name }), ...(build === undefined ? {} : { build: { ...build.build, ours: text(context, 'image') === undefined } }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
     ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as TransportChoice }), ...ttlOf(context),
     pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'), takeOver: flag(context, 'takeOver'),
+    volumes: { none: flag(context, 'noVolumes'), modes: parseVolumeModes(texts(context, 'volumeMode')) },
   };
 }
 
@@ -90,7 +91,7 @@ function beforeContainer(error: unknown): unknown {
 export const command: Command = {
   name: 'run',
   summary: 'Run a container as if it were a pod of the cluster',
-  description: `The container gets the environment, DNS and network of the target's pods, and their traffic comes to it: all of it, or with
+  description: `The container gets the environment, files, DNS and network of the target's pods, and their traffic comes to it: all of it, or with
 rules only the requests that match. Headers and methods must all hold; several marks or paths are alternatives. Traffic goes
 to the container only while its port accepts connections, otherwise to the pods. Without --target it only stands in the
 cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the exit code is the container's.`,
@@ -125,6 +126,8 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'env', short: 'e', description: 'variable of the container; the name alone: with the value it has here', value: { placeholder: 'NAME[=VALUE]' }, repeatable: true, file: { form: 'env', adds: true } },
     { name: 'env-file', description: 'variables from a file', value: { placeholder: 'FILE' }, repeatable: true, file: { key: 'envFiles', form: 'paths', adds: true } },
     { name: 'volume', short: 'v', description: 'volume or directory in the container', value: { placeholder: 'SOURCE:PATH[:ro]' }, repeatable: true, file: { key: 'mounts', form: 'mounts', adds: true } },
+    { name: 'volume-mode', description: 'how a volume of the pod comes: sync (copy), live (mounted), ro (read-only), local (empty, here) or ignore', value: { placeholder: 'NAME=MODE' }, repeatable: true, file: { key: 'volumes', adds: true } },
+    { name: 'no-volumes', description: 'no files of the pod, nor its token' },
     { name: 'publish', short: 'p', description: 'port of the container on this machine', value: { placeholder: '[HOST:]PORT' }, repeatable: true, file: { adds: true } },
     { name: 'workdir', short: 'w', description: 'working directory in the container', value: { placeholder: 'PATH' } },
     { name: 'user', short: 'u', description: 'user in the container', value: { placeholder: 'USER[:GROUP]' } },

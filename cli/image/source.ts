@@ -8,6 +8,9 @@ import { nodeVersion } from './node-package.ts';
 
 export type ImageName = 'cargo' | 'stowaway';
 
+/** Both images have this Go program; the Dockerfile takes the one of its architecture. */
+const podFilesArchitectures = ['amd64', 'arm64'];
+
 /** One file of a build context. */
 export interface ContextFile {
   /** Relative to the image's folder, with `/`. */
@@ -25,16 +28,20 @@ export interface ImageSource {
 
 /** Throws image-not-built when the package was not built (a fresh clone). */
 export async function imageSource(name: ImageName): Promise<ImageSource> {
-  const folder = join(await packageRoot(), `${name}-image`);
-  const bundles = await readdir(join(folder, 'dist')).catch((error: unknown) => {
-    throw new BridgeError({
-      kind: 'environment', code: 'image-not-built', what: `the program of the ${name} image is missing`, why: `${join(folder, 'dist')} does not exist: this copy of podbridge was not built`,
-      next: 'npm run build', cause: error,
-    });
-  });
-  const names = ['Dockerfile', ...bundles.sort().map((bundle) => `dist/${bundle}`)];
-  const files = await Promise.all(names.map(async (file) => ({ name: file, content: await readFile(join(folder, ...file.split('/'))) })));
+  const root = await packageRoot();
+  const folder = join(root, `${name}-image`);
+  const bundles = await readdir(join(folder, 'dist')).catch((error: unknown) => { throw notBuilt(name, join(folder, 'dist'), error); });
+  const own = ['Dockerfile', ...bundles.sort().map((bundle) => `dist/${bundle}`)].map((file) => ({ name: file, path: join(folder, ...file.split('/')) }));
+  const programs = podFilesArchitectures.map((architecture) => ({ name: `dist/pod-files-${architecture}`, path: join(root, 'pod-files', 'dist', `pod-files-${architecture}`) }));
+  const files = await Promise.all([...own, ...programs].map(async ({ name: file, path }) => ({ name: file, content: await readFile(path).catch((error: unknown) => { throw notBuilt(name, path, error); }) })));
   return { name, files, tag: `${version}-${contentHash(files)}` };
+}
+
+function notBuilt(name: ImageName, path: string, cause: unknown): BridgeError {
+  return new BridgeError({
+    kind: 'environment', code: 'image-not-built', what: `the program of the ${name} image is missing`, why: `${path} does not exist: this copy of podbridge was not built`,
+    next: 'npm run build', cause,
+  });
 }
 
 /** What this Docker calls the image; never to be pulled from anywhere. */

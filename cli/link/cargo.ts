@@ -1,13 +1,14 @@
 /** The link's container: made, reused, started again or replaced by a newer image; safe when several commands do it at once. */
 import { createHash } from 'node:crypto';
 import type { ControlMethods } from '../../protocol/control.ts';
+import { ticketFolder } from '../../protocol/files.ts';
 import { labels, managedBy } from '../../protocol/names.ts';
 import type { ContainerInfo, ContainerSpec, Docker } from '../adapters/docker/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 import { timing } from '../timing.ts';
 import { version } from '../version.ts';
 import { openControl, type Control } from './control-client.ts';
-import { cargoName } from './link-name.ts';
+import { cargoName, ticketVolumeName } from './link-name.ts';
 import type { LinkNetwork } from './network.ts';
 import { hostName } from './relay-access.ts';
 
@@ -54,6 +55,7 @@ export function cargoSpec({ link, network, image, labels: more }: Omit<CargoRequ
     // Tunnel device, routes, nftables. Nothing else was needed.
     capAdd: ['NET_ADMIN'],
     devices: ['/dev/net/tun'],
+    binds: [`${ticketVolumeName(link)}:${ticketFolder}`],
     sysctls: {
       'net.ipv4.ip_forward': '1',
       // Loose: answers of the cluster come in by the tunnel although the route to them leads elsewhere for cargo itself.
@@ -100,6 +102,7 @@ async function makeOrFind(request: CargoRequest, imageId: string, carriedOver: R
       await docker.containers.remove(found.id, { force: true });
     }
     try {
+      await docker.volumes.create(ticketVolumeName(request.link), { [labels.managedBy]: managedBy, [labels.role]: 'tickets', [labels.link]: request.link, [labels.version]: version, ...request.labels });
       const id = await docker.containers.create(cargoSpec(request));
       request.onCreated?.();
       return { id, created: true };

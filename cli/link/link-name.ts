@@ -24,6 +24,11 @@ export function networkName(link: string): string {
   return `00-podbridge-${link}`;
 }
 
+/** The Docker volume through which cargo gives tickets to the containers that bring files. */
+export function ticketVolumeName(link: string): string {
+  return `podbridge-${link}-tickets`;
+}
+
 export function cargoName(link: string): string {
   return `podbridge-${link}`;
 }

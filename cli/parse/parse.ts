@@ -68,7 +68,9 @@ export function parse(command: Command, words: readonly string[], env: Record<st
   const given = new Set<string>();
   for (const spec of specs) {
     const name = camelCase(spec.name);
-    const value = flags[name] ?? fromEnv(spec, env);
+    // To commander, `--no-x` is what makes the option `x` false.
+    const negated = spec.name.startsWith('no-') && flags[camelCase(spec.name.slice(3))] === false ? true : undefined;
+    const value = flags[name] ?? negated ?? fromEnv(spec, env);
     if (value !== undefined) given.add(name);
     options[name] = value ?? spec.default;
   }

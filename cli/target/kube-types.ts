@@ -13,6 +13,7 @@ export interface ContainerSpec {
   ports?: ContainerPort[];
   env?: { name: string }[];
   envFrom?: unknown[];
+  volumeMounts?: { name: string }[];
   /** `Always` on an init container makes it a sidecar (KEP-753). */
   restartPolicy?: string;
 }
@@ -20,6 +21,9 @@ export interface ContainerSpec {
 export interface PodSpec {
   containers: ContainerSpec[];
   initContainers?: ContainerSpec[];
+  /** The name, and one field named after the kind. */
+  volumes?: ({ name: string } & Record<string, unknown>)[];
+  automountServiceAccountToken?: boolean;
   hostNetwork?: boolean;
   os?: { name?: string };
   nodeSelector?: Record<string, string>;

@@ -26,6 +26,10 @@ export interface ResolvedTarget {
   namespace: string;
   container: ContainerSpec;
   ports: BridgePort[];
+  /** Volumes that the container mounts, by name, with the field that gives their kind (`configMap`), as far as the pod's template has them. */
+  volumes: Record<string, string>;
+  /** The cluster adds the ServiceAccount's token to the pod (unless the account says otherwise). */
+  mountsToken: boolean;
 }
 
 interface Template {
@@ -94,6 +98,11 @@ async function templateOf(cluster: Cluster, ref: TargetRef, namespace: string): 
   return { spec: workload.spec.template.spec, annotations: workload.spec.template.metadata?.annotations ?? {} };
 }
 
+function mountedVolumes({ volumes = [] }: PodSpec, { volumeMounts = [] }: ContainerSpec): Record<string, string> {
+  const mounted = new Set(volumeMounts.map(({ name }) => name));
+  return Object.fromEntries(volumes.filter(({ name }) => mounted.has(name)).map((volume) => [volume.name, Object.keys(volume).find((field) => field !== 'name') ?? 'unknown']));
+}
+
 /** Throws BridgeError `target-not-found`, `target-unsupported`, `target-without-pods`, `container-*`, `port-*`, `no-ports`. */
 export async function resolveTarget(cluster: Cluster, question: TargetQuestion): Promise<ResolvedTarget> {
   const { ref, namespace } = question;
@@ -104,9 +113,10 @@ export async function resolveTarget(cluster: Cluster, question: TargetQuestion):
   if (os !== 'linux') throw refuse(`the pods of ${target} run on ${os}`, 'only Linux pods can be bridged');
   const behind = service === undefined || question.withoutPorts === true ? undefined : servicePorts(service, spec);
   const container = chooseContainer({ target, spec, annotations, wanted: question.container, servicePorts: behind?.containerPorts.map((port) => port.containerPort) });
-  if (question.withoutPorts === true) return { ref, namespace, container, ports: [] };
+  const [volumes, mountsToken] = [mountedVolumes(spec, container), spec.automountServiceAccountToken !== false];
+  if (question.withoutPorts === true) return { ref, namespace, container, ports: [], volumes, mountsToken };
   // `--port http` may also be the name of one of the Service's ports.
   const declaring = behind === undefined ? container : { ...container, ports: [...(container.ports ?? []), ...behind.containerPorts] };
   const ports = behind !== undefined && question.ports.length === 0 ? behind.ports : choosePorts({ target, container: declaring, flags: question.ports });
-  return { ref, namespace, container, ports: question.withRules === true ? portsForRules(ports, question.ports.length > 0) : ports };
+  return { ref, namespace, container, volumes, mountsToken, ports: question.withRules === true ? portsForRules(ports, question.ports.length > 0) : ports };
 }

@@ -7,6 +7,7 @@ import type { ControlMethod, ControlMethods, Forward, LinkConfig, RelayAccess } 
 import type { BridgeRef } from '../../../protocol/heartbeat.ts';
 
 const forwardsMax = 256;
+const agentsMax = 64;
 const endpointsMax = 32;
 const waitMaxMs = 60_000;
 
@@ -19,6 +20,8 @@ const objectName = z.string().check(z.maxLength(253), z.regex(/^[a-z0-9]([a-z0-9
 export const bridgeRef = z.object({ namespace: objectName, name: objectName }) satisfies z.ZodMiniType<BridgeRef>;
 
 export const forward = z.object({ hubPort: port, protocol: z.enum(['TCP', 'UDP']), address: z.ipv4(), port }) satisfies z.ZodMiniType<Forward>;
+
+export const agentAddress = z.string().check(z.regex(/^(\d{1,3}\.){3}\d{1,3}:\d{1,5}$/, 'ADDRESS:PORT'));
 
 const endpoint = z.object({ host: dnsName, port });
 
@@ -47,7 +50,7 @@ export const relayAccess = z.object({
 }) satisfies z.ZodMiniType<RelayAccess>;
 
 const nothing = z.record(z.string(), z.never());
-const agentAndBridge = z.object({ agent: z.string().check(z.regex(/^(\d{1,3}\.){3}\d{1,3}:\d{1,5}$/, 'ADDRESS:PORT')), bridge: bridgeRef });
+const agentAndBridge = z.object({ agent: agentAddress, bridge: bridgeRef });
 const bridgeOnly = z.object({ bridge: bridgeRef });
 
 export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[M]['params']> } = {
@@ -58,6 +61,7 @@ export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[
   forward: z.object({ bridge: bridgeRef, forwards: z.array(forward).check(z.maxLength(forwardsMax)) }),
   unforward: bridgeOnly,
   identity: agentAndBridge,
+  files: z.object({ agents: z.array(agentAddress).check(z.maxLength(agentsMax)), bridge: bridgeRef }),
   counters: agentAndBridge,
   rules: agentAndBridge,
   check: nothing,

@@ -59,6 +59,7 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
       RestartPolicy: spec.restart === undefined ? undefined : { Name: spec.restart },
       AutoRemove: spec.autoRemove,
       ReadonlyRootfs: spec.readOnly,
+      SecurityOpt: spec.securityOptions,
     }),
   });
 }

@@ -108,6 +108,8 @@ export interface ContainerSpec {
   restart?: 'no' | 'unless-stopped';
   autoRemove?: boolean;
   readOnly?: boolean;
+  /** As `docker run --security-opt`. */
+  securityOptions?: string[];
 }
 
 export interface NetworkAttachment {
@@ -294,8 +296,10 @@ export interface RegistryAuth {
 }
 
 export interface Volumes {
-  /** There already: nothing happens. */
-  create(name: string, labels: Labels): Promise<void>;
+  /** There already: nothing happens. Returns the folder where its content lies on the Docker host. */
+  create(name: string, labels: Labels): Promise<string>;
+  /** undefined when there is none. */
+  find(name: string): Promise<{ name: string; labels: Labels; folder: string } | undefined>;
   list(labels: Labels): Promise<{ name: string; labels: Labels }[]>;
   /** False when there was none. */
   remove(name: string): Promise<boolean>;

@@ -7,6 +7,16 @@ export function createVolumes({ client, attempt }: Session): Volumes {
   return {
     create: (name, labels) => attempt(`create the volume ${name}`, async () => {
       await client.createVolume({ Name: name, Labels: labels });
+      return (await client.getVolume(name).inspect()).Mountpoint;
+    }),
+    find: (name) => attempt(`inspect the volume ${name}`, async () => {
+      try {
+        const { Name, Labels, Mountpoint } = await client.getVolume(name).inspect();
+        return { name: Name, labels: Labels ?? {}, folder: Mountpoint };
+      } catch (error) {
+        if (isStatus(error, 404)) return undefined;
+        throw error;
+      }
     }),
     list: (labels) => attempt('list volumes', async () => {
       const { Volumes: volumes } = await client.listVolumes({ filters: JSON.stringify({ label: labelFilter(labels) }) });

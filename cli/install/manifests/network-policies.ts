@@ -33,7 +33,7 @@ export function networkPolicies(): Manifest[] {
     networkPolicy(names.agent, {
       ...pods(components.agent),
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ from: [pods(components.hub)], ports: [{ protocol: 'TCP', port: ports.agent }] }],
+      ingress: [{ from: [pods(components.hub)], ports: [ports.agent, ports.files].map((port) => ({ protocol: 'TCP', port })) }],
       egress: [anyTcp],
     }),
     networkPolicy(names.controller, { ...pods(components.controller), policyTypes: ['Ingress', 'Egress'], egress: [anyTcp] }),

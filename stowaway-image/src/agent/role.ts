@@ -8,6 +8,10 @@ import { agentManager } from '../agent-names.ts';
 import { follow, isConflict, isNotFound, resources } from '../kube/index.ts';
 import { words } from '../log.ts';
 import { required, stopped, type Role } from '../role.ts';
+import type { FilesElsewhere, FilesTicket } from '../../../protocol/files.ts';
+import { containerFiles } from './files/container-files.ts';
+import { FileServer } from './files/file-server.ts';
+import { Grants } from './files/grants.ts';
 import { collectIdentity } from './identity/collect.ts';
 import { serveIdentities } from './identity/server.ts';
 import { ownInstance, removeLeftovers } from './instance.ts';
@@ -24,6 +28,8 @@ const nodePid = 1;
 const mostThreads = 2;
 /** Less than the pod's termination grace period: our own tidying comes after it. */
 const stopGraceMs = 3000;
+/** As many as cargo will ask. */
+const mostAgentsNamed = 16;
 
 export const runAgent: Role = async ({ kube, env, log, signal }) => {
   const node = required(env, 'NODE_NAME');
@@ -33,7 +39,10 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   const processes = new ProcTable();
   const onError = (what: string) => (error: unknown): void => log('failed', { what, message: words(error) });
 
-  const trigger = (): void => agent.trigger();
+  const trigger = (): void => {
+    agent.trigger();
+    revokeEnded();
+  };
   // The agent goes on serving with what it knows until it was told to stop and has ended its work.
   const watching = new AbortController();
   const pods = follow<NodePod, RawPod>(kube, resources.pods, { fieldSelector: `spec.nodeName=${node}`, trim: trimPod, signal: watching.signal, onChange: trigger, onError: onError('watch pods') });
@@ -64,8 +73,50 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
     return bridge === undefined || owner === undefined || !mayServe(bridge, owner) ? undefined : { bridge, publicKey: owner.spec.publicKey };
   };
 
+  /** Running pods of a bridge here, in a lasting order; undefined when its client may not have anything of them. */
+  const candidatesOf = (namespace: string, name: string): { bridge: Bridge; owner: Client; candidates: NodePod[] } | undefined => {
+    const bridge = bridges.get({ namespace, name });
+    const owner = bridge === undefined ? undefined : client(bridge.spec.client);
+    const selector = bridge?.status?.podSelector;
+    if (bridge === undefined || owner === undefined || selector === undefined || !mayServe(bridge, owner)) return undefined;
+    const matches = podMatcher(selector);
+    return { bridge, owner, candidates: [...pods.values()].filter((pod) => pod.metadata.namespace === namespace && !pod.completed && matches(pod)) };
+  };
+
+  const agentsOf = ({ status }: Bridge): string[] => [...new Set((status?.pods ?? []).map((entry) => entry.agent))].slice(0, mostAgentsNamed);
+  const grants = new Grants();
+  const files = new FileServer({ port: ports.files, log, onEnd: () => undefined });
+  const holder = (bridge: Bridge, { spec: { publicKey } }: Client): string => `${bridge.metadata.uid}/${publicKey}`;
+  const revokeEnded = (): void => {
+    if (!synced || grants.size === 0) return;
+    const held = new Set([...bridges.values()].flatMap((bridge) => {
+      const owner = client(bridge.spec.client);
+      return owner !== undefined && mayServe(bridge, owner) ? [`${bridgeKey(bridge)} ${holder(bridge, owner)}`] : [];
+    }));
+    if (grants.keepOnly((bridge, owner) => held.has(`${bridge} ${owner}`))) files.set(grants.list()).catch(onError('files'));
+  };
+  const wayToFiles = async (namespace: string, name: string): Promise<{ ticket: FilesTicket | FilesElsewhere; publicKey: string } | 'unknown' | 'not-yet'> => {
+    const known = candidatesOf(namespace, name);
+    if (known === undefined) return 'unknown';
+    const { bridge, owner, candidates } = known;
+    const { publicKey } = owner.spec;
+    if (candidates.length === 0) return { ticket: { v: 1, elsewhere: agentsOf(bridge) }, publicKey };
+    processes.refresh();
+    for (const pod of candidates) {
+      const { name: podName, namespace: podNamespace = '', uid = '' } = pod.metadata;
+      const found = containerFiles(pod, bridge.spec.target.container, processes.ofPod(uid));
+      if (found === undefined) continue;
+      const { seed } = grants.grant(bridgeKey(bridge), holder(bridge, owner), found.target);
+      await files.set(grants.list());
+      log('files', { bridge: bridgeKey(bridge), pod: podName, client: owner.metadata.name });
+      return { ticket: { v: 1, pod: { name: podName, namespace: podNamespace, uid }, volumes: found.volumes, port: ports.files, hostKey: files.hostKey, key: seed, agents: agentsOf(bridge) }, publicKey };
+    }
+    return 'not-yet';
+  };
+
   await serveIdentities({
     port: ports.agent, signal, onError: onError('identity'), ailment: () => (synced ? undefined : 'the API server has not answered yet'),
+    files: wayToFiles,
     counters: async (namespace, name) => {
       const { bridge, publicKey } = served(namespace, name) ?? {};
       if (bridge === undefined || publicKey === undefined) return undefined;
@@ -79,13 +130,8 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
       return found === undefined ? undefined : { pods: found, publicKey };
     },
     lookUp: (namespace, name) => {
-      const bridge = bridges.get({ namespace, name });
-      const owner = bridge === undefined ? undefined : client(bridge.spec.client);
-      const selector = bridge?.status?.podSelector;
-      if (bridge === undefined || owner === undefined || selector === undefined || !mayServe(bridge, owner)) return 'unknown';
-      const matches = podMatcher(selector);
-      const candidates = [...pods.values()].filter((pod) => pod.metadata.namespace === namespace && !pod.completed && matches(pod));
-      if (candidates.length === 0) return 'unknown';
+      const { bridge, owner, candidates = [] } = candidatesOf(namespace, name) ?? {};
+      if (bridge === undefined || owner === undefined || candidates.length === 0) return 'unknown';
       processes.refresh();
       for (const pod of candidates) {
         const { uid = '' } = pod.metadata;
@@ -104,6 +150,7 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   log('ready', { node, instance });
   void removeLeftovers(instance, nodePid, log);
   await stopped(signal);
+  files.stop();
   await agent.stop(stopGraceMs);
   watching.abort();
 };

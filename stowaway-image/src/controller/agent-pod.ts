@@ -46,7 +46,7 @@ export function agentPod(node: string, { image, version, priorityClassName, owne
           { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
           { name: 'POD_UID', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } },
         ],
-        ports: [{ name: 'identity', containerPort: ports.agent, protocol: 'TCP' }],
+        ports: [{ name: 'identity', containerPort: ports.agent, protocol: 'TCP' }, { name: 'files', containerPort: ports.files, protocol: 'TCP' }],
         readinessProbe: { httpGet: { path: '/healthz', port: ports.agent }, periodSeconds: 2, failureThreshold: 3 },
         livenessProbe: { httpGet: { path: '/healthz', port: ports.agent }, initialDelaySeconds: 30, periodSeconds: 20, timeoutSeconds: 5, failureThreshold: 3 },
         resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '512Mi' } },

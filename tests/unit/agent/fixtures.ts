@@ -7,7 +7,7 @@ export function pod(name: string, over: Partial<Omit<NodePod, 'metadata'>> & { l
   const { labels = { app: 'api' }, namespace = 'shop', ...rest } = over;
   return {
     metadata: { name, namespace, uid: `uid-${name}`, labels }, node: 'node-1', serviceAccount: 'default', hostNetwork: false, completed: false,
-    addresses: ['10.0.0.7'], hostAliases: [], containers: [{ name: 'main', image: 'api:1', limits: {}, probes: [], ports: [8080] }], ...rest,
+    addresses: ['10.0.0.7'], hostAliases: [], containers: [{ name: 'main', image: 'api:1', limits: {}, probes: [], ports: [8080], mounts: [] }], ...rest,
   };
 }
 

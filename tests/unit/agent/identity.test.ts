@@ -69,6 +69,7 @@ describe('identity server', () => {
       port: 0, signal: stop.signal, onError: (error) => errors.push(error), ailment: () => (healthy ? undefined : 'not yet'),
       counters: async (namespace, name) => (namespace === 'shop' && name === 'api-ann' ? { epoch: '7_42', counters: { local: 3, original: 4, failed: 0 }, publicKey } : undefined),
       rules: async () => undefined,
+      files: async (namespace, name) => (namespace === 'shop' && name === 'api-ann' ? { ticket: { v: 1, elsewhere: ['10.0.0.1:7080'] }, publicKey } : name === 'starting' ? 'not-yet' : 'unknown'),
       lookUp: (namespace, name) => {
         if (name === 'breaks') throw new Error('defect');
         return namespace !== 'shop' ? 'unknown' : name === 'starting' ? 'not-yet' : name === 'api-ann' ? { identity, publicKey } : 'unknown';
@@ -94,7 +95,7 @@ describe('identity server', () => {
 
   test.each([
     [identityPath('shop', 'other'), 404], [identityPath('other', 'api-ann'), 404], [identityPath('shop', 'starting'), 503], [identityPath('shop', 'breaks'), 500],
-    ['/', 404], ['/v1/bridges/shop/api-ann/identity/', 404], ['/v1/bridges/shop/api-ann/identity?x=1', 404], ['/v1/bridges/%ff/%00/identity', 404], ['/v1/bridges/../api-ann/identity', 404],
+    ['/', 404], ['/v1/bridges/shop/api-ann/identity/', 404], ['/v1/bridges/shop/api-ann/constructor', 404], ['/v1/bridges/shop/api-ann/identity?x=1', 404], ['/v1/bridges/%ff/%00/identity', 404], ['/v1/bridges/../api-ann/identity', 404],
   ])('%s: %d', async (path, code) => {
     expect((await get(path)).status).toBe(code);
   });

@@ -33,7 +33,9 @@ describe('what is kept of a pod', () => {
         containers: [{
           name: 'main', image: 'api:1', ports: [{ name: 'http', containerPort: 8080 }], resources: { limits: { cpu: '250m', memory: '1Gi' } },
           readinessProbe: { httpGet: { port: 'http' } }, livenessProbe: { tcpSocket: { port: 9000 } }, startupProbe: { grpc: { port: 50 } },
+          volumeMounts: [{ name: 'conf', mountPath: '/etc/conf', readOnly: true }, { name: 'data', mountPath: '/data' }],
         }],
+        volumes: [{ name: 'conf', configMap: { name: 'conf' } }, { name: 'data', emptyDir: {} }],
         initContainers: [{ name: 'once', image: 'x' }, { name: 'side', image: 'y', restartPolicy: 'Always' }],
       },
       status: { phase: 'Running', podIPs: [{ ip: '10.0.0.7' }], containerStatuses: [{ name: 'main', containerID: 'containerd://abc' }] },
@@ -42,8 +44,8 @@ describe('what is kept of a pod', () => {
       metadata: { name: 'api-1', namespace: 'shop', uid: 'u', labels: { app: 'api' } }, node: 'n1', serviceAccount: 'api', hostNetwork: false, completed: false,
       addresses: ['10.0.0.7'], hostAliases: [{ ip: '1.2.3.4', names: ['a', 'b'] }],
       containers: [
-        { name: 'main', image: 'api:1', id: 'abc', limits: { cpuMillis: 250, memoryBytes: 2 ** 30 }, ports: [8080], probes: [{ kind: 'http', port: 8080 }, { kind: 'tcp', port: 9000 }, { kind: 'grpc', port: 50 }] },
-        { name: 'side', image: 'y', limits: {}, ports: [], probes: [] },
+        { name: 'main', image: 'api:1', id: 'abc', limits: { cpuMillis: 250, memoryBytes: 2 ** 30 }, ports: [8080], probes: [{ kind: 'http', port: 8080 }, { kind: 'tcp', port: 9000 }, { kind: 'grpc', port: 50 }], mounts: [{ volume: 'conf', kind: 'configMap', path: '/etc/conf', readOnly: true }, { volume: 'data', kind: 'emptyDir', path: '/data', readOnly: false }] },
+        { name: 'side', image: 'y', limits: {}, ports: [], probes: [], mounts: [] },
       ],
     });
   });

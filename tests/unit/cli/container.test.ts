@@ -94,6 +94,7 @@ function fakeDocker(existing: { name: string; labels?: Record<string, string>; a
       },
     },
     info: async () => ({ id: 'docker-1' }),
+    volumes: { list: async () => [] },
   };
   return { docker: docker as unknown as Docker, containers, removed };
 }

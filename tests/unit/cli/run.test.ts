@@ -150,7 +150,7 @@ function stage(more: Partial<RunRequest['flags']> = {}, over: Partial<RunRequest
   };
   const request: RunRequest = {
     flags: { image: 'api:dev', env: [], binds: [], publish: [], interactive: false, tty: false, remove: false, detach: false, retain: false, command: [], ...more },
-    pull: 'missing', target: { kind: 'Deployment', name: 'api' }, ports: [], rules: [], hideServedBy: false, ...over,
+    pull: 'missing', target: { kind: 'Deployment', name: 'api' }, ports: [], rules: [], hideServedBy: false, volumes: { none: true, modes: new Map() }, ...over,
   };
   let announce!: () => void;
   const isReady = new Promise<void>((resolve) => (announce = resolve));

@@ -223,7 +223,7 @@ describe('disconnecting', () => {
     await docker.volumes.create('own', { [labels.link]: link.client });
     await docker.volumes.create('other', { [labels.link]: 'ben-000001' });
     const removed = await disconnectLink({ docker, cluster, link: link.client });
-    expect(removed).toEqual({ bridges: [{ namespace: 'shop', name: 'mine' }], containers: ['api-ann', link.cargo], networks: [link.network], volumes: ['own'], client: true });
+    expect(removed).toEqual({ bridges: [{ namespace: 'shop', name: 'mine' }], containers: ['api-ann', link.cargo], networks: [link.network], volumes: [`podbridge-${link.client}-tickets`, 'own'], client: true });
     expect([...docker.state.containers.values()].map(({ name }) => name)).toEqual(['stranger']);
     expect([...cluster.objects.keys()]).toEqual(['Bridge shop/theirs']);
     expect([...docker.state.volumes.keys()]).toEqual(['other']);

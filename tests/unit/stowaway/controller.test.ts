@@ -135,7 +135,7 @@ describe('a bridge', () => {
     kube.seed(resources.bridges, bridge('web-ann'));
     await settle();
     const pod = kube.peek<KubeObject & { spec: { hostNetwork?: boolean; hostPID: boolean; volumes: object[]; containers: { securityContext: object }[] } }>(resources.pods, { namespace: systemNamespace, name: agentPodName('n1') })!;
-    expect(pod.spec.containers[0]!.securityContext).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'], add: ['SYS_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH', 'NET_ADMIN'] } });
+    expect(pod.spec.containers[0]!.securityContext).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'], add: ['SYS_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH', 'NET_ADMIN', 'SYS_CHROOT', 'SETUID', 'SETGID', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER'] } });
     expect(pod.spec).toMatchObject({ hostPID: true, nodeName: 'n1', tolerations: [{ operator: 'Exists' }], securityContext: { seccompProfile: { type: 'RuntimeDefault' } } });
     expect(pod.spec.hostNetwork).toBeUndefined();
     expect(JSON.stringify(pod.spec.volumes)).not.toContain('hostPath');

@@ -150,7 +150,8 @@ export function fakeDocker(answers: CargoAnswers = {}): FakeDocker {
       list: unused, pull: unused, build: unused, tag: unused, push: unused, save: unused, remove: unused,
     },
     volumes: {
-      async create(name, labels) { volumes.set(name, labels); },
+      async create(name, labels) { volumes.set(name, labels); return `/volumes/${name}`; },
+      async find(name) { await turn(); const own = volumes.get(name); return own === undefined ? undefined : { name, labels: own, folder: `/volumes/${name}` }; },
       async list(labels) { await turn(); return [...volumes].filter(([, own]) => matches(own, labels)).map(([name, own]) => ({ name, labels: own })); },
       async remove(name) { return volumes.delete(name); },
     },

@@ -2,8 +2,9 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { Identity } from '../../../../protocol/identity.ts';
 import type { NodePod, PodContainer } from '../pods/node-pod.ts';
+import { mainProcess } from '../pods/main-process.ts';
 import type { PodProcess } from '../pods/proc-table.ts';
-import { isFirstOfNamespace, parseCommand, parseEnviron, parseResolvConf, parseUser } from './proc-files.ts';
+import { parseCommand, parseEnviron, parseResolvConf, parseUser } from './proc-files.ts';
 import { readInRoot } from './read-in-root.ts';
 
 /** Undefined while the container does not run. */
@@ -39,17 +40,4 @@ function identityOf(pod: NodePod, container: PodContainer, pid: number, addresse
     limits: container.limits,
     command: parseCommand(readFileSync(`${proc}/cmdline`)),
   };
-}
-
-/** The container's first process; with a shared PID namespace that is the oldest one. */
-function mainProcess(container: PodContainer, processes: readonly PodProcess[]): number | undefined {
-  const own = processes.filter(({ owner }) => container.id !== undefined && owner.containerId === container.id);
-  const first = own.find(({ pid }) => {
-    try {
-      return isFirstOfNamespace(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    } catch {
-      return false;
-    }
-  });
-  return (first ?? own[0])?.pid;
 }

@@ -21,6 +21,11 @@ export function parseUser(status: string): { uid: number; gid: number; groups: n
   return { uid: Number(line('Uid')[1] ?? 0), gid: Number(line('Gid')[1] ?? 0), groups: line('Groups').map(Number) };
 }
 
+/** Effective capabilities from /proc/PID/status, hexadecimal. */
+export function parseCapabilities(status: string): string {
+  return /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+}
+
 /** Is it process 1 of its own PID namespace? Not when the pod shares one among its containers. */
 export function isFirstOfNamespace(status: string): boolean {
   return /^NSpid:(?:\s+\d+)+\s1$/m.test(status);

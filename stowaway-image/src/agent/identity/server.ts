@@ -1,9 +1,10 @@
 /**
- * The agent's HTTP server: identities and counters, each sealed for the one client that may read it, and /healthz. Anybody in the cluster
+ * The agent's HTTP server: identities, counters and the way to files, each sealed for the one client that may read it, and /healthz. Anybody in the cluster
  * may knock here, so it believes nothing and says little.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { countersPath, type BridgeCounters, type CountersAnswer } from '../../../../protocol/counters.ts';
+import { filesPath, type FilesElsewhere, type FilesTicket } from '../../../../protocol/files.ts';
 import { identityPath, type IdentityAnswer, type Identity } from '../../../../protocol/identity.ts';
 import { rulesCheckPath, type PodRulesCheck, type RulesCheckAnswer } from '../../../../protocol/rules-check.ts';
 import { seal } from '../../../../protocol/seal.ts';
@@ -15,6 +16,8 @@ export interface IdentityServerOptions {
   port: number;
   /** 'unknown' when this agent has no pod of such a bridge, or its client may not have it; 'not-yet' while the container does not run. */
   lookUp: (namespace: string, bridge: string) => { identity: Identity; publicKey: string } | 'unknown' | 'not-yet';
+  /** As lookUp. */
+  files: (namespace: string, bridge: string) => Promise<{ ticket: FilesTicket | FilesElsewhere; publicKey: string } | 'unknown' | 'not-yet'>;
   /** Undefined when this agent has no pod of such a bridge, or its client may not know. */
   counters: (namespace: string, bridge: string) => Promise<{ epoch: string; counters: BridgeCounters; publicKey: string } | undefined>;
   /** As for counters. */
@@ -44,14 +47,14 @@ export async function serveIdentities(options: IdentityServerOptions): Promise<{
   return { port: typeof address === 'object' && address !== null ? address.port : options.port };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, { lookUp, counters, rules, ailment }: IdentityServerOptions): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, { lookUp, files, counters, rules, ailment }: IdentityServerOptions): Promise<void> {
   if (request.method !== 'GET') { reply(response, 405, 'only GET'); return; }
   if (request.url === '/healthz') {
     const reason = ailment();
     reply(response, reason === undefined ? 200 : 503, reason ?? 'ok');
     return;
   }
-  const names = /^\/v1\/bridges\/([a-z0-9.-]{1,253})\/([a-z0-9.-]{1,253})\/(?:identity|counters|rules)$/.exec(request.url ?? '');
+  const names = /^\/v1\/bridges\/([a-z0-9.-]{1,253})\/([a-z0-9.-]{1,253})\/(?:identity|files|counters|rules)$/.exec(request.url ?? '');
   const [, namespace = '', bridge = ''] = names ?? [];
   if (names !== null && request.url === countersPath(namespace, bridge)) {
     const known = await counters(namespace, bridge);
@@ -60,7 +63,6 @@ async function answer(request: IncomingMessage, response: ServerResponse, { look
     reply(response, 200, JSON.stringify(seal(known.publicKey, Buffer.from(JSON.stringify(told)))), 'application/json');
     return;
   }
-  if (names === null || request.url !== identityPath(namespace, bridge)) { reply(response, 404, 'not here'); return; }
   if (names !== null && request.url === rulesCheckPath(namespace, bridge)) {
     const known = await rules(namespace, bridge);
     if (known === undefined) { reply(response, 404, 'not here'); return; }
@@ -68,6 +70,14 @@ async function answer(request: IncomingMessage, response: ServerResponse, { look
     reply(response, 200, JSON.stringify(seal(known.publicKey, Buffer.from(JSON.stringify(told)))), 'application/json');
     return;
   }
+  if (names !== null && request.url === filesPath(namespace, bridge)) {
+    const way = await files(namespace, bridge);
+    if (way === 'unknown') { reply(response, 404, 'not here'); return; }
+    if (way === 'not-yet') { reply(response, 503, 'the container does not run yet'); return; }
+    reply(response, 200, JSON.stringify(seal(way.publicKey, Buffer.from(JSON.stringify(way.ticket)))), 'application/json');
+    return;
+  }
+  if (names === null || request.url !== identityPath(namespace, bridge)) { reply(response, 404, 'not here'); return; }
   const found = lookUp(namespace, bridge);
   if (found === 'unknown') { reply(response, 404, 'not here'); return; }
   if (found === 'not-yet') { reply(response, 503, 'the container does not run yet'); return; }

@@ -22,6 +22,16 @@ export interface PodContainer {
   limits: { cpuMillis?: number; memoryBytes?: number };
   probes: Probe[];
   ports: number[];
+  mounts: PodMount[];
+}
+
+/** A volume mount as the pod declares it. */
+export interface PodMount {
+  volume: string;
+  /** Field of the volume's source: `configMap`. */
+  kind: string;
+  path: string;
+  readOnly: boolean;
 }
 
 /** A kubelet probe that reaches a port of the pod. */
@@ -36,6 +46,8 @@ export interface RawPod extends KubeObject {
     nodeName?: string; serviceAccountName?: string; hostNetwork?: boolean;
     hostAliases?: { ip: string; hostnames?: string[] }[];
     containers?: RawContainer[]; initContainers?: RawContainer[];
+    /** The name, and one field named after the kind. */
+    volumes?: ({ name: string } & Record<string, unknown>)[];
   };
   status?: {
     phase?: string; podIP?: string; podIPs?: { ip: string }[];
@@ -55,6 +67,7 @@ interface RawContainer {
   name: string; image?: string; restartPolicy?: string;
   ports?: { name?: string; containerPort: number }[];
   resources?: { limits?: Record<string, string> };
+  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[];
   readinessProbe?: RawProbe; livenessProbe?: RawProbe; startupProbe?: RawProbe;
 }
 
@@ -63,6 +76,7 @@ export function trimPod(raw: RawPod): NodePod {
   const statuses = [...status.containerStatuses ?? [], ...status.initContainerStatuses ?? []];
   // An init container that restarts is a sidecar: it runs beside the others and may be a target.
   const containers = [...spec.containers ?? [], ...(spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')];
+  const kinds = new Map((spec.volumes ?? []).map((volume) => [volume.name, Object.keys(volume).find((field) => field !== 'name') ?? 'unknown']));
   return {
     metadata: {
       name: metadata.name, ...keep('namespace', metadata.namespace), ...keep('uid', metadata.uid),
@@ -74,11 +88,11 @@ export function trimPod(raw: RawPod): NodePod {
     completed: status.phase === 'Succeeded' || status.phase === 'Failed',
     addresses: status.podIPs?.map(({ ip }) => ip) ?? (status.podIP === undefined ? [] : [status.podIP]),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => ({ ip, names: hostnames })),
-    containers: containers.map((container) => trimContainer(container, statuses)),
+    containers: containers.map((container) => trimContainer(container, statuses, kinds)),
   };
 }
 
-function trimContainer(raw: RawContainer, statuses: RawStatus[]): PodContainer {
+function trimContainer(raw: RawContainer, statuses: RawStatus[], kinds: ReadonlyMap<string, string>): PodContainer {
   const id = statuses.find(({ name }) => name === raw.name)?.containerID?.replace(/^\w+:\/\//, '');
   const { cpu, memory } = raw.resources?.limits ?? {};
   return {
@@ -86,6 +100,7 @@ function trimContainer(raw: RawContainer, statuses: RawStatus[]): PodContainer {
     limits: { ...keep('cpuMillis', milliOf(cpu)), ...keep('memoryBytes', quantityOf(memory)) },
     probes: [raw.readinessProbe, raw.livenessProbe, raw.startupProbe].flatMap((probe) => trimProbe(probe, raw.ports ?? [])),
     ports: (raw.ports ?? []).map(({ containerPort }) => containerPort),
+    mounts: (raw.volumeMounts ?? []).map(({ name, mountPath, readOnly }) => ({ volume: name, kind: kinds.get(name) ?? 'unknown', path: mountPath, readOnly: readOnly === true })),
   };
 }
 
