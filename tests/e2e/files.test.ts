@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { execa } from 'execa';
+import { names } from '../../protocol/names.ts';
 import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
 import { loadImages } from '../cluster/index.ts';
 import { bridge, bridgeOk } from '../support/bridge-command.ts';
 import { applyAll, cleanNamespace, makeNamespace } from '../support/namespace.ts';
+import { grant } from '../support/user.ts';
 import { until } from '../support/wait.ts';
 import { configMap, secret } from '../workloads/manifests.ts';
 import { boxWorkload, databaseWorkload, filesWorld, ids, strictWorkload, type FilesWorld } from './support/files-world.ts';
@@ -30,6 +32,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'podbridge-files-'));
   await loadImages(suite.cluster, [world.busybox]);
   await makeNamespace(suite.kube, strictNamespace, { 'pod-security.kubernetes.io/enforce': 'restricted' });
+  await grant(suite.kube, suite, names.userRole, strictNamespace);
   await Promise.all([
     applyAll(suite.kube, boxWorkload(world.busybox, namespace)),
     applyAll(suite.kube, databaseWorkload(world.busybox, namespace, suite.cluster.nodes.at(-1)!)),
@@ -89,7 +92,7 @@ describe('what is there', () => {
     // Any image with Node; cargo's is surely here.
     const { stdout: node } = await execa('docker', ['ps', '--filter', 'label=podbridge.dev/role=cargo', '--format', '{{.Image}}']);
     const { stdout } = await bridgeOk(['run', '--name', 'e2e-files-client', '--image', node.split('\n')[0]!, '--target', 'deploy/box', '--port', 'none', '-n', namespace, '--entrypoint', 'node',
-      '-v', `${join(import.meta.dirname, '..', '..', 'node_modules')}:/app/node_modules:ro`, '-v', `${program}:/app/list-pods.mjs:ro`, '--', '/app/list-pods.mjs'], suite.admin);
+      '-v', `${join(import.meta.dirname, '..', '..', 'node_modules')}:/app/node_modules:ro`, '-v', `${program}:/app/list-pods.mjs:ro`, '--', '/app/list-pods.mjs'], suite.user);
     const found = JSON.parse(stdout) as { namespace: string; server: string; pods: string[]; refused: number };
     expect(found).toMatchObject({ namespace, refused: 403 });
     expect(found.pods).toEqual(expect.arrayContaining([expect.stringMatching(/^box-/)]));
@@ -159,7 +162,7 @@ describe('live files', () => {
   });
 
   test('a static program without a shell, a read-only root, no rights, in a namespace that admits nothing else', async () => {
-    const run = (name: string, script: string) => bridgeOk(['run', '--name', name, '-n', strictNamespace, '--image', world.busybox, '--target', 'deploy/strict', '--port', 'none', '--', 'sh', '-c', script], suite.admin);
+    const run = (name: string, script: string) => bridgeOk(['run', '--name', name, '-n', strictNamespace, '--image', world.busybox, '--target', 'deploy/strict', '--port', 'none', '--', 'sh', '-c', script], suite.user);
     await run('e2e-files-strict-1', 'cat /keys/password > /cache/copy; mkdir /cache/own');
     // Another container, another bridge: what it sees was in the pod.
     const { stdout } = await run('e2e-files-strict-2', "cat /cache/copy; echo; stat -c '%n %u:%g %a' /cache/copy /cache/own /keys/..data/password");
@@ -217,13 +220,13 @@ describe('a lost link', () => {
 describe('as the user wants it', () => {
   test('bridge files copies everything here, once, and never over what is there', async () => {
     const target = join(folder, 'copy');
-    const { stdout } = await bridgeOk(['files', 'deploy/box', target, '-n', namespace, '-o', 'json'], suite.admin);
+    const { stdout } = await bridgeOk(['files', 'deploy/box', target, '-n', namespace, '-o', 'json'], suite.user);
     expect(JSON.parse(stdout)).toMatchObject({ directory: target, volumes: expect.arrayContaining([{ name: 'data', kind: 'emptyDir', path: '/srv/part', directory: `${target}/srv/part`, readOnly: false }]) });
     expect(await readFile(join(target, 'srv/part/deep/file'), 'utf8')).toBe('deep\n');
     expect(await readFile(join(target, 'etc/settings/a.txt'), 'utf8')).toMatch(/^version/);
     expect((await lstat(join(target, 'data/hello'))).mode & 0o777).toBe(0o640);
     expect(await readlink(join(target, 'data/link'))).toBe('hello');
-    expect(await bridge(['files', 'deploy/box', target, '-n', namespace], suite.admin)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is not empty') });
+    expect(await bridge(['files', 'deploy/box', target, '-n', namespace], suite.user)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is not empty') });
   });
 
   test('modes, and -v at the same path', async () => {
@@ -252,7 +255,7 @@ describe('as the user wants it', () => {
     expect(await world.mounterOf('e2e-files-none')).toBe('');
     expect((await world.tryInContainer('e2e-files-none', 'ls /data')).exitCode).toBe(1);
     await suite.stop('e2e-files-none');
-    const wrong = await bridge(['run', '--name', 'e2e-files-wrong', '-n', namespace, '--image', world.busybox, '--target', 'deploy/box', '--port', 'none', '--volume-mode', 'dta=ro', '--', 'true'], suite.admin);
+    const wrong = await bridge(['run', '--name', 'e2e-files-wrong', '-n', namespace, '--image', world.busybox, '--target', 'deploy/box', '--port', 'none', '--volume-mode', 'dta=ro', '--', 'true'], suite.user);
     expect(wrong).toMatchObject({ exitCode: 125, stderr: expect.stringMatching(/names volume dta[\s\S]*there are: .*data/) });
   });
 

@@ -147,7 +147,7 @@ export async function filesWorld(suite: Suite): Promise<FilesWorld> {
       return stdout.trim();
     },
     async wait(name, args) {
-      await bridgeOk(['run', '-d', '--name', name, '-n', suite.namespace, '--image', image, '--port', 'none', ...args, '--', 'sleep', '100000'], suite.admin);
+      await bridgeOk(['run', '-d', '--name', name, '-n', suite.namespace, '--image', image, '--port', 'none', ...args, '--', 'sleep', '100000'], suite.user);
     },
   };
 }
