@@ -2,6 +2,7 @@
 import { conditions, flag, integer, ipv4, list, mapList, object, oneLine, portNumber, rules, text, time, word, type Schema } from './schema.ts';
 import { owner } from './owner-schema.ts';
 import { hubPortRange } from './ports.ts';
+import { trafficFields, trafficRules } from './traffic-schema.ts';
 
 const name = (maxLength = 253): Schema => text(maxLength, { minLength: 1, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' });
 const protocol = word(['TCP', 'UDP']);
@@ -38,8 +39,10 @@ const spec = object({
   state: word(['Active', 'Draining']),
   servedBy: flag(),
   takeOver: flag(),
+  ...trafficFields,
 }, ['owner', 'client', 'target', 'ports'], rules(
   ["!has(self.rules) || self.rules.size() == 0 || self.ports.all(p, p.protocol == 'TCP')", 'rules look at HTTP requests: a bridge with rules has TCP ports only'],
+  ...trafficRules,
 ));
 
 const status = object({
@@ -55,6 +58,7 @@ const status = object({
     address: ipv4,
     serving: flag(),
     message: text(1024),
+    note: text(1024),
   }, ['name', 'node', 'ready', 'since', 'agent']), ['name'], 10000),
   ports: mapList(object({ ...bridgePort, hubPort: integer(hubPortRange.first, hubPortRange.last) }, ['port', 'protocol', 'local', 'hubPort']), ['port', 'protocol'], 64),
   hubAddress: ipv4,

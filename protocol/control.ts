@@ -9,6 +9,7 @@ import type { BridgeRef } from './heartbeat.ts';
 import type { Identity } from './identity.ts';
 import type { Transport } from './objects.ts';
 import type { RulesCheckAnswer } from './rules-check.ts';
+import type { TapAnswer } from './tap.ts';
 
 export const controlSocket = '/run/podbridge/control.sock';
 
@@ -55,6 +56,8 @@ export interface ControlMethods {
    * this bridge, from these agents and from those that they name.
    */
   files: { params: { agents: string[]; bridge: BridgeRef }; result: FilesOffer };
+  /** Ask an agent for what a bridge of mode tap has seen, and open it with cargo's key. Waits a moment when there is nothing. */
+  tap: { params: { agent: string; bridge: BridgeRef; after: number }; result: TapAnswer };
   /** From now on the end of this connection means that the session of this bridge has ended: forwards go, and the hub is told to delete it. */
   lifeline: { params: { bridge: BridgeRef }; result: Record<string, never> };
   release: { params: { bridge: BridgeRef }; result: Record<string, never> };

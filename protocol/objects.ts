@@ -1,5 +1,6 @@
 /** The two custom resources, as they stand in the cluster (group podbridge.dev, version v1alpha1). Schemas: crds.ts. */
 import type { Rule } from './rule.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface ObjectMeta {
   name: string;
@@ -115,7 +116,7 @@ export interface BridgePort {
   local: number;
 }
 
-export interface BridgeSpec {
+export interface BridgeSpec extends Traffic {
   /** User name as the API server knows it; an admission policy makes it the creating user. */
   owner: string;
   /** Name of the Client in bridge-system that gets the traffic. */
@@ -188,4 +189,6 @@ export interface BridgePod {
   serving?: boolean;
   /** Why it is not ready, for people. */
   message?: string;
+  /** What else people should know of it, though it is ready. */
+  note?: string;
 }

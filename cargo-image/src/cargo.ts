@@ -17,6 +17,7 @@ import { findTicket, ticketAnswer } from './files/tickets.ts';
 import { fetchCounters } from './identity/counters.ts';
 import { fetchIdentity } from './identity/identity.ts';
 import { fetchRulesCheck } from './identity/rules-check.ts';
+import { fetchTapped } from './identity/tapped.ts';
 import type { Log } from './log.ts';
 import { createCarrier } from './path/carrier.ts';
 import type { Relay } from './relay/relay.ts';
@@ -178,6 +179,7 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
       });
       return { pod: found.ticket.pod, volumes: found.ticket.volumes };
     },
+    tap: ({ agent, bridge, after }) => fetchTapped(agent, bridge, after, linked().address, keys.privateKey),
     lifeline: ({ bridge }, session) => {
       // Held before anything waits, so that a session that dies in this very moment is seen.
       lifelines.hold(bridge, session);

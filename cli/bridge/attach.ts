@@ -12,6 +12,7 @@ import { BridgeWatch } from './bridge-watch.ts';
 import { endBridge } from './end-bridge.ts';
 import type { UsableLink } from './needs.ts';
 import type { RunRequest } from './run-request.ts';
+import { trafficFor } from './traffic.ts';
 
 export interface Attached {
   bridge: Bridge;
@@ -21,7 +22,7 @@ export interface Attached {
 }
 
 export interface AttachQuestion {
-  request: Pick<RunRequest, 'rules' | 'hideServedBy' | 'takeOver'>;
+  request: Pick<RunRequest, 'rules' | 'hideServedBy' | 'takeOver' | 'traffic'>;
   cluster: Cluster;
   /** Names of the Client and of its owner. */
   client: string;
@@ -42,6 +43,7 @@ export function attach({ request, cluster, client, owner, link, target, name, st
       const bridge = await createBridge(cluster, {
         ref, owner, client, target: { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
         ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy, ...(request.takeOver === true ? { takeOver: true } : {}),
+        ...(request.traffic === undefined ? {} : { traffic: trafficFor(request.traffic, target) }),
       }).catch((error: unknown) => {
         watch.close();
         throw error;

@@ -3,6 +3,7 @@ import { apiGroup, groupVersion, labels, managedBy, unclaimedAnnotation } from '
 import type { Bridge, BridgePort, BridgeTarget } from '../../protocol/objects.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Rule } from '../../protocol/rule.ts';
+import type { Traffic } from '../../protocol/traffic.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 import { timing } from '../timing.ts';
@@ -18,13 +19,14 @@ export interface BridgeRequest {
   /** No {@link servedByHeader} in responses. */
   hideServedBy: boolean;
   takeOver?: boolean;
+  traffic?: Traffic;
 }
 
-export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy, takeOver }: BridgeRequest): Bridge {
+export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy, takeOver, traffic }: BridgeRequest): Bridge {
   return {
     apiVersion: groupVersion, kind: 'Bridge',
     metadata: { name: ref.name, namespace: ref.namespace, labels: { [labels.managedBy]: managedBy, [labels.link]: client, [labels.version]: version }, annotations: { [unclaimedAnnotation]: String(timing.bridgeClaimLimitMs / 1000) } },
-    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}), ...(takeOver === true ? { takeOver: true } : {}) },
+    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}), ...(takeOver === true ? { takeOver: true } : {}), ...traffic },
   };
 }
 

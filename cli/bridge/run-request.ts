@@ -13,6 +13,7 @@ import type { ContainerFlags } from './app-container.ts';
 import type { PullPolicy } from './app-image.ts';
 import type { UsableLink } from './needs.ts';
 import type { RunSummary } from './summary.ts';
+import type { TrafficRequest } from './traffic.ts';
 
 /** What the user says about the pod's volumes. */
 export interface VolumesWish {
@@ -42,6 +43,7 @@ export interface RunRequest {
   /** `--take-over`. */
   takeOver?: boolean;
   volumes: VolumesWish;
+  traffic?: TrafficRequest;
   transport?: TransportChoice;
   /** `--ttl`. */
   ttl?: string;

@@ -27,6 +27,7 @@ import { containerNames, makeContainer, type MadeContainer } from './make-contai
 import type { UsableLink } from './needs.ts';
 import { defaultBridgeName, defaultContainerName } from './owner-slug.ts';
 import { removeContainer } from './remove-container.ts';
+import { trafficFor } from './traffic.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import { sessionOf } from './sweep.ts';
 import { podsOf } from './summary.ts';
@@ -91,7 +92,13 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   const named = later(findLinkName(docker, cluster));
   const target = ref === undefined ? undefined : await steps.run({
     id: 'target', title: `Target ${describeTarget(ref)} in ${namespace}`,
-    act: () => resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports, withRules: request.rules.length > 0 }), detail: portWords,
+    act: async () => {
+      const resolved = await resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports, withRules: request.rules.length > 0 || request.traffic?.mode === 'mirror' });
+      // What does not go with this target is told before anything is made.
+      trafficFor(request.traffic ?? {}, resolved);
+      return resolved;
+    },
+    detail: portWords,
   });
   const { name: client, owner } = await named;
   const name = request.name ?? (request.base !== undefined ? defaultBridgeName(request.base, owner) : ref === undefined ? defaultContainerName(request.flags.image, owner) : defaultBridgeName(ref.name, owner));

@@ -15,6 +15,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'status', summary: 'Show link, bridges and containers as they are, and as they change', load: async () => (await import('./status.ts')).command },
   { name: 'logs', summary: 'Show the log of a bridge\'s container', load: async () => (await import('./logs.ts')).command },
   { name: 'restart', summary: 'Restart the containers of bridges', load: async () => (await import('./restart.ts')).command },
+  { name: 'tap', summary: 'Watch the HTTP requests that a workload gets', load: async () => (await import('./tap.ts')).command },
   { name: 'env', summary: 'Show the environment that a pod\'s process has', load: async () => (await import('./env.ts')).command },
   { name: 'files', summary: 'Copy the files of a pod\'s volumes to this machine', load: async () => (await import('./files.ts')).command },
   { name: 'up', summary: 'Connect this machine\'s Docker to the cluster', load: async () => (await import('./up.ts')).command },

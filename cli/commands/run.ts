@@ -38,8 +38,8 @@ async function requestsOf(context: CommandContext): Promise<RunRequest[]> {
 
 /** @param layers what the project file says, then what the command line does: later variables win, of files and of single ones alike */
 async function requestOf(context: CommandContext, service: ProjectService | undefined, layers: Options[]): Promise<RunRequest> {
-  const [{ parseTarget }, { rulesFromOptions }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parsePublish }, { parseVolumeModes }] = await Promise.all([
-    import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'), import('../bridge/bind.ts'), import('../bridge/publish.ts'), import('../volumes/modes.ts'),
+  const [{ parseTarget }, { rulesFromOptions }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parsePublish }, { parseVolumeModes }, { trafficFromFlags }] = await Promise.all([
+    import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'), import('../bridge/bind.ts'), import('../bridge/publish.ts'), import('../volumes/modes.ts'), import('../bridge/traffic.ts'),
   ]);
   const { host } = context;
   const build = buildOf(context, service);
@@ -49,8 +49,13 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
   const [container, ports] = [text(context, 'container'), texts(context, 'port')];
   const given = rulesFromOptions(context.options);
   const rules = given.length > 0 ? given : (service?.rules ?? []);
-  if (target === undefined && (container !== undefined || ports.length > 0 || rules.length > 0)) {
-    throw new BridgeError({ kind: 'usage', code: 'usage', what: '--container, --port and rules say what of a target is bridged, but no target is named', next: '--target deploy/NAME' });
+  const traffic = trafficFromFlags({
+    fallback: text(context, 'fallback'), check: text(context, 'check'), tlsCert: text(context, 'tlsCert'), tlsSecret: text(context, 'tlsSecret'),
+    plaintext: flag(context, 'plaintext'), proxyProtocol: flag(context, 'proxyProtocol'),
+    mode: text(context, 'mode'), delay: text(context, 'delay'), fault: text(context, 'fault'), ruled: rules.length > 0,
+  });
+  if (target === undefined && (container !== undefined || ports.length > 0 || rules.length > 0 || Object.keys(traffic).length > 0)) {
+    throw new BridgeError({ kind: 'usage', code: 'usage', what: '--container, --port, rules and what happens to requests belong to a target, but no target is named', next: '--target deploy/NAME' });
   }
   const name = text(context, 'name');
   if (name !== undefined) checkName(name);
@@ -68,7 +73,7 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
     },
     ...(name === undefined ? {} : { name }), ...(service === undefined ? {} : { base: service.name }), ...(build === undefined ? {} : { build: { ...build.build, ours: text(context, 'image') === undefined } }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
     ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as TransportChoice }), ...ttlOf(context),
-    pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'), takeOver: flag(context, 'takeOver'),
+    pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'), takeOver: flag(context, 'takeOver'), traffic,
     volumes: { none: flag(context, 'noVolumes'), modes: parseVolumeModes(texts(context, 'volumeMode')) },
   };
 }
@@ -123,6 +128,15 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'method', description: 'only requests of this method', value: { placeholder: 'METHOD' }, repeatable: true, file: { of: 'rule' } },
     { name: 'take-over', description: 'take the requests from a bridge that claims the same ones, if its link is silent', file: false },
     { name: 'hide-served-by', description: 'no x-bridge-served-by header in responses' },
+    { name: 'mode', description: 'steal: the container answers; mirror: the original answers, and the container gets a copy', value: { placeholder: 'MODE', choices: ['steal', 'mirror'] }, default: 'steal' },
+    { name: 'delay', description: 'requests that a rule chooses wait so long, in milliseconds or with a unit (1.5s)', value: { placeholder: 'TIME' } },
+    { name: 'fault', description: 'so many of 100 requests that a rule chooses are answered with this status (503) instead', value: { placeholder: 'PERCENT[:STATUS]' } },
+    { name: 'fallback', description: 'who answers while the container does not: the original, or nobody (fail), once it has been up', value: { placeholder: 'WHO', choices: ['original', 'fail'] }, default: 'original' },
+    { name: 'check', description: 'when the container counts as up: tcp (its port accepts connections), http:PATH, http:PORT/PATH or https:... (GET is answered with 200 to 399)', value: { placeholder: 'HOW' }, default: 'tcp' },
+    { name: 'tls-cert', description: 'open TLS, so that rules apply, with these PEM files of the target\'s container', value: { placeholder: 'CERT[,KEY]' } },
+    { name: 'tls-secret', description: 'the same with the Secret of this name, which the target\'s container has mounted', value: { placeholder: 'NAME' } },
+    { name: 'plaintext', description: 'what came by TLS goes to the container without' },
+    { name: 'proxy-protocol', description: 'tell the container the client\'s address by the PROXY protocol, version 2' },
     { name: 'env', short: 'e', description: 'variable of the container; the name alone: with the value it has here', value: { placeholder: 'NAME[=VALUE]' }, repeatable: true, file: { form: 'env', adds: true } },
     { name: 'env-file', description: 'variables from a file', value: { placeholder: 'FILE' }, repeatable: true, file: { key: 'envFiles', form: 'paths', adds: true } },
     { name: 'volume', short: 'v', description: 'volume or directory in the container', value: { placeholder: 'SOURCE:PATH[:ro]' }, repeatable: true, file: { key: 'mounts', form: 'mounts', adds: true } },

@@ -13,16 +13,27 @@ export interface ContainerSpec {
   ports?: ContainerPort[];
   env?: { name: string }[];
   envFrom?: unknown[];
-  volumeMounts?: { name: string }[];
   /** `Always` on an init container makes it a sidecar (KEP-753). */
   restartPolicy?: string;
+  volumeMounts?: { name: string; mountPath: string; subPath?: string }[];
+}
+
+interface KeyToPath {
+  key: string;
+  path: string;
+}
+
+/** The name, and one field named after the kind; told in more words as far as Secrets may be in it. */
+export interface PodVolume extends Record<string, unknown> {
+  name: string;
+  secret?: { secretName?: string; items?: KeyToPath[] };
+  projected?: { sources?: { secret?: { name?: string; items?: KeyToPath[] } }[] };
 }
 
 export interface PodSpec {
   containers: ContainerSpec[];
   initContainers?: ContainerSpec[];
-  /** The name, and one field named after the kind. */
-  volumes?: ({ name: string } & Record<string, unknown>)[];
+  volumes?: PodVolume[];
   automountServiceAccountToken?: boolean;
   hostNetwork?: boolean;
   os?: { name?: string };

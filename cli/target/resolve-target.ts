@@ -4,7 +4,7 @@ import { resources, type Cluster, type KubeObject } from '../adapters/cluster/in
 import { BridgeError, isBridgeError } from '../errors.ts';
 import { suggest } from '../parse/suggest.ts';
 import { chooseContainer } from './choose-container.ts';
-import type { ContainerSpec, Pod, PodSpec, Service, Workload } from './kube-types.ts';
+import type { ContainerSpec, Pod, PodSpec, PodVolume, Service, Workload } from './kube-types.ts';
 import { describeTarget, type TargetRef } from './parse-target.ts';
 import { choosePorts, portsForRules, servicePorts } from './ports.ts';
 
@@ -30,6 +30,8 @@ export interface ResolvedTarget {
   volumes: Record<string, string>;
   /** The cluster adds the ServiceAccount's token to the pod (unless the account says otherwise). */
   mountsToken: boolean;
+  /** All of the pod's, as its template has them. */
+  podVolumes: PodVolume[];
 }
 
 interface Template {
@@ -113,10 +115,11 @@ export async function resolveTarget(cluster: Cluster, question: TargetQuestion):
   if (os !== 'linux') throw refuse(`the pods of ${target} run on ${os}`, 'only Linux pods can be bridged');
   const behind = service === undefined || question.withoutPorts === true ? undefined : servicePorts(service, spec);
   const container = chooseContainer({ target, spec, annotations, wanted: question.container, servicePorts: behind?.containerPorts.map((port) => port.containerPort) });
+  const podVolumes = spec.volumes ?? [];
   const [volumes, mountsToken] = [mountedVolumes(spec, container), spec.automountServiceAccountToken !== false];
-  if (question.withoutPorts === true) return { ref, namespace, container, ports: [], volumes, mountsToken };
+  if (question.withoutPorts === true) return { ref, namespace, container, ports: [], volumes, podVolumes, mountsToken };
   // `--port http` may also be the name of one of the Service's ports.
   const declaring = behind === undefined ? container : { ...container, ports: [...(container.ports ?? []), ...behind.containerPorts] };
   const ports = behind !== undefined && question.ports.length === 0 ? behind.ports : choosePorts({ target, container: declaring, flags: question.ports });
-  return { ref, namespace, container, volumes, mountsToken, ports: question.withRules === true ? portsForRules(ports, question.ports.length > 0) : ports };
+  return { ref, namespace, container, volumes, podVolumes, mountsToken, ports: question.withRules === true ? portsForRules(ports, question.ports.length > 0) : ports };
 }

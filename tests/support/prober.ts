@@ -34,11 +34,15 @@ export interface Fetched {
   status: number;
   headers: Record<string, string[]>;
   body: string;
+  /** `HTTP/1.1`, `HTTP/2.0`. */
+  proto: string;
+  /** Common name of the server's certificate, with TLS. */
+  certificate?: string;
 }
 
 export interface Prober {
   pod: string;
-  fetch(url: string, headers?: Record<string, string>, options?: { method?: string; body?: string }): Promise<Fetched>;
+  fetch(url: string, headers?: Record<string, string>, options?: { method?: string; body?: string; http2?: boolean }): Promise<Fetched>;
   /** The arguments of `echo client`, e.g. `http --url http://10.96.1.2 --count 300`. */
   run(...args: string[]): Promise<Report>;
   start(...args: string[]): Promise<RunningProbe>;

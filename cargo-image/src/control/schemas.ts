@@ -65,6 +65,7 @@ export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[
   counters: agentAndBridge,
   rules: agentAndBridge,
   check: nothing,
+  tap: z.object({ agent: agentAddress, bridge: bridgeRef, after: z.int().check(z.minimum(0)) }),
   lifeline: bridgeOnly,
   release: bridgeOnly,
 };

@@ -1,11 +1,14 @@
 /** HAProxy's model of what this node bridges, and when a change of it needs a new process. */
 import type { Assignment } from './plan.ts';
 import type { PodNetwork } from './netns/pod-network.ts';
-import type { Frontend } from './proxy/model.ts';
+import { hubPortName } from './proxy/hub-port.ts';
+import type { Frontend, Route } from './proxy/model.ts';
+import type { Steadiness } from './steadiness.ts';
 
 export interface PortFacts {
   network: (uid: string) => PodNetwork | undefined;
   serverFirst: (uid: string, port: number) => boolean;
+  steadiness: Pick<Steadiness, 'wary' | 'proven'>;
 }
 
 export function frontendId(uid: string, port: number): string {
@@ -13,7 +16,7 @@ export function frontendId(uid: string, port: number): string {
 }
 
 /** One frontend for each bridged TCP port of each pod that we are in, whatever number of bridges stand on it. */
-export function buildFrontends(assignments: readonly Assignment[], { network, serverFirst }: PortFacts): Frontend[] {
+export function buildFrontends(assignments: readonly Assignment[], { network, serverFirst, steadiness }: PortFacts): Frontend[] {
   const frontends = new Map<string, Frontend>();
   for (const { pod, tcp, draining } of assignments) {
     const uid = pod.metadata.uid ?? '';
@@ -30,12 +33,20 @@ export function buildFrontends(assignments: readonly Assignment[], { network, se
           sources: entered.nodeAddress === undefined ? [] : [entered.nodeAddress],
         },
         routes: [],
+        taps: [],
       };
-      frontend.routes.push(route);
+      if (route.mode === 'tap') frontend.taps.push({ bridge: route.bridge, rules: route.rules, headers: route.tapHeaders, certificate: route.certificate });
+      else frontend.routes.push(temper(route, steadiness));
       frontends.set(id, frontend);
     }
   }
   return [...frontends.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** A container that was never up has nothing that could fail yet; one that goes up and down is checked for longer. */
+function temper(route: Route, steadiness: PortFacts['steadiness']): Route {
+  const name = hubPortName(route.hub);
+  return { ...route, fallback: steadiness.proven(name) ? route.fallback : 'original', check: { ...route.check, wary: steadiness.wary(name) } };
 }
 
 /** What a running configuration lacks. Frontends that are only too many do no harm: no packet is led to them any more. */

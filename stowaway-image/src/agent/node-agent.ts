@@ -5,24 +5,32 @@
 import type { BridgeCounters } from '../../../protocol/counters.ts';
 import type { Bridge, BridgePod, Client } from '../../../protocol/objects.ts';
 import type { PodRulesCheck } from '../../../protocol/rules-check.ts';
+import { tapWaitMs, type TapAnswer } from '../../../protocol/tap.ts';
+import { looksInside } from '../../../protocol/traffic.ts';
 import { pause } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
 import { advance, drainLimitMs, refuseNew, type Drain } from './drain.ts';
 import { buildFrontends, frontendId, lacks } from './frontends.ts';
+import { openOriginals } from './open-originals.ts';
 import { bridgeKey, planAssignments, type Assignment } from './plan.ts';
 import { PodNetworks } from './pod-networks.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
-import { frontendName, renderConfig } from './proxy/config.ts';
 import { RequestCounters } from './proxy/counters.ts';
+import { checkTimings } from './proxy/check.ts';
+import { frontendName, renderConfig, tlsFrontendName } from './proxy/config.ts';
 import { hubPortName } from './proxy/hub-port.ts';
-import type { Frontend, HubPort } from './proxy/model.ts';
+import type { Frontend, HubPort, Route } from './proxy/model.ts';
 import { RuleCheck } from './proxy/rule-check.ts';
 import { renderServerState } from './proxy/server-state.ts';
 import { parseServerStats, serverStatsCommand, servingHubPorts } from './proxy/stats.ts';
 import { HaproxySupervisor, type Generation } from './proxy/supervisor.ts';
 import { statusEntries, type EntryState } from './status-entries.ts';
+import { Steadiness } from './steadiness.ts';
+import { readTapLine } from './tap/read-line.ts';
+import { TapEvents } from './tap/tap-events.ts';
+import { certificateLookMs, Certificates } from './tls/certificates.ts';
 
 /** Pods whose sandbox does not exist yet are looked for this often, so that they are bridged before they are Ready. */
 const scanIntervalMs = 50;
@@ -62,6 +70,8 @@ export class NodeAgent {
   readonly #networks: PodNetworks;
   readonly #proxy: HaproxySupervisor;
   readonly #ruleCheck: RuleCheck;
+  readonly #certificates: Certificates;
+  readonly #tapped = new TapEvents();
   #running: Frontend[] = [];
   /** Assignments whose traffic is bridged now, by bridge and pod. */
   #served = new Map<string, Assignment>();
@@ -69,18 +79,22 @@ export class NodeAgent {
   /** Hub ports that a drain has closed in the current process. */
   #closed = new Set<string>();
   #serving = new Set<string>();
+  readonly #steadiness = new Steadiness();
   readonly #written = new Map<string, { uid: string | undefined; entries: BridgePod[] }>();
   /** Troubles found while acting, by pod UID. */
   #troubles = new Map<string, string>();
   #cleanupAt: number | undefined;
   readonly #counters = new RequestCounters();
+  /** By name of their network namespace. */
+  #podNames = new Map<string, string>();
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
     const { log, signal } = options;
     this.#networks = new PodNetworks(options.processes, options);
     this.#ruleCheck = new RuleCheck(options.directory);
-    this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: () => this.#loop.trigger() });
+    this.#certificates = new Certificates(options.directory, options.processes);
+    this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: () => this.#loop.trigger(), onTapLine: (line) => this.#tap(line) });
     this.#loop = new LevelLoop(async () => await this.#reconcile(), {
       gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
     });
@@ -126,6 +140,16 @@ export class NodeAgent {
     }));
   }
 
+  /** Requests that passed since number `after`; waits a moment when there are none. */
+  async tapped(bridge: string, after: number): Promise<TapAnswer> {
+    return await this.#tapped.read(bridge, after, tapWaitMs);
+  }
+
+  #tap(line: string): void {
+    const request = readTapLine(line, this.#running, (netns) => this.#podNames.get(netns) ?? netns);
+    if (request !== undefined) this.#tapped.push(request);
+  }
+
   /** Traffic goes back to the originals at once; open connections get until `graceMs`. After the signal was aborted. */
   async stop(graceMs: number): Promise<void> {
     const until = Date.now() + graceMs;
@@ -147,8 +171,16 @@ export class NodeAgent {
     const { bridges, pods, client, log } = this.#options;
     const all = [...bridges()];
     await this.#ruleCheck.prepare(all.map(({ spec }) => spec.rules ?? []));
-    const assignments = planAssignments({ bridges: all, pods: pods(), client, rulesError: (rules) => this.#ruleCheck.verdict(rules) });
+    if (all.some(({ spec }) => spec.tls !== undefined)) {
+      this.#options.processes.refresh();
+      this.#loop.triggerIn(certificateLookMs);
+    }
+    const assignments = planAssignments({
+      bridges: all, pods: pods(), client, rulesError: (rules) => this.#ruleCheck.verdict(rules), certificate: (bridge, pod) => this.#certificates.of(bridge, pod),
+    });
     this.#troubles = new Map();
+    this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`pb-${metadata.uid}`, metadata.name]));
+    this.#tapped.keep(new Set(assignments.filter(({ bridge }) => bridge.spec.mode === 'tap').map(({ bridge }) => bridgeKey(bridge))));
     const wantedPods = [...new Map(assignments.map(({ pod }) => [pod.metadata.uid, pod])).values()];
     const absent = await this.#networks.enter(wantedPods);
     if (absent.length > 0) this.#loop.triggerIn(scanIntervalMs);
@@ -156,6 +188,7 @@ export class NodeAgent {
     const frontends = buildFrontends(assignments, {
       network: (uid) => this.#networks.get(uid),
       serverFirst: (uid, port) => serverFirst.has(frontendId(uid, port)),
+      steadiness: this.#steadiness,
     });
 
     await this.#applyRules(assignments, this.#running);
@@ -199,8 +232,11 @@ export class NodeAgent {
       serverState: renderServerState(unknown, hubs),
       contents: new Set(frontends.map(({ netns }) => netns)),
       frontends: frontends.map(frontendName),
+      inner: frontends.filter(({ routes }) => routes.some(({ certificate }) => certificate !== undefined)).map(tlsFrontendName),
     });
     this.#running = [...frontends];
+    this.#steadiness.keep(new Set(hubs.keys()));
+    this.#certificates.keep(new Set(frontends.flatMap(({ routes }) => routes.flatMap(({ certificate }) => certificate ?? []))));
     this.#closed = new Set();
     this.#cleanupAt = undefined;
     this.#options.log('haproxy', { generation: generation.number, frontends: frontends.length, ms: Date.now() - started });
@@ -221,6 +257,7 @@ export class NodeAgent {
 
   async #startDrains(assignments: readonly Assignment[]): Promise<void> {
     const active = new Set(assignments.filter(({ draining }) => !draining).map(servedKey));
+    const ending: { frontend: string; route: Route }[] = [];
     for (const [key, { bridge, pod, tcp }] of this.#served) {
       if (active.has(key)) continue;
       this.#served.delete(key);
@@ -229,11 +266,13 @@ export class NodeAgent {
       const drain = this.#drains.get(bridgeKey(bridge)) ?? { bridge: bridgeKey(bridge), ports: [], startedAt: Date.now() };
       for (const { port, route } of tcp) drain.ports.push({ frontend: frontendId(pod.metadata.uid ?? '', port), netns: network.netns, address: network.address, port, hub: route.hub });
       this.#drains.set(drain.bridge, drain);
+      ending.push(...tcp.map(({ port, route }) => ({ frontend: frontendId(pod.metadata.uid ?? '', port), route })));
     }
     // A pod may go while its bridge stays: hub ports that others still use stay open.
     const used = new Set(assignments.filter(({ draining }) => !draining).flatMap(({ tcp }) => tcp.map(({ route }) => hubPortName(route.hub))));
     const closing = [...this.#drains.values()].flatMap(({ ports }) => ports.map(({ hub }) => hub)).filter((hub) => !used.has(hubPortName(hub)) && !this.#closed.has(hubPortName(hub)));
     if (closing.length === 0) return;
+    await openOriginals(ending, this.#proxy.generations);
     await refuseNew(unique(closing), this.#proxy.generations);
     for (const hub of closing) this.#closed.add(hubPortName(hub));
   }
@@ -265,7 +304,7 @@ export class NodeAgent {
     await Promise.all(assignments.flatMap(({ bridge, pod, tcp, draining }) => {
       const uid = pod.metadata.uid ?? '';
       const network = this.#networks.get(uid);
-      if (network === undefined || draining || (bridge.spec.rules ?? []).length === 0) return [];
+      if (network === undefined || draining || !looksInside(bridge.spec)) return [];
       return tcp.map(async ({ port }) => {
         const answer = await network.speaksFirst(port, now).catch(() => 'closed' as const);
         if (answer === 'server') found.add(frontendId(uid, port));
@@ -289,6 +328,7 @@ export class NodeAgent {
     try {
       const stats = parseServerStats(await current.api.ask(serverStatsCommand));
       this.#counters.take(current.number, stats);
+      if (this.#steadiness.note(stats, current.number, Date.now())) this.#loop.trigger();
       const serving = servingHubPorts(stats);
       if (serving.size === this.#serving.size && [...serving].every((name) => this.#serving.has(name))) return;
       this.#serving = serving;
@@ -324,18 +364,21 @@ export class NodeAgent {
 
   #state({ bridge, pod, tcp, udp, draining, trouble }: Assignment, serverFirst: ReadonlySet<string>): EntryState {
     const { name, uid = '' } = pod.metadata;
-    const greets = (bridge.spec.rules ?? []).length > 0 ? tcp.find(({ port }) => serverFirst.has(frontendId(uid, port))) : undefined;
+    // A tap just does not see such a port.
+    const greets = looksInside(bridge.spec) && bridge.spec.mode !== 'tap' ? tcp.find(({ port }) => serverFirst.has(frontendId(uid, port))) : undefined;
     const message = draining ? 'draining'
       : trouble ?? this.#troubles.get(uid)
-      ?? (greets !== undefined ? `the server at port ${greets.port} speaks first, so rules cannot apply to it (bridge it without a rule)` : undefined)
+      ?? (greets !== undefined ? `the server at port ${greets.port} speaks first, so nothing in it can be told apart (bridge it without rules, certificate and mirroring)` : undefined)
       ?? (this.#networks.get(uid) === undefined ? "waiting for the pod's network" : undefined);
     const running = new Set(this.#running.map(({ id }) => id));
     const inForce = tcp.every(({ port }) => running.has(frontendId(uid, port))) && tcp.length + udp.length === bridge.spec.ports.length;
     const address = this.#networks.get(uid)?.address;
+    const flapping = tcp.some(({ route }) => this.#steadiness.wary(hubPortName(route.hub)));
     return {
       name, ready: message === undefined && inForce, ...(address === undefined ? {} : { address }),
-      ...(tcp.length === 0 ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
+      ...(tcp.length === 0 || bridge.spec.mode === 'tap' ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
       ...(message === undefined ? {} : { message }),
+      ...(flapping ? { note: `the container goes up and down: it gets requests only after ${checkTimings.waryMs / 1000} s without a break` } : {}),
     };
   }
 

@@ -4,6 +4,7 @@ import { systemNamespace } from '../../../protocol/names.ts';
 import type { Rule } from '../../../protocol/rule.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import { podMatcher } from './pods/selector.ts';
+import { checkOf } from './proxy/check.ts';
 import type { HubPort, Route } from './proxy/model.ts';
 import { older } from './proxy/order.ts';
 
@@ -25,7 +26,12 @@ export interface World {
   client: (name: string) => Client | undefined;
   /** Why HAProxy could not apply these rules; undefined when it can. */
   rulesError: (rules: readonly Rule[]) => string | undefined;
+  /** The certificate that the pod's container has; undefined when the bridge asks for none. */
+  certificate?: (bridge: Bridge, pod: NodePod) => Certificate | undefined;
 }
+
+/** A file of ours with certificate and key, or why there is none. */
+export type Certificate = { file: string } | { trouble: string };
 
 /** Nobody bridges the cluster's own parts, or ours. */
 const forbiddenNamespaces: ReadonlySet<string> = new Set([systemNamespace, 'kube-system']);
@@ -35,7 +41,7 @@ export function bridgeKey({ metadata: { namespace = '', name } }: Bridge): strin
 }
 
 /** What this node has to do for every bridge; a bridge that may not be served is left out. */
-export function planAssignments({ bridges, pods, client, rulesError }: World): Assignment[] {
+export function planAssignments({ bridges, pods, client, rulesError, certificate = () => undefined }: World): Assignment[] {
   const byNamespace = new Map<string, NodePod[]>();
   for (const pod of pods) {
     const { namespace = '' } = pod.metadata;
@@ -47,7 +53,7 @@ export function planAssignments({ bridges, pods, client, rulesError }: World): A
     if (selector === undefined || !mayServe(bridge, client(bridge.spec.client))) continue;
     const matches = podMatcher(selector);
     for (const pod of byNamespace.get(bridge.metadata.namespace ?? '') ?? []) {
-      if (!pod.completed && matches(pod)) assignments.push(assign(bridge, pod, rulesError));
+      if (!pod.completed && matches(pod)) assignments.push(assign(bridge, pod, rulesError, certificate));
     }
   }
   reportCollisions(assignments);
@@ -64,7 +70,7 @@ function ageOf(bridge: Bridge): { createdAt: string; bridge: string } {
   return { createdAt: bridge.metadata.creationTimestamp ?? '', bridge: bridgeKey(bridge) };
 }
 
-function assign(bridge: Bridge, pod: NodePod, rulesError: World['rulesError']): Assignment {
+function assign(bridge: Bridge, pod: NodePod, rulesError: World['rulesError'], certificate: NonNullable<World['certificate']>): Assignment {
   const { spec, status = {} } = bridge;
   const rules = spec.rules ?? [];
   const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining', tcp: [], udp: [], trouble: undefined };
@@ -72,13 +78,25 @@ function assign(bridge: Bridge, pod: NodePod, rulesError: World['rulesError']): 
   if (pod.hostNetwork) return { ...assignment, trouble: "the pod uses its node's network (hostNetwork), whose ports cannot be bridged" };
   const unusable = rulesError(rules);
   if (unusable !== undefined) return { ...assignment, trouble: `a rule cannot be applied: ${unusable}` };
+  const tls = certificate(bridge, pod);
+  if (tls !== undefined && 'trouble' in tls) return { ...assignment, trouble: tls.trouble };
+  const hubPortOf = (wanted: number | undefined): number | undefined => {
+    const asked = wanted ?? spec.ports.find(({ protocol }) => protocol === 'TCP')?.port;
+    return status.ports?.find(({ port, protocol }) => port === asked && protocol === 'TCP')?.hubPort;
+  };
+  const proxyProtocol = spec.proxyProtocol === true;
+  const traffic = {
+    servedBy: spec.servedBy !== false, fallback: spec.fallback ?? 'original', check: { http: checkOf(spec.check, hubPortOf), wary: false, proxyProtocol },
+    certificate: tls?.file, plaintext: spec.plaintext === true, proxyProtocol,
+    mode: spec.mode ?? 'steal', tapHeaders: spec.tapHeaders === true, delayMs: spec.delayMs ?? 0, fault: spec.fault === undefined ? undefined : { percent: spec.fault.percent, status: spec.fault.status ?? 503 },
+  };
   for (const { port, protocol } of spec.ports) {
     const hubPort = status.ports?.find((assigned) => assigned.port === port && assigned.protocol === protocol)?.hubPort;
     if (hubPort === undefined || status.hubAddress === undefined) return { ...assignment, tcp: [], udp: [], trouble: 'waiting for the controller to assign hub ports' };
     const hub = { address: status.hubAddress, port: hubPort };
-    if (protocol === 'TCP') assignment.tcp.push({ port, route: { ...ageOf(bridge), hub, rules, servedBy: spec.servedBy !== false } });
-    else if (rules.length === 0) assignment.udp.push({ port, hub });
-    else assignment.trouble = `UDP port ${port} is not bridged: rules apply to HTTP only`;
+    if (protocol === 'TCP') assignment.tcp.push({ port, route: { ...ageOf(bridge), hub, rules, ...traffic } });
+    else if (rules.length === 0 && (spec.mode ?? 'steal') === 'steal') assignment.udp.push({ port, hub });
+    else assignment.trouble = `UDP port ${port} is not bridged: rules and copies are for HTTP only`;
   }
   return assignment;
 }
@@ -96,6 +114,8 @@ function reportCollisions(assignments: Assignment[]): void {
       else assignment.trouble = `port ${port} is taken by bridge ${bridgeKey(holder.bridge)} of ${holder.bridge.spec.owner}, which takes all traffic; use a rule (--mark, --header, --path) to share it`;
       return holder !== undefined;
     };
+    // Who only looks takes nothing.
+    if (bridge.spec.mode === 'tap') continue;
     if ((bridge.spec.rules ?? []).length === 0) assignment.tcp = assignment.tcp.filter(({ port }) => !taken(port, 'TCP'));
     assignment.udp = assignment.udp.filter(({ port }) => !taken(port, 'UDP'));
   }

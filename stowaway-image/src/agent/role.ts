@@ -129,6 +129,11 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
       const found = await agent.checkRules(bridge);
       return found === undefined ? undefined : { pods: found, publicKey };
     },
+    tapped: async (namespace, name, after) => {
+      const { bridge, publicKey } = served(namespace, name) ?? {};
+      if (bridge === undefined || publicKey === undefined || bridge.spec.mode !== 'tap') return undefined;
+      return { answer: await agent.tapped(bridgeKey(bridge), after), publicKey };
+    },
     lookUp: (namespace, name) => {
       const { bridge, owner, candidates = [] } = candidatesOf(namespace, name) ?? {};
       if (bridge === undefined || owner === undefined || candidates.length === 0) return 'unknown';

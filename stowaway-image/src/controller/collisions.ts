@@ -48,7 +48,8 @@ export function heldBefore(bridges: Iterable<Bridge>): Set<string> {
 const uidOf = ({ metadata }: Bridge): string => metadata.uid ?? '';
 
 function claims(fact: BridgeFacts): boolean {
-  return fact.bridge.spec.ports.length > 0 && fact.bridge.spec.state !== 'Draining' && fact.target !== undefined && failure(fact) === undefined;
+  // Who only looks (mode tap) takes nothing from anybody.
+  return fact.bridge.spec.mode !== 'tap' && fact.bridge.spec.ports.length > 0 && fact.bridge.spec.state !== 'Draining' && fact.target !== undefined && failure(fact) === undefined;
 }
 
 function precedence(a: BridgeFacts, b: BridgeFacts, held: ReadonlySet<string>): number {

@@ -13,6 +13,7 @@ function section(config: string, head: string): string[] {
   if (found === undefined) throw new Error(`no section ${head} in\n${config}`);
   return found.trim().split('\n').slice(1).map((line) => line.trim());
 }
+const server = (config: string, backend: string, name: string): string => section(config, `backend ${backend}`).find((line) => line.startsWith(`server ${name} `)) ?? '';
 const render = (...frontends: Frontend[]): string => renderConfig({ frontends }, process);
 const marked = route('marked', { rules: [{ mark: 'ann' }], hub: { address: '10.0.9.9', port: 20_002 } });
 
@@ -26,7 +27,7 @@ describe('HAProxy configuration', () => {
   test('the bridge comes first while it is up; a refused connection goes to the original at once, from the client\'s address', () => {
     const lines = section(render(frontend([route('all')])), 'backend btcp_uid_8080_20001');
     expect(lines).toEqual([
-      'mode tcp', 'balance roundrobin', 'use-server bridge if TRUE',
+      'mode tcp', 'srvtcpka-idle 5s', 'srvtcpka-intvl 2s', 'srvtcpka-cnt 3', 'balance roundrobin', 'use-server bridge if TRUE',
       'server bridge 10.0.9.9:20001 track c_10-0-9-9_20001/s tcp-ut 1000ms',
       'use-server orig if TRUE',
       'server orig 10.0.0.7:8080 namespace pb-uid source 0.0.0.0 usesrc client weight 256',
@@ -72,6 +73,88 @@ describe('HAProxy configuration', () => {
 
   test('only what may be asked twice is asked twice', () => {
     expect(section(render(frontend([marked])), 'backend bh1_uid_8080_20002')).toContain('http-request disable-l7-retry if !{ method GET HEAD OPTIONS }');
+  });
+
+  test('where requests shall rather fail, nothing is balanced to the original, and the failure names the bridge', () => {
+    const config = render(frontend([{ ...marked, fallback: 'fail' }, route('all', { fallback: 'fail' })]));
+    for (const name of ['bh1_uid_8080_20002', 'bh2_uid_8080_20001', 'btcp_uid_8080_20001']) {
+      const lines = section(config, `backend ${name}`);
+      expect(lines.filter((line) => / weight 0(?: |$)/.test(line)).map((line) => line.split(' ')[1])).toEqual(['orig', 'orig-any']);
+      expect(lines.filter((line) => line.startsWith('use-server'))).toEqual(['use-server bridge if TRUE']);
+    }
+    expect(section(config, 'backend bh1_uid_8080_20002').join()).toMatch(/http-error status 503 .*bridge shop\/marked .* hdr x-bridge-served-by 'shop\/marked'/);
+    expect(section(config, 'backend btcp_uid_8080_20001').join()).not.toMatch(/http-error/);
+  });
+
+  describe('with a certificate', () => {
+    const secure = { ...marked, certificate: '/run/x/tls/a.pem' };
+
+    test('TLS goes to a second frontend of the same process, which knows the client and opens it', () => {
+      const config = render(frontend([secure]));
+      const outer = section(config, 'frontend f_uid_8080');
+      expect(outer.indexOf('use_backend t_uid_8080 if tls')).toBeLessThan(outer.findIndex((line) => line.startsWith('use_backend o')));
+      expect(section(config, 'backend t_uid_8080')).toEqual(['mode tcp', 'server tls abns@x.uid_8080 send-proxy-v2']);
+      expect(section(config, 'frontend t_uid_8080')[0]).toBe("bind abns@x.uid_8080 accept-proxy ssl crt '/run/x/tls/a.pem' alpn h2,http/1.1");
+    });
+
+    test('what was encrypted goes on encrypted, to the original with the name that was asked for', () => {
+      const config = render(frontend([secure]));
+      expect(server(config, 'osh1_uid_8080', 'orig')).toMatch(/ ssl verify none alpn http\/1\.1 sni ssl_fc_sni$/);
+      expect(server(config, 'bsh2_uid_8080_20002', 'bridge')).toMatch(/tcp-ut 1000ms ssl verify none alpn h2,http\/1\.1$/);
+      expect(server(config, 'bh1_uid_8080_20002', 'bridge')).not.toMatch(/ssl/);
+    });
+
+    test('in plain text, HTTP/2 is for gRPC only', () => {
+      const lines = section(render(frontend([{ ...secure, plaintext: true }])), 'frontend t_uid_8080');
+      expect(lines.filter((line) => line.includes('use_backend bs'))).toEqual([
+        'use_backend bsh1_uid_8080_20002 if v1 r0_0', 'use_backend bsh2_uid_8080_20002 if v2 grpc r0_0', 'use_backend bsh1_uid_8080_20002 if v2 r0_0',
+      ]);
+    });
+
+    test('rules of those who did not ask for it see nothing of what is in TLS', () => {
+      const bob = route('bob', { rules: [{ mark: 'bob' }], hub: { address: '10.0.9.9', port: 20_003 } });
+      const config = render(frontend([secure, bob]));
+      expect(section(config, 'frontend t_uid_8080').join()).not.toMatch(/20003/);
+      expect(section(config, 'frontend f_uid_8080').join()).toMatch(/20003/);
+    });
+  });
+
+  describe('a bridge that mirrors', () => {
+    const copy = { ...marked, mode: 'mirror' as const };
+
+    test('lets the original answer; the container, while it is up, gets a copy', () => {
+      const config = render(frontend([copy]));
+      expect(section(config, 'frontend f_uid_8080').filter((line) => line.endsWith('r0_0'))).toEqual([
+        'use_backend bh1_uid_8080_20002 if v1 { srv_is_up(c_10-0-9-9_20002/s) } r0_0', 'use_backend bh2_uid_8080_20002 if v2 { srv_is_up(c_10-0-9-9_20002/s) } r0_0',
+        'use_backend oh1_uid_8080 if v1 r0_0', 'use_backend oh2_uid_8080 if v2 r0_0',
+      ]);
+      const backend = section(config, 'backend bh1_uid_8080_20002');
+      expect(backend.filter((line) => line.startsWith('server')).map((line) => line.split(' ')[1])).toEqual(['orig', 'orig-any']);
+      expect(backend).toContain('filter lua.mirror 10.0.9.9 20002 open shop/marked');
+      expect(section(config, 'global')).toContain('lua-load-per-thread /run/requests.lua');
+    });
+
+    test('without rules copies all HTTP, and leaves the rest to the original', () => {
+      const config = render(frontend([route('all', { mode: 'mirror' })]));
+      expect(section(config, 'frontend f_uid_8080').at(-1)).toBe('default_backend otcp_uid_8080');
+      expect(config).toMatch(/switch-mode/);
+      expect(section(render(frontend([route('all', { mode: 'mirror' })], { serverFirst: true })), 'frontend f_uid_8080').at(-1)).toBe('default_backend otcp_uid_8080');
+    });
+  });
+
+  test('delays and faults are the bridge\'s own; Lua is loaded where it is needed', () => {
+    const config = render(frontend([{ ...marked, delayMs: 300, fault: { percent: 5, status: 429 } }]));
+    expect(section(config, 'backend bh2_uid_8080_20002')).toEqual(expect.arrayContaining(['http-request lua.delay 300', expect.stringMatching(/^http-request return status 429 .* if \{ rand\(100\) lt 5 \}$/)]));
+    expect(section(config, 'backend oh2_uid_8080').join()).not.toMatch(/lua|return/);
+    expect(section(render(frontend([marked])), 'global').join()).not.toMatch(/lua/);
+  });
+
+  test('the container is told whose request it is; the original, should it stand in, is not', () => {
+    expect(section(render(frontend([marked])), 'backend bh1_uid_8080_20002')).toContain('http-request add-header x-forwarded-for %[src] if { srv_is_up(c_10-0-9-9_20002/s) }');
+    expect(render(frontend([route('all')]))).not.toMatch(/x-forwarded/);
+    const proxied = render(frontend([route('all', { proxyProtocol: true })]));
+    expect(server(proxied, 'btcp_uid_8080_20001', 'bridge')).toMatch(/ send-proxy-v2$/);
+    expect(server(proxied, 'btcp_uid_8080_20001', 'orig')).not.toMatch(/proxy/);
   });
 
   test('where the server speaks first, rules are left out: nothing is waited for', () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { countersPath } from '../../../protocol/counters.ts';
 import { identityPath, type Identity } from '../../../protocol/identity.ts';
+import { tapPath } from '../../../protocol/tap.ts';
 import { open, type SealedMessage } from '../../../protocol/seal.ts';
 import { parseCommand, parseEnviron, parseResolvConf, parseUser, isFirstOfNamespace } from '../../../stowaway-image/src/agent/identity/proc-files.ts';
 import { readInRoot } from '../../../stowaway-image/src/agent/identity/read-in-root.ts';
@@ -70,6 +71,7 @@ describe('identity server', () => {
       counters: async (namespace, name) => (namespace === 'shop' && name === 'api-ann' ? { epoch: '7_42', counters: { local: 3, original: 4, failed: 0 }, publicKey } : undefined),
       rules: async () => undefined,
       files: async (namespace, name) => (namespace === 'shop' && name === 'api-ann' ? { ticket: { v: 1, elsewhere: ['10.0.0.1:7080'] }, publicKey } : name === 'starting' ? 'not-yet' : 'unknown'),
+      tapped: async (namespace, name, after) => (`${namespace}/${name}` === 'shop/tap-ann' ? { answer: { v: 1, events: [], next: after + 1, lost: 0 }, publicKey } : undefined),
       lookUp: (namespace, name) => {
         if (name === 'breaks') throw new Error('defect');
         return namespace !== 'shop' ? 'unknown' : name === 'starting' ? 'not-yet' : name === 'api-ann' ? { identity, publicKey } : 'unknown';
@@ -98,6 +100,12 @@ describe('identity server', () => {
     ['/', 404], ['/v1/bridges/shop/api-ann/identity/', 404], ['/v1/bridges/shop/api-ann/constructor', 404], ['/v1/bridges/shop/api-ann/identity?x=1', 404], ['/v1/bridges/%ff/%00/identity', 404], ['/v1/bridges/../api-ann/identity', 404],
   ])('%s: %d', async (path, code) => {
     expect((await get(path)).status).toBe(code);
+  });
+
+  test('tapped requests are sealed too', async () => {
+    const response = await get(tapPath('shop', 'tap-ann', 41));
+    expect(JSON.parse(open(privateKey, await response.json() as SealedMessage).toString())).toEqual({ v: 1, events: [], next: 42, lost: 0 });
+    for (const path of [tapPath('shop', 'other', 0), '/v1/bridges/shop/tap-ann/tap', '/v1/bridges/shop/tap-ann/tap?after=-1', '/v1/bridges/shop/tap-ann/tap?after=9999999999999999']) expect((await get(path)).status).toBe(404);
   });
 
   test('nothing but GET', async () => {

@@ -47,7 +47,7 @@ describe('which bridge on which pod', () => {
   test('what cannot be bridged says why', () => {
     expect(plan([bridge('b')], [pod('api-1', { hostNetwork: true })])[0]?.trouble).toMatch(/hostNetwork/);
     expect(plan([bridge('b', { rules: [{ headers: [{ name: 'x y', match: 'exact', value: '1' }] }] })])[0]).toMatchObject({ tcp: [], trouble: expect.stringContaining('not a usable header name') });
-    expect(plan([bridge('b', { rules: [{ mark: 'm' }], ports: [{ port: 53, protocol: 'UDP', local: 53 }] })])[0]?.trouble).toMatch(/rules apply to HTTP only/);
+    expect(plan([bridge('b', { rules: [{ mark: 'm' }], ports: [{ port: 53, protocol: 'UDP', local: 53 }] })])[0]?.trouble).toMatch(/rules and copies are for HTTP only/);
   });
 
   test('a bridge without ports is there for the identity', () => {

@@ -11,9 +11,12 @@ import (
 // differ in one variable only. Ports that are unset or 0 are not opened.
 type config struct {
 	who         string
-	httpPorts   []int         // HTTP/1.1, h2c and gRPC on one port
-	grpcPort    int           // gRPC alone, with the health service
-	tlsPort     int           // HTTPS with a certificate made at start
+	httpPorts   []int // HTTP/1.1, h2c and gRPC on one port
+	grpcPort    int   // gRPC alone, with the health service
+	tlsPort     int   // HTTPS with a certificate made at start, or that of tlsCert and tlsKey
+	tlsCert     string
+	tlsKey      string
+	proxied     bool          // a PROXY protocol header comes first on the http ports
 	bannerPorts []int         // the server speaks first, as SMTP and MySQL do
 	tcpPort     int           // the client speaks first; lines are echoed
 	udpPort     int           // datagrams are echoed
@@ -28,6 +31,9 @@ func configFromEnv() config {
 		httpPorts:   portList("HTTP_PORT", "8080"),
 		grpcPort:    number("GRPC_PORT"),
 		tlsPort:     number("TLS_PORT"),
+		tlsCert:     text("TLS_CERT", ""),
+		tlsKey:      text("TLS_KEY", ""),
+		proxied:     number("PROXY_PROTOCOL") == 1,
 		bannerPorts: portList("BANNER_PORT", ""),
 		tcpPort:     number("TCP_PORT"),
 		udpPort:     number("UDP_PORT"),

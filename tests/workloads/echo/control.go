@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 //	POST /start {"args": [...]}                   answers {"id": N} at once
 //	GET  /peek?id=N                               the report so far
 //	POST /stop?id=N                               ends the probe and answers its report
-//	POST /fetch {"url", "method", "headers", "body"}  makes one request and answers {"status", "headers", "body"}
+//	POST /fetch {"url", "method", "headers", "body"}  makes one request and answers {"status", "headers", "body", "proto", "certificate"}
 func newControl(ctx context.Context) http.Handler {
 	type running struct {
 		stop   context.CancelFunc
@@ -110,6 +111,7 @@ func fetch(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		URL, Method, Body string
 		Headers           map[string]string
+		HTTP2             bool
 	}
 	if err := json.NewDecoder(r.Body).Decode(&ask); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -124,7 +126,7 @@ func fetch(w http.ResponseWriter, r *http.Request) {
 		request.Header.Set(name, value)
 	}
 	// A connection of its own: what an earlier request left open must not decide who answers this one.
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: ask.HTTP2, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
@@ -136,5 +138,9 @@ func fetch(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	writeJSON(w, map[string]any{"status": response.StatusCode, "headers": lowerCase(response.Header), "body": string(body)})
+	answer := map[string]any{"status": response.StatusCode, "headers": lowerCase(response.Header), "body": string(body), "proto": response.Proto}
+	if response.TLS != nil && len(response.TLS.PeerCertificates) > 0 {
+		answer["certificate"] = response.TLS.PeerCertificates[0].Subject.CommonName
+	}
+	writeJSON(w, answer)
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -31,7 +33,33 @@ type answer struct {
 	BodySha256 string              `json:"bodySha256,omitempty"`
 }
 
-func newMux(who string) *http.ServeMux {
+// hung makes every handler but /hang and /unhang wait, as a program in a
+// deadlock does: it accepts connections and never answers.
+var hung atomic.Bool
+
+func newMux(who string) http.Handler {
+	return hanging(newRoutes(who))
+}
+
+func hanging(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/hang", "/unhang":
+			hung.Store(r.URL.Path == "/hang")
+			return
+		}
+		for hung.Load() {
+			select {
+			case <-r.Context().Done():
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func newRoutes(who string) *http.ServeMux {
 	hostname, _ := os.Hostname()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -48,6 +76,7 @@ func newMux(who string) *http.ServeMux {
 		if size > 0 {
 			reply.BodySha256 = hex.EncodeToString(sum.Sum(nil))
 		}
+		copies.note(r, reply)
 		writeJSON(w, reply)
 	})
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
@@ -73,6 +102,7 @@ func newMux(who string) *http.ServeMux {
 		}
 		w.WriteHeader(code)
 	})
+	mux.HandleFunc("/copies", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, copies.list()) })
 	mux.HandleFunc("/exit", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
 	mux.HandleFunc("/sse", func(w http.ResponseWriter, r *http.Request) { sendEvents(w, r, who) })
 	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) { talk(w, r, who) })
@@ -84,6 +114,29 @@ func newMux(who string) *http.ServeMux {
 		_, _ = io.CopyN(w, zeroes{}, size)
 	})
 	return mux
+}
+
+// copyLog keeps what came as a copy of a request (x-bridge-mirror).
+type copyLog struct {
+	lock sync.Mutex
+	seen []answer
+}
+
+var copies copyLog
+
+func (l *copyLog) note(r *http.Request, seen answer) {
+	if r.Header.Get("x-bridge-mirror") == "" {
+		return
+	}
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.seen = append(l.seen, seen)
+}
+
+func (l *copyLog) list() []answer {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return append([]answer{}, l.seen...)
 }
 
 // sendEvents sends ?n= server-sent events, ?ms= milliseconds apart (n=0: without end).

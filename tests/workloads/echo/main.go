@@ -20,8 +20,12 @@ func main() {
 		err = serve(ctx, configFromEnv())
 	case args[0] == "client":
 		err = client(ctx, args[1:], os.Stdout)
+	case args[0] == "certificate" && len(args) == 2:
+		err = printCertificate(args[1], os.Stdout)
+	case args[0] == "loop":
+		err = crashLoop(ctx, args[1:])
 	default:
-		err = fmt.Errorf("unknown command %q: serve or client", args[0])
+		err = fmt.Errorf("unknown command %q: serve, client or loop", args[0])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "echo:", err)

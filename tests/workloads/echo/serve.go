@@ -41,7 +41,12 @@ func serve(ctx context.Context, c config) error {
 	web := newHTTPServer(withGrpc(calls, newMux(c.who)))
 	var errs []error
 	for _, port := range c.httpPorts {
-		errs = append(errs, run("http", port, web.Serve))
+		errs = append(errs, run("http", port, func(l net.Listener) error {
+			if c.proxied {
+				l = proxiedListener{l}
+			}
+			return web.Serve(l)
+		}))
 	}
 	for _, port := range c.bannerPorts {
 		errs = append(errs, run("banner", port, func(l net.Listener) error { return acceptAll(l, bannerSession(c.who)) }))
@@ -50,7 +55,10 @@ func serve(ctx context.Context, c config) error {
 		errs = append(errs, run("grpc", c.grpcPort, newGrpcServer(c.who).Serve))
 	}
 	if c.tlsPort > 0 {
-		certificate, err := selfSigned()
+		certificate, err := selfSigned("echo")
+		if c.tlsCert != "" {
+			certificate, err = tls.LoadX509KeyPair(c.tlsCert, c.tlsKey)
+		}
 		secure := newHTTPServer(newMux(c.who))
 		secure.Protocols.SetHTTP2(true)
 		secure.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}

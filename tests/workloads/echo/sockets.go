@@ -8,9 +8,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
+	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -65,15 +70,80 @@ func serveUDP(who string, port int) error {
 	return nil
 }
 
-func selfSigned() (tls.Certificate, error) {
+func selfSigned(name string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "echo"}, DNSNames: []string{"echo"},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+// printCertificate writes certificate and key as PEM: for Secrets of the tests.
+func printCertificate(name string, out io.Writer) error {
+	certificate, err := selfSigned(name)
+	if err != nil {
+		return err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		return err
+	}
+	_ = pem.Encode(out, &pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
+	return pem.Encode(out, &pem.Block{Type: "PRIVATE KEY", Bytes: key})
+}
+
+// proxiedListener takes the client's address from the PROXY protocol header,
+// version 2, that comes first (HAProxy, doc/proxy-protocol.txt, 2.2).
+type proxiedListener struct{ net.Listener }
+
+func (l proxiedListener) Accept() (net.Conn, error) {
+	connection, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &proxiedConn{Conn: connection}, nil
+}
+
+type proxiedConn struct {
+	net.Conn
+	once   sync.Once
+	remote net.Addr
+	err    error
+}
+
+func (c *proxiedConn) header() {
+	c.once.Do(func() {
+		head := make([]byte, 16)
+		if _, c.err = io.ReadFull(c.Conn, head); c.err != nil {
+			return
+		}
+		if string(head[:12]) != "\r\n\r\n\x00\r\nQUIT\n" {
+			c.err = errors.New("no PROXY protocol header")
+			return
+		}
+		rest := make([]byte, binary.BigEndian.Uint16(head[14:]))
+		if _, c.err = io.ReadFull(c.Conn, rest); c.err == nil && head[12] == 0x21 && head[13] == 0x11 {
+			c.remote = &net.TCPAddr{IP: net.IP(rest[:4]), Port: int(binary.BigEndian.Uint16(rest[8:]))}
+		}
+	})
+}
+
+func (c *proxiedConn) Read(buffer []byte) (int, error) {
+	if c.header(); c.err != nil {
+		return 0, c.err
+	}
+	return c.Conn.Read(buffer)
+}
+
+// RemoteAddr is asked before anything is read, so it waits for the header.
+func (c *proxiedConn) RemoteAddr() net.Addr {
+	if c.header(); c.remote != nil {
+		return c.remote
+	}
+	return c.Conn.RemoteAddr()
 }

@@ -7,6 +7,7 @@ import { countersPath, type BridgeCounters, type CountersAnswer } from '../../..
 import { filesPath, type FilesElsewhere, type FilesTicket } from '../../../../protocol/files.ts';
 import { identityPath, type IdentityAnswer, type Identity } from '../../../../protocol/identity.ts';
 import { rulesCheckPath, type PodRulesCheck, type RulesCheckAnswer } from '../../../../protocol/rules-check.ts';
+import type { TapAnswer } from '../../../../protocol/tap.ts';
 import { seal } from '../../../../protocol/seal.ts';
 
 const requestTimeoutMs = 5000;
@@ -22,6 +23,8 @@ export interface IdentityServerOptions {
   counters: (namespace: string, bridge: string) => Promise<{ epoch: string; counters: BridgeCounters; publicKey: string } | undefined>;
   /** As for counters. */
   rules: (namespace: string, bridge: string) => Promise<{ pods: PodRulesCheck[]; publicKey: string } | undefined>;
+  /** Requests that a bridge of mode tap asked for, behind number `after`. Undefined as for counters. */
+  tapped: (namespace: string, bridge: string, after: number) => Promise<{ answer: TapAnswer; publicKey: string } | undefined>;
   /** Why not healthy, in words. */
   ailment: () => string | undefined;
   onError: (error: unknown) => void;
@@ -47,7 +50,7 @@ export async function serveIdentities(options: IdentityServerOptions): Promise<{
   return { port: typeof address === 'object' && address !== null ? address.port : options.port };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, { lookUp, files, counters, rules, ailment }: IdentityServerOptions): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, { lookUp, files, counters, rules, tapped, ailment }: IdentityServerOptions): Promise<void> {
   if (request.method !== 'GET') { reply(response, 405, 'only GET'); return; }
   if (request.url === '/healthz') {
     const reason = ailment();
@@ -75,6 +78,13 @@ async function answer(request: IncomingMessage, response: ServerResponse, { look
     if (way === 'unknown') { reply(response, 404, 'not here'); return; }
     if (way === 'not-yet') { reply(response, 503, 'the container does not run yet'); return; }
     reply(response, 200, JSON.stringify(seal(way.publicKey, Buffer.from(JSON.stringify(way.ticket)))), 'application/json');
+    return;
+  }
+  const tap = /^\/v1\/bridges\/([a-z0-9.-]{1,253})\/([a-z0-9.-]{1,253})\/tap\?after=(\d{1,15})$/.exec(request.url ?? '');
+  if (tap !== null) {
+    const known = await tapped(tap[1] ?? '', tap[2] ?? '', Number(tap[3]));
+    if (known === undefined) { reply(response, 404, 'not here'); return; }
+    reply(response, 200, JSON.stringify(seal(known.publicKey, Buffer.from(JSON.stringify(known.answer)))), 'application/json');
     return;
   }
   if (names === null || request.url !== identityPath(namespace, bridge)) { reply(response, 404, 'not here'); return; }

@@ -21,9 +21,9 @@ const none: Counts = { requests: 0, failed: 0 };
 
 /** Which sum a server belongs to: those to one hub port, or those to the original of one frontend. Other servers (checks) to none. */
 function sumOf({ backend, server }: ServerStat): string | undefined {
-  const [, , frontend, hubPort] = /^b(tcp|h1|h2)_(.+)_(\d+)$/.exec(backend) ?? [];
+  const [, , frontend, hubPort] = /^b(s?(?:tcp|h1|h2))_(.+)_(\d+)$/.exec(backend) ?? [];
   if (frontend !== undefined) return server === 'bridge' ? `${frontend} ${hubPort}` : frontend;
-  return /^o(?:tcp|h1|h2)_(.+)$/.exec(backend)?.[1];
+  return /^os?(?:tcp|h1|h2)_(.+)$/.exec(backend)?.[1];
 }
 
 export class RequestCounters {

@@ -1,5 +1,6 @@
 /** What HAProxy shall do, as data: {@link ./config.ts} turns it into a configuration. */
 import type { Rule } from '../../../../protocol/rule.ts';
+import type { Fallback, Mode } from '../../../../protocol/traffic.ts';
 
 export interface ProxyModel {
   frontends: Frontend[];
@@ -21,6 +22,17 @@ export interface Frontend {
   probes: { kinds: ('http' | 'grpc')[]; sources: string[] };
   /** In any order; {@link ./order.ts} decides. */
   routes: Route[];
+  /** Who is told of the requests. */
+  taps: Tap[];
+}
+
+export interface Tap {
+  /** `<namespace>/<name>` */
+  bridge: string;
+  /** Empty: every HTTP request. */
+  rules: Rule[];
+  headers: boolean;
+  certificate: string | undefined;
 }
 
 /** One bridge's share of a port. */
@@ -32,6 +44,29 @@ export interface Route {
   /** Empty: everything. */
   rules: Rule[];
   servedBy: boolean;
+  /** Who answers while the container does not. */
+  fallback: Fallback;
+  check: Check;
+  /** PEM file with certificate and key, to open TLS with; undefined: TLS passes as it is. */
+  certificate: string | undefined;
+  /** What came by TLS goes to the container without. */
+  plaintext: boolean;
+  /** A PROXY protocol header stands before all that goes to the container. */
+  proxyProtocol: boolean;
+  mode: Mode;
+  tapHeaders: boolean;
+  delayMs: number;
+  fault: { percent: number; status: number } | undefined;
+}
+
+/** How HAProxy finds out whether the container can answer. */
+export interface Check {
+  /** Undefined: it accepts connections. Else GET of this path, at this hub port. */
+  http: { path: string; port: number; tls: boolean } | undefined;
+  /** The container expects a PROXY protocol header first. */
+  proxyProtocol: boolean;
+  /** It has gone up and down too often: it must stay up for a while before it gets traffic. */
+  wary: boolean;
 }
 
 export interface HubPort {

@@ -15,20 +15,22 @@ export interface ServerStat {
   redispatched: number;
   /** Ended without an answer. */
   failed: number;
+  /** Checks that failed while it was up, since the process began. */
+  failedChecks: number;
 }
 
 /** @param csv answer to {@link serverStatsCommand} */
 export function parseServerStats(csv: string): ServerStat[] {
   const [head = '', ...lines] = csv.split('\n');
   const columns = head.replace(/^# /, '').split(',');
-  const [backend, server, status, sessions, total, connectErrors, responseErrors, redispatched] = ['pxname', 'svname', 'status', 'scur', 'stot', 'econ', 'eresp', 'wredis'].map((name) => columns.indexOf(name));
+  const [backend, server, status, sessions, total, connectErrors, responseErrors, redispatched, failedChecks] = ['pxname', 'svname', 'status', 'scur', 'stot', 'econ', 'eresp', 'wredis', 'chkfail'].map((name) => columns.indexOf(name));
   return lines.filter((line) => line !== '').map((line) => {
     const cells = line.split(',');
     const cell = (index: number | undefined): string => cells[index ?? -1] ?? '';
     // `UP`, `UP 1/3`, `no check`; not `DOWN`, `DOWN 1/2`, `MAINT`, `MAINT (via ...)`, `DRAIN`.
     return {
       backend: cell(backend), server: cell(server), up: /^UP|^no check/.test(cell(status)), sessions: Number(cell(sessions)),
-      total: Number(cell(total)), redispatched: Number(cell(redispatched)), failed: Number(cell(connectErrors)) + Number(cell(responseErrors)),
+      total: Number(cell(total)), redispatched: Number(cell(redispatched)), failed: Number(cell(connectErrors)) + Number(cell(responseErrors)), failedChecks: Number(cell(failedChecks)),
     };
   });
 }

@@ -11,6 +11,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startHaproxy } from '../../adapters/haproxy.ts';
 import { HaproxySocket } from '../../adapters/haproxy-socket.ts';
 import type { Child } from '../../adapters/child.ts';
+import { luaFile } from './config.ts';
+import { luaProgram } from './lua-program.ts';
 import { parseSessions } from './stats.ts';
 
 /** A new process that says nothing for so long will not come. */
@@ -20,6 +22,8 @@ const startPollMs = 3;
 const restartPauseMs = 200;
 /** Replaced processes stay for long connections (WebSocket, watches), but not for ever. */
 const retiredLimitMs = 4 * 3600_000;
+/** What a replaced process has accepted has then reached its inner frontends. */
+const innerShutMs = 1000;
 /** Longer than what HTTP clients keep an unused connection for, mostly. */
 const silentLimitMs = 120_000;
 
@@ -32,6 +36,8 @@ export interface Generation {
   /** Whatever the caller wants to know later about this generation. */
   readonly contents: ReadonlySet<string>;
   readonly frontends: readonly string[];
+  /** Frontends that others of the same process lead to. */
+  readonly inner: readonly string[];
   /** When its successor took over. */
   retiredAt: number | undefined;
   /** Since when it has no open streams, only silent connections. */
@@ -43,14 +49,17 @@ export interface Launch {
   config: (paths: { socket: string; stateFile: string }) => string;
   serverState: string;
   contents: ReadonlySet<string>;
-  /** Names of the configuration's frontends. */
+  /** Names of the configuration's frontends, and of those that these lead to; not every name need be there. */
   frontends: readonly string[];
+  inner?: readonly string[];
 }
 
 export interface SupervisorOptions {
   /** Of our own, readable by nobody else. */
   directory: string;
   log: (message: string, details?: Record<string, unknown>) => void;
+  /** A line of JSON that a process has written: see tap-lines.ts. */
+  onTapLine?: (line: string) => void;
   /** A process has ended: by itself, or because it was replaced and idle. */
   onEnd: (generation: Generation, unexpected: boolean) => void;
 }
@@ -88,12 +97,14 @@ export class HaproxySupervisor {
     await Promise.all([
       writeFile(paths.config, launch.config(paths), { mode: 0o600 }),
       writeFile(paths.stateFile, launch.serverState, { mode: 0o600 }),
+      writeFile(luaFile(paths.socket), luaProgram, { mode: 0o600 }),
     ]);
     const previous = this.current;
     const output: string[] = [];
     const child = startHaproxy({
       config: paths.config, ...(previous === undefined ? {} : { inheritFrom: previous.socketPath }),
       onLine: (line) => {
+        if (line.startsWith('{')) { this.#options.onTapLine?.(line); return; }
         if (output.length < 20) output.push(line);
         if (line.startsWith('[ALERT]')) this.#options.log('haproxy', { generation: number, line });
       },
@@ -108,7 +119,7 @@ export class HaproxySupervisor {
       await Promise.all([rm(paths.config, { force: true }), rm(paths.stateFile, { force: true })]);
     }
     const generation: Generation = {
-      number, child, socketPath: paths.socket, api, contents: launch.contents, frontends: launch.frontends, retiredAt: undefined, idleSince: undefined,
+      number, child, socketPath: paths.socket, api, contents: launch.contents, frontends: launch.frontends, inner: launch.inner ?? [], retiredAt: undefined, idleSince: undefined,
     };
     this.#generations.push(generation);
     this.#last = launch;
@@ -144,6 +155,11 @@ export class HaproxySupervisor {
     await Promise.all(generation.frontends.map(async (name) => {
       await generation.api.ask(`shutdown frontend ${name}`).catch((error: unknown) => this.#options.log('haproxy', { generation: generation.number, error: String(error) }));
     }));
+    // By then it has often ended, which is as good.
+    const shutInner = async (): Promise<void> => {
+      for (const name of generation.inner) await generation.api.ask(`shutdown frontend ${name}`).catch(() => undefined);
+    };
+    if (generation.inner.length > 0) setTimeout(() => void shutInner(), innerShutMs).unref();
   }
 
   /** Ends every process at once. */

@@ -1,0 +1,123 @@
+/**
+ * What HAProxy cannot do by configuration alone, in its own Lua (each thread runs its own copy, so nothing is locked):
+ *   mirror  a filter that copies a request, as it streams by, and sends the copy when the request is complete. The request itself
+ *           is neither held nor changed. Whatever goes wrong with the copy ends with the copy: every callback is guarded, since an
+ *           error in a filter would fail the request.
+ *   delay   an action that waits.
+ */
+
+/** A copy with a longer body is not sent; all copies of one thread together hold at most `heldBytes`, and `copies` are under way at most. */
+export const mirrorLimits = { bodyBytes: 1024 * 1024, heldBytes: 4 * 1024 * 1024, copies: 64, answerS: 30 } as const;
+
+/** Added to copies, with the bridge's name, so that the container can tell them from requests whose answer somebody gets. */
+export const mirrorHeader = 'x-bridge-mirror';
+
+export const luaProgram = `
+local under_way, held = 0, 0
+
+-- About this connection, not about the request (RFC 9110, 7.6.1); the body's length is known anew.
+local hop = { ['connection'] = true, ['keep-alive'] = true, ['proxy-connection'] = true, ['te'] = true, ['trailer'] = true,
+  ['transfer-encoding'] = true, ['upgrade'] = true, ['expect'] = true, ['content-length'] = true }
+
+local Mirror = { id = 'podbridge mirror', flags = filter.FLT_CFG_FL_HTX }
+Mirror.__index = Mirror
+
+function Mirror:new()
+  return setmetatable({ args = self.args, parts = {}, size = 0, taken = false }, Mirror)
+end
+
+local function let_go(self)
+  held = held - self.size
+  self.taken, self.parts, self.size = false, {}, 0
+end
+
+local function guarded(callback)
+  return function(self, txn, message)
+    if not pcall(callback, self, txn, message) then let_go(self) end
+  end
+end
+
+local function first(headers, name)
+  local values = headers[name]
+  return values and values[0] or nil
+end
+
+Mirror.http_headers = guarded(function(self, txn, message)
+  if message:is_resp() then return end
+  local headers = message:get_headers()
+  local kind = first(headers, 'content-type') or ''
+  -- These are conversations: half of one makes no sense.
+  if headers['upgrade'] or kind:sub(1, 16) == 'application/grpc' or under_way >= ${mirrorLimits.copies} then return end
+  local line = message:get_stline()
+  local path = line.uri:gsub('^%a[%w+.-]*://[^/?#]*', '')
+  if path:sub(1, 1) ~= '/' then path = '/' .. path end
+  local lines = { line.method .. ' ' .. path .. ' HTTP/1.1' }
+  for name, values in pairs(headers) do
+    if not hop[name] then
+      for _, value in pairs(values) do lines[#lines + 1] = name .. ': ' .. value end
+    end
+  end
+  self.has_body = headers['content-length'] ~= nil or headers['transfer-encoding'] ~= nil or (line.method ~= 'GET' and line.method ~= 'HEAD')
+  lines[#lines + 1] = 'x-forwarded-for: ' .. txn.f:src()
+  lines[#lines + 1] = '${mirrorHeader}: ' .. self.args[4]
+  lines[#lines + 1] = 'connection: close'
+  self.lines, self.taken = lines, true
+  filter.register_data_filter(self, message.channel)
+end)
+
+Mirror.http_payload = guarded(function(self, txn, message)
+  if not self.taken or message:is_resp() then return end
+  local data = message:body()
+  if not data or #data == 0 then return end
+  if self.size + #data > ${mirrorLimits.bodyBytes} or held + #data > ${mirrorLimits.heldBytes} then let_go(self) return end
+  self.parts[#self.parts + 1] = data
+  self.size = self.size + #data
+  held = held + #data
+end)
+
+local function send(copy)
+  local socket = core.tcp()
+  socket:settimeout(${mirrorLimits.answerS})
+  local address, port = copy.args[1], tonumber(copy.args[2])
+  local connected
+  if copy.args[3] == 'tls' then connected = socket:connect_ssl(address, port) else connected = socket:connect(address, port) end
+  if connected then
+    if copy.has_body or copy.size > 0 then copy.lines[#copy.lines + 1] = 'content-length: ' .. copy.size end
+    local sent = socket:send(table.concat(copy.lines, '\\r\\n') .. '\\r\\n\\r\\n')
+    for _, part in ipairs(copy.parts) do
+      if not sent then break end
+      sent = socket:send(part)
+    end
+    -- The answer is read and dropped: a container whose answers nobody takes would see errors.
+    while sent do
+      local data = socket:receive(16384)
+      if not data then break end
+    end
+  end
+  socket:close()
+end
+
+Mirror.http_end = guarded(function(self, txn, message)
+  if not self.taken or message:is_resp() then return end
+  self.taken = false
+  local copy = self
+  under_way = under_way + 1
+  core.register_task(function()
+    pcall(send, copy)
+    under_way = under_way - 1
+    held = held - copy.size
+  end)
+end)
+
+-- A request that ends before it is complete is not copied.
+function Mirror:end_analyze(txn, channel)
+  if self.taken then let_go(self) end
+end
+
+core.register_filter('mirror', Mirror, function(mirror, args)
+  mirror.args = args
+  return mirror
+end)
+
+core.register_action('delay', { 'http-req' }, function(txn, milliseconds) core.msleep(tonumber(milliseconds)) end, 1)
+`;
