@@ -34,7 +34,7 @@ export const timing = {
   /** SIGTERM to SIGKILL of the app container when a bridge ends, as `docker stop`. */
   containerStopTimeoutMs: 10_000,
   /** `docker restart`: from the end of the container to its next start, on a busy machine. */
-  restartLimitMs: 3_000,
+  restartLimitMs: 5_000,
   restartPollIntervalMs: 100,
   /** Server-side apply of one object, when somebody else writes it too or its namespace is not seen everywhere yet. */
   applyAttempts: 20,
