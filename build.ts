@@ -81,7 +81,7 @@ const parts: Record<string, () => Promise<unknown>> = {
   },
   async files() {
     const folder = join(import.meta.dirname, 'pod-files');
-    const names = (await readdir(folder)).filter((name) => /\.go$|^go\.(mod|sum)$/.test(name)).sort();
+    const names = (await readdir(folder)).filter((name) => /(?<!_test)\.go$|^go\.(mod|sum)$/.test(name)).sort();
     const hash = createHash('sha256').update(programArchitectures.join());
     for (const name of names) hash.update(`${name}\0`).update(await readFile(join(folder, name)));
     const sources = hash.digest('hex');
