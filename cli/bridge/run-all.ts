@@ -2,7 +2,7 @@
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { Steps } from '../steps/steps.ts';
-import type { Reporter, UiEvent } from '../ui/events.ts';
+import type { Reporter } from '../ui/events.ts';
 import { run } from './run.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import type { UsableLink } from './needs.ts';
@@ -21,7 +21,7 @@ function namedReporters(reporter: Reporter): (name: string) => Reporter {
         if (event.text !== lastNote) reporter.emit(event);
         lastNote = event.text;
       } else if (event.type === 'warning') reporter.emit({ ...event, text: `${name}: ${event.text}` });
-      else reporter.emit({ ...event, id: `${name}-${event.id}`, ...('title' in event ? { title: `${name}: ${event.title}` } : {}) } as UiEvent);
+      else reporter.emit({ ...event, id: `${name}-${event.id}`, ...('title' in event ? { title: `${name}: ${event.title}` } : {}) });
     },
     ...(reporter.release === undefined ? {} : { release: () => reporter.release!() }),
   });

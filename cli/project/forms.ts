@@ -62,10 +62,10 @@ export function optionValue({ option, form }: Key, value: unknown, { folder, hom
     // Nothing after the name: the value that the variable has on this machine.
     case 'env': return Array.isArray(value) ? value.map(String) : Object.entries(value as Record<string, Scalar>).map(([name, content]) => (content === null ? name : `${name}=${String(content)}`));
     case 'mounts': return list(value).map((entry) => parseBind(mountText(entry as string), folder, homeDir));
-    case 'path': return resolve(folder, String(value as Scalar));
+    case 'path': return resolve(folder, String(value));
     case 'paths': return list(value).map((entry) => resolve(folder, String(entry as Scalar)));
     case 'map': case undefined: break;
   }
-  if (option.repeatable !== true) return String(value as Scalar);
+  if (option.repeatable !== true) return String(value);
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? pairs(value) : list(value).map((entry) => String(entry as Scalar));
 }

@@ -25,7 +25,7 @@ export function addIssues(issues: readonly Issue[], { knownKeys }: Pick<ProjectS
       continue;
     }
     if (issue.code === 'invalid_union') {
-      const branch = meant(issue as unknown as { errors: Issue[][] });
+      const branch = meant(issue);
       if (branch === undefined) problems.add(path, issue.message);
       else addIssues(branch, { knownKeys }, problems, path);
       continue;

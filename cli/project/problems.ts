@@ -1,5 +1,6 @@
 /** What is wrong in a bridge.yaml, each with its line and column, all of it at once. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Document, type Node } from 'yaml';
+import type { LineCounter} from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Document, type Node } from 'yaml';
 import { BridgeError } from '../errors.ts';
 
 export interface Problem {

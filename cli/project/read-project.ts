@@ -48,9 +48,9 @@ export function parseProject(content: string, { file, shown, host, options }: Pr
   if (problems.any) throw problems.error(shown);
   prepareScalars(document, host.env, problems);
   const values = withoutExtensions(document.toJS());
-  const { schema, knownKeys } = projectSchema(options);
-  const checked = schema.safeParse(values);
-  if (!checked.success) addIssues(checked.error.issues, { knownKeys }, problems);
+  const schema = projectSchema(options);
+  const checked = schema.schema.safeParse(values);
+  if (!checked.success) addIssues(checked.error.issues, schema, problems);
 
   const place = { folder: dirname(file), homeDir: host.homeDir };
   const reader = new Reader(options, problems, place);

@@ -63,7 +63,7 @@ test('two services of the file at once, one of them built; flags win', async () 
 test('in the foreground: logs begin with the service\'s name, and Ctrl-C ends them all', async () => {
   const running = startBridge(['run', 'plain', 'built'], there);
   let output = '';
-  running.all!.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  running.all.on('data', (chunk: Buffer) => (output += chunk.toString()));
   await until('both services', async () => (/Bridged: deployment web/.test(output) && /Bridged: deployment other/.test(output) && /^plain \| /m.test(output) && /^built \| /m.test(output) ? true : undefined), testLimitMs / 2).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${output}`);
   });

@@ -73,7 +73,7 @@ describe('the screen', () => {
     await open({ env: { NO_COLOR: '1', LC_ALL: 'C', LANG: 'C' } });
     // Attributes other than colours may stay: bold, dim, reverse, off.
     expect((await terminal.colored()).replaceAll(/\u001b\[(?:0|1|2|7|22|27|39|49)?m/g, '')).not.toContain('\u001b[');
-    // eslint-disable-next-line no-control-regex
+     
     expect((await terminal.screen()).join('\n')).toMatch(/^[\x20-\x7e\n]*$/);
   });
 });

@@ -19,7 +19,7 @@ function throughProxy(proxyUrl: string, proxyAt: Endpoint, target: URL, signal: 
       ...(proxy.protocol === 'https:' && isIP(bare(proxy.hostname)) === 0 ? { servername: proxy.hostname } : {}),
     });
     outgoing.on('connect', (response, socket) => {
-      if (response.statusCode === 200) return resolve(socket as Socket);
+      if (response.statusCode === 200) return resolve(socket);
       socket.destroy();
       reject(new Error(`the proxy ${proxy.hostname} answers ${response.statusCode} ${response.statusMessage ?? ''}`.trim()));
     });
@@ -60,7 +60,7 @@ export async function connectServer(access: RelayAccess, address: Endpoint, sign
     });
     const abort = (): void => { secure.destroy(new Error('no answer')); };
     signal.addEventListener('abort', abort, { once: true });
-    secure.once('error', (error) => {
+    secure.once('error', (error: Error) => {
       socket.destroy();
       reject(error);
     });

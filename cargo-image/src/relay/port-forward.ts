@@ -64,7 +64,6 @@ export async function openPortForward(access: RelayAccess, address: Endpoint, ev
     perMessageDeflate: false, skipUTF8Validation: true, maxPayload: messageMaxBytes, handshakeTimeout: openLimitMs,
   });
   const begun = [false, false];
-  let timer: NodeJS.Timeout | undefined;
   let answered = true;
   let said = '';
   websocket.on('message', (message: Buffer) => {
@@ -95,16 +94,16 @@ export async function openPortForward(access: RelayAccess, address: Endpoint, ev
       reject(new RelayError(error.message));
     });
   });
+  const timer = setInterval(() => {
+    if (!answered) return websocket.terminate();
+    answered = false;
+    websocket.ping();
+  }, pingIntervalMs);
   websocket.once('close', (code) => {
     clearInterval(timer);
     socket.destroy();
     events.onEnd(said !== '' ? said : answered ? `the connection ended (${code})` : 'no answer to pings');
   });
-  timer = setInterval(() => {
-    if (!answered) return websocket.terminate();
-    answered = false;
-    websocket.ping();
-  }, pingIntervalMs);
   return {
     queued: () => websocket.bufferedAmount,
     send(data) {

@@ -51,7 +51,7 @@ describe('the screen', () => {
   });
 
   test('ASCII where the terminal shows nothing else', () => {
-    // eslint-disable-next-line no-control-regex
+     
     expect(draw(snapshot({ problems: ['x'] }), {}, size(60, 24, asciiSigns)).join('\n')).toMatch(/^[\x20-\x7e\n]*$/);
     expect([signsFor({ LANG: 'de_DE.UTF-8' }), signsFor({ LC_ALL: 'C', LANG: 'de_DE.UTF-8' }), signsFor({}), signsFor({ LANG: 'en_US.utf8', TERM: 'linux' }), signsFor({ LANG: 'en_US.utf8', PODBRIDGE_ASCII: '1' })]).toEqual([unicodeSigns, asciiSigns, asciiSigns, asciiSigns, asciiSigns]);
   });
