@@ -25,7 +25,7 @@ type Line = { type: 'ready'; pods: string[] } | ({ type: 'request' } & TapEvent)
 
 /** Starts a tap, and resolves when it sees. */
 async function tap(...args: string[]) {
-  const running = startBridge(['tap', 'deploy/web', '-n', namespace, '-o', 'json', ...args], suite.admin);
+  const running = startBridge(['tap', 'deploy/web', '-n', namespace, '-o', 'json', ...args], suite.user);
   const lines: Line[] = [];
   let rest = '';
   running.stdout.on('data', (chunk: Buffer) => {
