@@ -12,7 +12,7 @@ export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  return typeof value === 'boolean' ? String(value) : `'${String(value as string | number)}'`;
+  return typeof value === 'string' || typeof value === 'number' ? `'${value}'` : JSON.stringify(value);
 }
 
 /** Message of a schema: what belongs there, and what stands there instead. */
