@@ -6,7 +6,7 @@ import { execa } from 'execa';
 export const bridgeProgram = join(import.meta.dirname, '..', '..', 'dist', 'bin.js');
 
 /** Longer than any command should need, shorter than a test's patience. */
-const commandLimitMs = 120_000;
+const commandLimitMs = 240_000;
 
 export interface BridgeOptions {
   /** A file; the user's own kubeconfig is never used. */

@@ -21,7 +21,7 @@ import type { Manifest } from '../../workloads/manifests.ts';
 
 /** The first suite of a fresh machine builds the cluster. */
 export const setUpLimitMs = 40 * 60_000;
-export const testLimitMs = 3 * 60_000;
+export const testLimitMs = 6 * 60_000;
 const serviceLimitMs = 30_000;
 const keep = process.env.PODBRIDGE_KEEP === '1';
 /** The same user in all suites, so that the link lasts from one to the next. */
@@ -58,7 +58,7 @@ export async function startSuite(namespace: string, manifests: (image: string) =
   const image = await ensureEchoImage();
   await loadImages(cluster, [image]);
   const admin: BridgeOptions = { kubeconfig: cluster.kubeconfigPath, context: cluster.context };
-  await bridgeOk(['install', '--yes'], admin);
+  await bridgeOk(['install', '--yes'], { ...admin, limitMs: setUpLimitMs });
   await Promise.all([makeNamespace(kube, namespace, labels), haveNamespace(kube, account.namespace)]);
   const tester = await makeUser(kube, cluster, account.namespace, account.name);
   await Promise.all([namespace, systemNamespace].map((place) => grant(kube, tester, names.userRole, place)));
