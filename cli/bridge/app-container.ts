@@ -4,7 +4,8 @@ import type { Identity } from '../../protocol/identity.ts';
 import type { ContainerSpec as DockerContainer, ImageInfo, PortPublish } from '../adapters/docker/index.ts';
 import type { ContainerSpec as PodContainer } from '../target/kube-types.ts';
 import { version } from '../version.ts';
-import { mergeEnv, type EnvEntry } from './merge-env.ts';
+import { shapeOfPod } from './as-pod.ts';
+import { declaredBy, mergeEnv, type EnvEntry } from './merge-env.ts';
 
 /** What the user's flags say about the container. */
 export interface ContainerFlags {
@@ -17,6 +18,10 @@ export interface ContainerFlags {
   workdir?: string;
   user?: string;
   entrypoint?: string;
+  /** `--as-pod`: also user, directory, program, hostname, limits and confinement of the pod's container. */
+  asPod?: boolean;
+  /** `--limits`: only its limits. */
+  limits?: boolean;
   interactive: boolean;
   tty: boolean;
   remove: boolean;
@@ -39,6 +44,8 @@ export interface ContainerPlace {
   owner: string;
   /** `<machine>/<pid>` of this process. */
   session: string;
+  /** Processors of the machine that Docker runs on; asked for only where limits are taken over. */
+  cpus?: number;
 }
 
 export interface ContainerOrigin {
@@ -59,7 +66,6 @@ function podDns(namespace: string, domain: string): { search: string[]; options:
 export function appContainer(flags: ContainerFlags, image: ImageInfo, place: ContainerPlace, origin: ContainerOrigin | undefined): DockerContainer {
   const identity = origin?.identity;
   const dns = identity === undefined ? podDns(place.namespace, place.domain) : { search: identity.resolv.search, options: identity.resolv.options };
-  const declared = origin?.podContainer;
   return {
     name: flags.name,
     image: flags.image,
@@ -73,7 +79,7 @@ export function appContainer(flags: ContainerFlags, image: ImageInfo, place: Con
     ...(flags.entrypoint === undefined ? {} : { entrypoint: [flags.entrypoint] }),
     env: mergeEnv({
       pod: identity?.env ?? [], image: image.env, own: flags.env,
-      declared: { names: new Set((declared?.env ?? []).map(({ name }) => name)), hasEnvFrom: (declared?.envFrom ?? []).length > 0 },
+      declared: declaredBy(origin?.podContainer),
     }),
     ...(flags.workdir === undefined ? {} : { workingDir: flags.workdir }),
     ...(flags.user === undefined ? {} : { user: flags.user }),
@@ -86,5 +92,6 @@ export function appContainer(flags: ContainerFlags, image: ImageInfo, place: Con
     ports: flags.publish,
     // In the foreground the exit code is asked for before the container goes, so removal is ours.
     autoRemove: flags.remove && flags.detach,
+    ...(origin === undefined ? {} : shapeOfPod(flags, origin, { cpus: place.cpus ?? Infinity })),
   };
 }

@@ -9,6 +9,13 @@ const ofPlaceOrShell = new Set(['PATH', 'HOME', 'HOSTNAME', 'PWD', 'OLDPWD', 'SH
 /** Variables by which images say what is in them. Where both images set one, the one that runs here is right. */
 const ofImage = /^(?:LANG|LANGUAGE|LC_[A-Z]+|TZDIR|NODE_VERSION|YARN_VERSION|NPM_VERSION|JAVA_HOME|JAVA_VERSION|JDK_VERSION|GOLANG_VERSION|GOTOOLCHAIN|GOPATH|GOROOT|PYTHON_[A-Z0-9_]+|PYTHONHOME|GPG_KEYS?|RUBY_[A-Z0-9_]+|GEM_HOME|BUNDLE_[A-Z_]+|PHP_[A-Z0-9_]+|PHPIZE_DEPS|NGINX_VERSION|NJS_VERSION|NJS_RELEASE|PKG_RELEASE|DYNPKG_RELEASE|DOTNET_[A-Z0-9_]+|ASPNET_VERSION|RUST_VERSION|CARGO_HOME|RUSTUP_HOME|PERL_VERSION|ERLANG_VERSION|ELIXIR_VERSION|DEBIAN_FRONTEND|SSL_CERT_(?:FILE|DIR))$/;
 
+/** The part of a pod's container that tells where its variables come from. */
+type Declaring = { env?: { name: string }[]; envFrom?: unknown[] };
+
+export function declaredBy(container: Declaring | undefined): EnvQuestion['declared'] {
+  return { names: new Set((container?.env ?? []).map(({ name }) => name)), hasEnvFrom: (container?.envFrom ?? []).length > 0 };
+}
+
 export interface EnvQuestion {
   /** Of the pod's process. */
   pod: EnvEntry[];
@@ -35,6 +42,13 @@ export function mergeEnv({ pod, image, declared, own }: EnvQuestion): string[] {
   }
   for (const [name, value] of own) merged.set(name, value);
   return [...merged].map(([name, value]) => `${name}=${value}`);
+}
+
+/** For a program of this machine: what this machine's own tools are told by variables stays, the pod's words win over the rest. */
+export function overHostEnv(host: Record<string, string | undefined>, pod: EnvEntry[], container: Declaring): Record<string, string | undefined> {
+  const here = Object.keys(host).filter((name) => host[name] !== undefined);
+  const merged = mergeEnv({ pod, image: here, declared: declaredBy(container), own: [] });
+  return { ...host, ...Object.fromEntries(merged.map((line) => [nameOf(line), line.slice(nameOf(line).length + 1)])) };
 }
 
 function parseLine(line: string, hostEnv: Record<string, string | undefined>, where: string): EnvEntry | undefined {

@@ -4,6 +4,7 @@ import type { Identity } from '../../protocol/identity.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import type { Host } from '../host.ts';
 import type { Steps } from '../steps/steps.ts';
+import type { ContainerSpec } from '../target/kube-types.ts';
 import { describeTarget, type TargetRef } from '../target/parse-target.ts';
 import { resolveTarget } from '../target/resolve-target.ts';
 import { attach } from './attach.ts';
@@ -22,8 +23,14 @@ export interface PodEnvQuestion {
   container?: string;
 }
 
+export interface PodEnv {
+  identity: Identity;
+  /** As the pod's template describes it. */
+  container: ContainerSpec;
+}
+
 /** Nothing of it stays, neither in the cluster nor here (but a link that was up already). */
-export async function podIdentity({ host, cluster, steps, link: open, ref, namespace, container }: PodEnvQuestion): Promise<Identity> {
+export async function podEnv({ host, cluster, steps, link: open, ref, namespace, container }: PodEnvQuestion): Promise<PodEnv> {
   const interrupts = watchInterrupts(host, () => steps.abort(new Error('interrupted')));
   try {
     const opened = open();
@@ -36,17 +43,13 @@ export async function podIdentity({ host, cluster, steps, link: open, ref, names
     // Of its own name: the same workload may be bridged just now.
     const name = `env-${defaultBridgeName(ref.name, link.owner).slice(0, 50).replace(/-+$/, '')}-${randomBytes(3).toString('hex')}`;
     const { watch } = await attach({ request: { rules: [], hideServedBy: false }, cluster, client: link.client, owner: link.owner, link: opened, target, name, steps });
-    return await steps.run({
-      id: 'identity', title: 'Environment of the pod', detail: (identity) => `pod ${identity.pod.name}`,
+    const identity: Identity = await steps.run({
+      id: 'identity', title: 'Environment of the pod', detail: (found) => `pod ${found.pod.name}`,
       act: ({ signal, waiting }) => fetchIdentity({ watch, control: link.control, signal, waiting }),
     });
+    return { identity, container: target.container };
   } finally {
     await steps.undo(interrupts.force);
     interrupts.stop();
   }
-}
-
-/** `NAME=VALUE` lines that a POSIX shell reads back exactly: quoted where it matters, multi-line values too. */
-export function envText(env: [name: string, value: string][]): string {
-  return env.map(([name, value]) => `${name}=${/^[A-Za-z0-9_@%+:,./-]*$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`}`).join('\n');
 }

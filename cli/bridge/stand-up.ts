@@ -19,6 +19,7 @@ import { appContainer } from './app-container.ts';
 import { imageOf } from './app-image.ts';
 import { claimBridge } from './bridge-object.ts';
 import { comesBack } from './comes-back.ts';
+import { shapeWarnings } from './as-pod.ts';
 import { attach, attachedPods, forwardsTo, type Attached } from './attach.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
 import { attachContainer, type ContainerIo } from './container-io.ts';
@@ -164,7 +165,9 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
   const { host, onLine } = parts;
   const { flags } = request;
   const origin = bridged === undefined || identity === undefined || target === undefined ? undefined : { bridge: name, bridgeUid: bridged.bridge.metadata.uid ?? '', identity, podContainer: target.container };
-  const place = { network: link.network, dns: link.gateway, domain: link.domain, client: link.client, namespace, owner: link.owner, session: sessionOf(host) };
+  const { cpus } = flags.asPod === true || flags.limits === true ? await docker.info() : { cpus: Infinity };
+  if (origin !== undefined) for (const warning of shapeWarnings(flags, origin, { cpus })) parts.reporter.emit({ type: 'warning', ...warning, at: host.now() });
+  const place = { network: link.network, dns: link.gateway, domain: link.domain, client: link.client, namespace, owner: link.owner, session: sessionOf(host), cpus };
   let io: ContainerIo | undefined;
   let shown = false;
   let exited: Promise<number> = new Promise(() => undefined);

@@ -57,6 +57,10 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
   if (target === undefined && (container !== undefined || ports.length > 0 || rules.length > 0 || Object.keys(traffic).length > 0)) {
     throw new BridgeError({ kind: 'usage', code: 'usage', what: '--container, --port, rules and what happens to requests belong to a target, but no target is named', next: '--target deploy/NAME' });
   }
+  const [asPod, limits] = [flag(context, 'asPod'), flag(context, 'limits')];
+  if (target === undefined && (asPod || limits)) {
+    throw new BridgeError({ kind: 'usage', code: 'usage', what: `${asPod ? '--as-pod' : '--limits'} takes over what a pod has, but no target is named`, next: '--target deploy/NAME' });
+  }
   const name = text(context, 'name');
   if (name !== undefined) checkName(name);
   const env = await Promise.all(layers.map(async (options) => {
@@ -68,7 +72,7 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
     flags: {
       image, env: env.flat(),
       binds: texts(context, 'volume').map((bind) => parseBind(bind, host.cwd, host.homeDir)), publish: texts(context, 'publish').flatMap(parsePublish), interactive: flag(context, 'interactive'), tty: flag(context, 'tty'), remove: flag(context, 'rm'),
-      detach: flag(context, 'detach'), retain: flag(context, 'retain'), command: context.rest,
+      detach: flag(context, 'detach'), asPod, limits, retain: flag(context, 'retain'), command: context.rest,
       ...(workdir === undefined ? {} : { workdir }), ...(user === undefined ? {} : { user }), ...(entrypoint === undefined ? {} : { entrypoint }),
     },
     ...(name === undefined ? {} : { name }), ...(service === undefined ? {} : { base: service.name }), ...(build === undefined ? {} : { build: { ...build.build, ours: text(context, 'image') === undefined } }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
@@ -143,6 +147,8 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'volume-mode', description: 'how a volume of the pod comes: sync (copy), live (mounted), ro (read-only), local (empty, here) or ignore', value: { placeholder: 'NAME=MODE' }, repeatable: true, file: { key: 'volumes', adds: true } },
     { name: 'no-volumes', description: 'no files of the pod, nor its token' },
     { name: 'publish', short: 'p', description: 'port of the container on this machine', value: { placeholder: '[HOST:]PORT' }, repeatable: true, file: { adds: true } },
+    { name: 'as-pod', description: 'also user, groups, working directory, command, hostname, limits, capabilities and read-only root of the pod\'s container' },
+    { name: 'limits', description: 'only the CPU and memory limits of the pod\'s container' },
     { name: 'workdir', short: 'w', description: 'working directory in the container', value: { placeholder: 'PATH' } },
     { name: 'user', short: 'u', description: 'user in the container', value: { placeholder: 'USER[:GROUP]' } },
     { name: 'entrypoint', description: 'entrypoint instead of the image\'s', value: { placeholder: 'PROGRAM' } },

@@ -13,6 +13,15 @@ export interface ContainerSpec {
   ports?: ContainerPort[];
   env?: { name: string }[];
   envFrom?: unknown[];
+  command?: string[];
+  args?: string[];
+  workingDir?: string;
+  securityContext?: {
+    capabilities?: { add?: string[]; drop?: string[] };
+    allowPrivilegeEscalation?: boolean;
+    readOnlyRootFilesystem?: boolean;
+    privileged?: boolean;
+  };
   /** `Always` on an init container makes it a sidecar (KEP-753). */
   restartPolicy?: string;
   volumeMounts?: { name: string; mountPath: string; subPath?: string }[];

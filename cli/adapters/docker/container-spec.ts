@@ -54,6 +54,7 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
       Sysctls: spec.sysctls,
       PidsLimit: spec.pidsLimit,
       Memory: spec.memoryBytes,
+      MemorySwap: spec.memorySwapBytes,
       NanoCpus: spec.nanoCpus,
       CpuShares: spec.cpuShares,
       RestartPolicy: spec.restart === undefined ? undefined : { Name: spec.restart },

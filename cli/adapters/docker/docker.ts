@@ -102,6 +102,8 @@ export interface ContainerSpec {
   sysctls?: Record<string, string>;
   pidsLimit?: number;
   memoryBytes?: number;
+  /** Memory and swap together; equal to `memoryBytes`: no swap. */
+  memorySwapBytes?: number;
   nanoCpus?: number;
   /** Weight when processors are contended; Docker's default is 1024. */
   cpuShares?: number;

@@ -22,3 +22,16 @@ export async function run(argv: [string, ...string[]], options: RunOptions = {})
   const { runWithExeca } = await import('./execa.ts');
   return runWithExeca(argv, options);
 }
+
+export interface ForegroundOptions {
+  cwd: string;
+  /** All that it gets. */
+  env: Record<string, string | undefined>;
+  onSignal: (handler: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void) => () => void;
+}
+
+/** Runs a program with this process's own streams. Its exit code; 128 and the signal's number when one ended it. Throws BridgeError `command-not-found`, `command-failed`. */
+export async function runInForeground(argv: [string, ...string[]], options: ForegroundOptions): Promise<number> {
+  const { foregroundWithExeca } = await import('./foreground.ts');
+  return foregroundWithExeca(argv, options);
+}

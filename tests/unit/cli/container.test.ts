@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { appContainer, type ContainerFlags } from '../../../cli/bridge/app-container.ts';
+import { expandWords, shapeWarnings } from '../../../cli/bridge/as-pod.ts';
 import { registryOf } from '../../../cli/bridge/app-image.ts';
 import { parseBind } from '../../../cli/bridge/bind.ts';
 import { addressesOf, freeAddress } from '../../../cli/bridge/free-address.ts';
@@ -69,6 +70,60 @@ describe('the container', () => {
     expect(spec).toMatchObject({ env: ['OWN=1'], dns: { search: ['shop.svc.cluster.local', 'svc.cluster.local', 'cluster.local'], options: ['ndots:5'] }, autoRemove: true, entrypoint: [''], command: ['sh'] });
     expect(spec.labels).not.toHaveProperty([labels.bridge]);
     expect(spec.labels).not.toHaveProperty([labels.session]);
+  });
+});
+
+describe('--as-pod and --limits', () => {
+  const podContainer = {
+    name: 'api', command: ['/server', '--port=$(PORT)', '$$(PORT)', '$(UNKNOWN)'], args: ['--name', '$(NAME)$(NAME)'], workingDir: '/srv',
+    securityContext: { capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] }, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+  };
+  const whole: Identity = { ...identity, env: [['PORT', '8080'], ['NAME', 'a$b']], user: { uid: 1000, gid: 2000, groups: [2000, 3000] }, workingDir: '/elsewhere', limits: { cpuMillis: 1500, memoryBytes: 64 * 2 ** 20 } };
+  const make = (more: Partial<ContainerFlags>, container: object = podContainer, cpus = 4) => appContainer({ ...flags, ...more }, image, { ...place, cpus }, { bridge: 'b', bridgeUid: 'u', identity: whole, podContainer: { name: 'api', ...container } });
+  const limits = { memoryBytes: 64 * 2 ** 20, memorySwapBytes: 64 * 2 ** 20, nanoCpus: 1.5e9 };
+
+  test('everything', () => {
+    expect(make({ asPod: true })).toMatchObject({
+      user: '1000:2000', groups: ['3000'], workingDir: '/srv', hostname: 'api-1', entrypoint: ['/server', '--port=8080', '$(PORT)', '$(UNKNOWN)'], command: ['--name', 'a$ba$b'],
+      capDrop: ['ALL'], capAdd: ['NET_BIND_SERVICE'], securityOptions: ['no-new-privileges'], readOnly: true, ...limits,
+    });
+  });
+
+  test('without them, nothing of it', () => {
+    const spec = make({});
+    for (const field of ['user', 'groups', 'workingDir', 'hostname', 'entrypoint', 'command', 'capDrop', 'securityOptions', 'readOnly', 'memoryBytes', 'nanoCpus']) expect(spec).not.toHaveProperty([field]);
+  });
+
+  test('limits alone', () => {
+    const spec = make({ limits: true });
+    expect(spec).toMatchObject(limits);
+    expect(spec).not.toHaveProperty('user');
+  });
+
+  test('a limit beyond this machine, or below what Docker takes', () => {
+    expect(make({ limits: true }, {}, 1).nanoCpus).toBe(1e9);
+    const tiny = appContainer({ ...flags, limits: true }, image, place, { bridge: 'b', bridgeUid: 'u', identity: { ...whole, limits: { cpuMillis: 1, memoryBytes: 1000 } }, podContainer });
+    expect([tiny.nanoCpus, tiny.memoryBytes]).toEqual([1e7, 6 * 2 ** 20]);
+    expect(shapeWarnings({ limits: true }, { identity: whole, podContainer }, { cpus: 1 }).map(({ code }) => code)).toEqual(['fewer-cpus']);
+    expect(shapeWarnings({ limits: true }, { identity, podContainer }, { cpus: 1 }).map(({ code }) => code)).toEqual(['no-limits']);
+    expect(shapeWarnings({ asPod: true }, { identity, podContainer: { name: 'api', securityContext: { privileged: true } } }, { cpus: 1 }).map(({ code }) => code)).toEqual(['not-privileged']);
+  });
+
+  test('the user\'s own words win, each over its own part', () => {
+    expect(make({ asPod: true, user: '0', workdir: '/mine', command: ['bash'] })).toMatchObject({ user: '0', workingDir: '/mine', command: ['bash'], hostname: 'api-1' });
+    expect(make({ asPod: true, command: ['bash'] })).not.toHaveProperty('entrypoint');
+    expect(make({ asPod: true, entrypoint: 'sh' })).toMatchObject({ entrypoint: ['sh'] });
+    expect(make({ asPod: true, entrypoint: 'sh' })).not.toHaveProperty('command');
+  });
+
+  test('args alone keep the image\'s entrypoint; the process\'s directory where none is declared', () => {
+    const spec = make({ asPod: true }, { args: ['serve'] });
+    expect(spec).toMatchObject({ command: ['serve'], workingDir: '/elsewhere' });
+    expect(spec).not.toHaveProperty('entrypoint');
+  });
+
+  test('$(NAME)', () => {
+    expect(expandWords(['$(A)', '$$(A)', '$$$(A)', '$A', '$(A', '$()', '$$$$'], [['A', '$(B)'], ['B', 'x']])).toEqual(['$(B)', '$(A)', '$$(B)', '$A', '$(A', '$()', '$$']);
   });
 });
 

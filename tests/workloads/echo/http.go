@@ -87,6 +87,7 @@ func newRoutes(who string) *http.ServeMux {
 		}
 		writeJSON(w, map[string]any{"who": who, "env": pairs})
 	})
+	mux.HandleFunc("/identity", serveIdentity(who))
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"who": who}) })
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		select {
