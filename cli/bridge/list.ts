@@ -2,6 +2,7 @@
 import { labels } from '../../protocol/names.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { describeRule } from '../../protocol/rule.ts';
+import type { Mode } from '../../protocol/traffic.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import { isBridgeError } from '../errors.ts';
@@ -19,6 +20,7 @@ export interface ListedBridge {
   target: { kind: string; name: string; container: string };
   ports: { port: number; protocol: string; local: number }[];
   rules: string[];
+  mode: Mode;
   phase: string;
   pods: { name: string; node: string; ready: boolean; serving?: boolean }[];
   desiredPods: number | null;
@@ -52,7 +54,7 @@ function listedContainer(container: ContainerSummary): ListedContainer {
 function listedBridge({ metadata, spec, status }: Bridge, link: string, container: ContainerSummary | undefined): ListedBridge {
   return {
     namespace: metadata.namespace ?? '', name: metadata.name, owner: spec.owner, client: spec.client, mine: spec.client === link, target: spec.target, ports: spec.ports,
-    rules: (spec.rules ?? []).map(describeRule), phase: status?.phase ?? 'Pending', desiredPods: status?.desiredPods ?? null, created: metadata.creationTimestamp ?? null,
+    rules: (spec.rules ?? []).map(describeRule), mode: spec.mode ?? 'steal', phase: status?.phase ?? 'Pending', desiredPods: status?.desiredPods ?? null, created: metadata.creationTimestamp ?? null,
     pods: (status?.pods ?? []).map(({ name, node, ready, serving }) => ({ name, node, ready, ...(serving === undefined ? {} : { serving }) })),
     container: container === undefined ? null : listedContainer(container),
   };
@@ -110,7 +112,7 @@ export function listText(listed: Listed, wide: boolean, now: number): string {
   if (listed.bridges.length > 0) {
     const headings = ['NAMESPACE', 'BRIDGE', 'TARGET', 'PORTS', 'RULES', 'PODS', 'PHASE', 'CONTAINER', 'OWNER', 'AGE', ...(wide ? ['LINK', 'IMAGE', 'ADDRESS', 'NODES'] : [])];
     sections.push(table(headings, listed.bridges.map((bridge) => [
-      bridge.namespace, bridge.name, `${bridge.target.kind.toLowerCase()}/${bridge.target.name}`, portWords(bridge), bridge.rules.join(' | ') || 'all traffic', podWords(bridge), bridge.phase,
+      bridge.namespace, bridge.name, `${bridge.target.kind.toLowerCase()}/${bridge.target.name}`, portWords(bridge), `${{ steal: '', mirror: 'copies of ', tap: 'only told of ' }[bridge.mode]}${bridge.rules.join(' | ') || 'all traffic'}`, podWords(bridge), bridge.phase,
       bridge.container === null ? (bridge.mine ? '(gone)' : '(elsewhere)') : servingWords(bridge), bridge.owner, age(bridge.created ?? undefined, now),
       ...(wide ? [bridge.client, bridge.container?.image ?? '', bridge.container?.address ?? '', [...new Set(bridge.pods.map((pod) => pod.node))].join(',')] : []),
     ])));

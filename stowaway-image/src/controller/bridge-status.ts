@@ -2,6 +2,7 @@
 import { systemNamespace } from '../../../protocol/names.ts';
 import type { AssignedPort, Bridge, BridgePhase, BridgePod, BridgeStatus, Client, PodSelector } from '../../../protocol/objects.ts';
 import { describeRule } from '../../../protocol/rule.ts';
+import type { Mode } from '../../../protocol/traffic.ts';
 import type { NewCondition } from '../conditions.ts';
 import type { SystemPod, TargetPod } from './pods.ts';
 import type { Problem } from './problem.ts';
@@ -31,6 +32,8 @@ export interface DerivedStatus extends Omit<BridgeStatus, 'conditions' | 'pods' 
   conditions: NewCondition[];
 }
 
+/** What a mode other than the usual means for the requests. */
+const modeWords: Record<Mode, string> = { steal: '', mirror: 'copies of ', tap: 'only told of ' };
 /** Namespaces whose pods are never bridged. */
 const forbiddenNamespaces = new Set([systemNamespace, 'kube-system']);
 /** Pods named in a message; the rest is counted. */
@@ -77,7 +80,7 @@ export function deriveStatus(facts: BridgeFacts): DerivedStatus {
       target: targetText(bridge.spec.target),
       pods: `${attached.length}/${wanted.length}`,
       ports: bridge.spec.ports.map(({ port, local, protocol }) => `${port}${local === port ? '' : `:${local}`}${protocol === 'UDP' ? '/UDP' : ''}`).join(','),
-      match: bridge.spec.ports.length === 0 ? 'none' : (bridge.spec.rules ?? []).map(describeRule).join(' or ') || 'all',
+      match: bridge.spec.ports.length === 0 ? 'none' : `${modeWords[bridge.spec.mode ?? 'steal']}${(bridge.spec.rules ?? []).map(describeRule).join(' or ') || 'all'}`,
     },
     conditions: [...others, { type: 'Ready', status: phase === 'Ready' ? 'True' : 'False', ...ready }],
     ...(bridge.metadata.generation === undefined ? {} : { observedGeneration: bridge.metadata.generation }),
