@@ -1,6 +1,7 @@
 /** The program's entry: the only place that touches `process`. Node's version is checked before anything newer than it is loaded. */
 import module from 'node:module';
 import { homedir, hostname } from 'node:os';
+import { basename } from 'node:path';
 import type { Host } from './host.ts';
 
 const oldestNode = 22;
@@ -70,7 +71,13 @@ async function start(): Promise<number> {
   process.noDeprecation = true;
   watchStreams();
   const { main } = await import('./main.ts');
-  return main(process.argv.slice(2), makeHost());
+  const host = makeHost();
+  // As a plugin of docker this same file is called docker-bridge (kubectl needs nothing: it passes everything on).
+  if (basename(process.argv[1] ?? '').startsWith('docker-bridge')) {
+    const { asDockerPlugin } = await import('./docker-plugin.ts');
+    return asDockerPlugin(host, main);
+  }
+  return main(host.argv, host);
 }
 
 const exitCode = await start();

@@ -38,6 +38,8 @@ export interface ArgumentSpec {
   description: string;
   required?: boolean;
   variadic?: boolean;
+  /** For completion; the command checks them itself. */
+  choices?: readonly string[];
 }
 
 export type Options = Record<string, string | string[] | boolean | undefined>;

@@ -76,7 +76,20 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
       throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no command was given', next: 'bridge --help' });
     }
     const word = argv[index]!;
-    if (word === 'help' && !entries.some((entry) => entry.name === 'help')) return await main([...argv.slice(index + 1), '--help'], host, entries);
+    if (word === '__complete') {
+      const [{ completionLines }, { topics }] = await Promise.all([import('./complete/answer.ts'), import('./help/topics.ts')]);
+      const [shell = '', ...words] = argv.slice(index + 1);
+      const lines = await completionLines(host, shell, words, entries, topics.map(({ name, summary }) => ({ value: name, description: summary })));
+      host.stdout.write(lines.map((line) => `${line}\n`).join(''));
+      return exitCodes.ok;
+    }
+    if (word === 'help' && !entries.some((entry) => entry.name === 'help')) {
+      const { topicText } = await import('./help/topics.ts');
+      const text = topicText(argv[index + 1], entries.map(({ name }) => name));
+      if (text === undefined) return await main([...argv.slice(index + 1), '--help'], host, entries);
+      host.stdout.write(text);
+      return exitCodes.ok;
+    }
     const command = await findCommand(word, entries);
     const { parse } = await import('./parse/parse.ts');
     const { options, given, args, rest } = parse(command, [...argv.slice(0, index), ...argv.slice(index + 1)], host.env);

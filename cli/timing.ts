@@ -96,6 +96,8 @@ export const timing = {
   statusAnswerTimeoutMs: 3_000,
   /** Packets of several sizes and a name, each with repetitions. */
   doctorMeasureTimeoutMs: 10_000,
+  /** Who presses Tab does not wait longer for a cluster. */
+  completionLimitMs: 1_500,
   /** `bridge status` looks again this often on its screen. */
   statusIntervalMs: 1_000,
   /** Lines of a log that the screen begins with. */

@@ -50,6 +50,6 @@ export function programHelp(commands: readonly { name: string; summary: string }
     'Usage: bridge COMMAND [OPTIONS]',
     `Commands:\n${columns(commands.map(({ name, summary }) => [name, summary]))}`,
     `Options of every command:\n${columns([...globalOptions.map(optionRow), ['    --version', 'show the version']])}`,
-    'Begin with:  bridge run --image myapp:dev --target deploy/api\nMore on one command:  bridge COMMAND --help',
+    'Begin with:  bridge run --image myapp:dev --target deploy/api\nMore on one command:  bridge COMMAND --help\nMore on a topic:      bridge help rules|exit-codes|output|environment|troubleshooting',
   ].join('\n\n') + '\n';
 }

@@ -1,7 +1,12 @@
 /** What users see of what runs: `bridge status` as a screen, as one answer and as lines, with the real numbers; and `bridge restart`. */
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { execa } from 'execa';
 import type { StatusSnapshot } from '../../cli/status/snapshot.ts';
+import { kubectlFor } from '../cluster/index.ts';
 import { bridgeProgram, startBridge } from '../support/bridge-command.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/wait.ts';
@@ -77,6 +82,39 @@ test('restart: in place, and no request is lost', async () => {
   const [after] = (await status()).containers;
   expect(after).toMatchObject({ id: before!.id, address: before!.address, state: 'running' });
   expect(await probe.stop()).toMatchObject({ failed: 0 });
+});
+
+test('exec: in the container, with its exit code; logs of every part', async () => {
+  const inside = await suite.bridge(['exec', name, '-o', 'json', '--', '/echo', 'client', 'http', '--url', 'http://web/healthz', '--count', '3']);
+  const answer = JSON.parse(inside.stdout) as { exitCode: number; stdout: string };
+  expect({ ...answer, stdout: '' }).toMatchObject({ exitCode: 0 });
+  expect(answer.stdout).toContain('"total":3');
+  const missing = await suite.bridge(['exec', name, '--', '/no-such-program']);
+  expect([126, 127]).toContain(missing.exitCode);
+  expect((await suite.bridge(['exec', 'nobody', '--', 'true'])).stderr).toContain('there is no bridge or container nobody');
+  expect((await suite.bridge(['logs', '--of', 'cargo', '--tail', '200'])).stdout).toContain('"event"');
+  expect((await suite.bridge(['logs', '--of', 'hub', '--tail', '5'], suite.admin)).stdout).not.toBe('');
+  const agents = await suite.bridge(['logs', name, '--of', 'agent', '--tail', '5', '-o', 'json'], suite.admin);
+  expect(new Set(agents.stdout.trim().split('\n').map((line) => (JSON.parse(line) as { pod: string }).pod)).size).toBe(2);
+});
+
+test('as a plugin of kubectl and of docker: the same program', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'podbridge-plugins-'));
+  try {
+    await mkdir(join(folder, 'cli-plugins'));
+    await symlink(process.execPath, join(folder, 'node'));
+    await symlink(bridgeProgram, join(folder, 'kubectl-bridge'));
+    await symlink(bridgeProgram, join(folder, 'cli-plugins', 'docker-bridge'));
+    const env = { PATH: `${folder}:${process.env.PATH}`, HOME: folder, DOCKER_CONFIG: folder, PODBRIDGE_KUBECONFIG: suite.user.kubeconfig, PODBRIDGE_CONTEXT: suite.user.context!, ...(process.env.DOCKER_HOST === undefined ? {} : { DOCKER_HOST: process.env.DOCKER_HOST }) };
+    const run = async (file: string, args: string[]) => (await execa(file, args, { env, extendEnv: false, stdin: 'ignore' })).stdout;
+    const kubectl = await kubectlFor(suite.cluster);
+    for (const [file, ...args] of [[kubectl, 'bridge'], ['docker', 'bridge']] as const) {
+      expect(JSON.parse(await run(file, [...args, 'list', '-n', namespace, '-o', 'json']))).toMatchObject({ bridges: [{ name }] });
+    }
+    expect(await run('docker', ['--help'])).toMatch(/bridge\*? +Run a container as if it were a pod/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('the screen of the real program: shows it, stops it, leaves the terminal as it was', async () => {

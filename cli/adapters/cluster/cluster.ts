@@ -100,6 +100,8 @@ export interface UntilOptions {
 }
 
 export interface LogOptions {
+  follow?: boolean;
+  timestamps?: boolean;
   container?: string;
   tailLines?: number;
   previous?: boolean;
@@ -136,6 +138,8 @@ export interface Cluster {
   issueToken(account: string, namespace: string, seconds: number): Promise<IssuedToken>;
   /** Last lines of a pod's log; for error messages. */
   podLog(namespace: string, pod: string, options?: LogOptions): Promise<string>;
+  /** Lines as they come; with `follow` until the container ends or the signal. */
+  podLogLines(namespace: string, pod: string, options: LogOptions, signal: AbortSignal): AsyncIterable<string>;
   /** Headers (Authorization) and TLS material for a connection of one's own, e.g. a websocket. Exec plugins have run. */
   credentials(): Promise<Credentials>;
   /** Closes kept-alive connections. */

@@ -144,6 +144,13 @@ export function connect(host: Pick<Host, 'env' | 'homeDir' | 'cwd'>, choice: Clu
         asked: { verb: 'get', type: { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }, namespace, name: pod, subresource: 'log' },
       });
     },
+    podLogLines(namespace, pod, options, signal) {
+      return connection.lines({
+        method: 'GET', path: resourcePath({ apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }, namespace, pod, 'log'), accept: '*/*',
+        query: { container: options.container, tailLines: options.tailLines?.toString(), follow: options.follow === true ? 'true' : undefined, timestamps: options.timestamps === true ? 'true' : undefined },
+        asked: { verb: 'get', type: { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }, namespace, name: pod, subresource: 'log' },
+      }, signal);
+    },
     credentials: () => connection.credentials(),
     close: () => connection.close(),
   };

@@ -81,6 +81,12 @@ function chooseContext(config: KubeConfig, wanted: string | undefined, files: st
   });
 }
 
+/** Names of all contexts, for completion. Throws what reading the files throws. */
+export function contextNames(host: ConfigHost, kubeconfig: string | undefined): string[] {
+  const parts = candidateFiles(host, kubeconfig === '' ? undefined : kubeconfig).map(readFile);
+  return firstWins(parts.map((part) => part.contexts)).map(({ name }) => name);
+}
+
 export function loadKubeconfig(host: ConfigHost, choice: ClusterChoice): LoadedConfig {
   const files = candidateFiles(host, choice.kubeconfig);
   const parts = files.map(readFile);

@@ -50,6 +50,8 @@ export const resources = {
   PriorityClass: clusterWide('scheduling.k8s.io/v1', 'PriorityClass', 'priorityclasses'),
   ValidatingAdmissionPolicy: clusterWide(admission, 'ValidatingAdmissionPolicy', 'validatingadmissionpolicies'),
   ValidatingAdmissionPolicyBinding: clusterWide(admission, 'ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings'),
+  ValidatingWebhookConfiguration: clusterWide(admission, 'ValidatingWebhookConfiguration', 'validatingwebhookconfigurations'),
+  MutatingWebhookConfiguration: clusterWide(admission, 'MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'),
   CustomResourceDefinition: clusterWide('apiextensions.k8s.io/v1', 'CustomResourceDefinition', 'customresourcedefinitions'),
   Client: namespaced(groupVersion, 'Client', 'clients'),
   Bridge: namespaced(groupVersion, 'Bridge', 'bridges'),

@@ -38,7 +38,7 @@ export function clientOptions(endpoint: ResolvedEndpoint): DockerOptions {
   };
 }
 
-interface RawInfo { ID: string; Name: string; Architecture: string; OperatingSystem: string; ServerVersion: string; NCPU: number; MemTotal: number }
+interface RawInfo { ID: string; Name: string; Architecture: string; OperatingSystem: string; ServerVersion: string; NCPU: number; MemTotal: number; DockerRootDir: string; SecurityOptions?: string[] | null }
 
 export function connect(host: Pick<Host, 'env' | 'homeDir'>): Docker {
   const endpoint = resolveEndpoint(host);
@@ -50,6 +50,7 @@ export function connect(host: Pick<Host, 'env' | 'homeDir'>): Docker {
     return {
       id: info.ID, name: info.Name, architecture: info.Architecture, operatingSystem: info.OperatingSystem,
       serverVersion: info.ServerVersion, apiVersion: version.ApiVersion, cpus: info.NCPU, memoryBytes: info.MemTotal,
+      rootDirectory: info.DockerRootDir, rootless: (info.SecurityOptions ?? []).some((option) => option.includes('name=rootless')),
     };
   }
   const session: Session = {

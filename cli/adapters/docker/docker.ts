@@ -37,6 +37,9 @@ export interface DockerInfo {
   apiVersion: string;
   cpus: number;
   memoryBytes: number;
+  /** Where it keeps images and containers; a path of its own machine. */
+  rootDirectory: string;
+  rootless: boolean;
 }
 
 export type Labels = Record<string, string>;

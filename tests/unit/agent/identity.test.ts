@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { generateKeyPairSync } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { rulesCheckPath } from '../../../protocol/rules-check.ts';
 import { countersPath } from '../../../protocol/counters.ts';
 import { identityPath, type Identity } from '../../../protocol/identity.ts';
 import { tapPath } from '../../../protocol/tap.ts';
@@ -69,7 +70,7 @@ describe('identity server', () => {
     ({ port } = await serveIdentities({
       port: 0, signal: stop.signal, onError: (error) => errors.push(error), ailment: () => (healthy ? undefined : 'not yet'),
       counters: async (namespace, name) => (namespace === 'shop' && name === 'api-ann' ? { epoch: '7_42', counters: { local: 3, original: 4, failed: 0 }, publicKey } : undefined),
-      rules: async () => undefined,
+      rules: async (namespace, name) => (namespace === 'shop' && name === 'api-ann' ? { pods: [{ pod: 'p', entered: true, ports: [] }], publicKey } : undefined),
       files: async (namespace, name) => (namespace === 'shop' && name === 'api-ann' ? { ticket: { v: 1, elsewhere: ['10.0.0.1:7080'] }, publicKey } : name === 'starting' ? 'not-yet' : 'unknown'),
       tapped: async (namespace, name, after) => (`${namespace}/${name}` === 'shop/tap-ann' ? { answer: { v: 1, events: [], next: after + 1, lost: 0 }, publicKey } : undefined),
       lookUp: (namespace, name) => {
@@ -93,6 +94,9 @@ describe('identity server', () => {
     const response = await get(countersPath('shop', 'api-ann'));
     expect(JSON.parse(open(privateKey, await response.json() as SealedMessage).toString())).toEqual({ v: 1, epoch: '7_42', counters: { local: 3, original: 4, failed: 0 } });
     expect((await get(countersPath('shop', 'other'))).status).toBe(404);
+    const rules = await get(rulesCheckPath('shop', 'api-ann'));
+    expect(JSON.parse(open(privateKey, await rules.json() as SealedMessage).toString())).toEqual({ v: 1, pods: [{ pod: 'p', entered: true, ports: [] }] });
+    expect((await get(rulesCheckPath('shop', 'other'))).status).toBe(404);
   });
 
   test.each([

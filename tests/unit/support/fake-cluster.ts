@@ -75,6 +75,7 @@ export function fakeCluster({ username = 'ann', server = 'https://10.0.0.1:6443'
       return objects.delete(key(type.kind, name, options.namespace));
     },
     watch: () => { throw new Error('the fake does not watch'); },
+    podLogLines: () => { throw new Error('the fake has no logs'); },
     async until(type, name, predicate, { namespace, timeoutMs }) {
       for (let turns = 0; turns < untilTurns; turns++) {
         if (untilEveryMs !== undefined) await new Promise((resolve) => setTimeout(resolve, untilEveryMs));

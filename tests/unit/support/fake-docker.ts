@@ -68,7 +68,7 @@ export function fakeDocker(answers: CargoAnswers = {}): FakeDocker {
   return {
     state: { containers, networks, volumes, images }, asked, calls,
     endpoint: { url: 'fake://', source: 'test' },
-    info: async () => ({ id: 'DOCKER', name: 'fake', architecture: 'x86_64', operatingSystem: '', serverVersion: '20.10', apiVersion: '1.41', cpus: 1, memoryBytes: 1 }),
+    info: async () => ({ id: 'DOCKER', name: 'fake', architecture: 'x86_64', operatingSystem: '', serverVersion: '20.10', apiVersion: '1.41', cpus: 1, memoryBytes: 1, rootDirectory: '/var/lib/docker', rootless: false }),
     containers: {
       async create(spec) {
         await turn();

@@ -1,0 +1,93 @@
+/** Contexts, namespaces, targets, containers, bridges: asked of kubeconfig, cluster and Docker, kept for a moment. Never fails: what cannot be known has no candidates. */
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import type { Bridge } from '../../protocol/objects.ts';
+import { labels } from '../../protocol/names.ts';
+import type { Cluster, KubeObject } from '../adapters/cluster/index.ts';
+import type { Host } from '../host.ts';
+import { timing } from '../timing.ts';
+import { cached, cacheFolder } from './cache.ts';
+import type { Live, Question } from './question.ts';
+
+type Given = Question['given'];
+
+async function connected(host: Host, given: Given): Promise<Cluster> {
+  const { connectCluster } = await import('../adapters/cluster/index.ts');
+  const [context, kubeconfig] = [given.context ?? host.env.PODBRIDGE_CONTEXT, given.kubeconfig ?? host.env.PODBRIDGE_KUBECONFIG];
+  return connectCluster(host, { ...(context === undefined || context === '' ? {} : { context }), ...(kubeconfig === undefined || kubeconfig === '' ? {} : { kubeconfig }) });
+}
+
+function named(items: readonly KubeObject[]): string[] {
+  return items.map(({ metadata }) => metadata.name);
+}
+
+interface PodOwner extends KubeObject {
+  spec?: { containers?: { name: string }[]; template?: { spec?: { containers?: { name: string }[] } } };
+}
+
+const shortKinds = [['deploy', 'Deployment'], ['sts', 'StatefulSet'], ['ds', 'DaemonSet'], ['svc', 'Service'], ['job', 'Job'], ['pod', 'Pod']] as const;
+
+async function fromCluster(host: Host, live: Live, given: Given): Promise<string[]> {
+  const [cluster, { resources }] = await Promise.all([connected(host, given), import('../adapters/cluster/index.ts')]);
+  const environment = host.env.PODBRIDGE_NAMESPACE;
+  const namespace = given.namespace ?? (environment !== undefined && environment !== '' ? environment : cluster.context.namespace);
+  /** One kind that may not be read takes the others not along. */
+  const listed = <T extends KubeObject>(type: (typeof resources)[keyof typeof resources]): Promise<T[]> => cluster.list<T>(type, type.namespaced ? { namespace } : {}).then(({ items }) => items, () => []);
+  try {
+    switch (live) {
+      case 'namespace': return named(await listed(resources.Namespace));
+      case 'target': return (await Promise.all(shortKinds.map(async ([short, kind]) => named(await listed(resources[kind])).map((name) => `${short}/${name}`)))).flat();
+      case 'container': {
+        const { parseTarget } = await import('../target/parse-target.ts');
+        const ref = parseTarget(given.target ?? '');
+        if (!(ref.kind in resources)) return [];
+        const found = await cluster.find<PodOwner>(resources[ref.kind], ref.name, namespace);
+        return (found?.spec?.template?.spec?.containers ?? found?.spec?.containers ?? []).map(({ name }) => name);
+      }
+      case 'bridge': {
+        const [bridges, local] = await Promise.all([listed<Bridge>(resources.Bridge), ofDocker(host)]);
+        return [...new Set([...local, ...named(bridges)])];
+      }
+      case 'context':
+      case 'file': return [];
+    }
+  } finally {
+    cluster.close();
+  }
+}
+
+async function ofDocker(host: Host): Promise<string[]> {
+  try {
+    const { connectDocker } = await import('../adapters/docker/index.ts');
+    return (await (await connectDocker(host)).containers.list({ [labels.role]: 'app' })).map((app) => app.labels[labels.bridge] ?? app.name);
+  } catch {
+    return [];
+  }
+}
+
+/** Directories end with a slash. */
+async function files(host: Host, word: string): Promise<string[]> {
+  const [folder, begin] = word.endsWith('/') || word === '' ? [word, ''] : [word.includes('/') ? `${dirname(word)}/`.replace('//', '/') : '', basename(word)];
+  const at = folder.startsWith('~/') ? resolve(host.homeDir, folder.slice(2)) : resolve(host.cwd, folder);
+  const entries = await readdir(at, { withFileTypes: true });
+  return entries.filter(({ name }) => name.startsWith(begin) && (begin.startsWith('.') || !name.startsWith('.'))).map((entry) => `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`).sort();
+}
+
+async function late(): Promise<string[]> {
+  await new Promise((done) => setTimeout(done, timing.completionLimitMs).unref());
+  return [];
+}
+
+export async function liveValues(host: Host, live: Live, { given, word }: Pick<Question, 'given' | 'word'>): Promise<string[]> {
+  try {
+    if (live === 'file') return await files(host, word);
+    if (live === 'context') {
+      const kubeconfig = given.kubeconfig ?? host.env.PODBRIDGE_KUBECONFIG;
+      return await cached(cacheFolder(host), [live, kubeconfig, host.env.KUBECONFIG, host.homeDir], async () => (await import('../adapters/cluster/kubeconfig.ts')).contextNames(host, kubeconfig));
+    }
+    const key = [live, given, host.env.PODBRIDGE_CONTEXT, host.env.PODBRIDGE_NAMESPACE, host.env.PODBRIDGE_KUBECONFIG, host.env.KUBECONFIG];
+    return await cached(cacheFolder(host), key, () => Promise.race([fromCluster(host, live, given), late()]));
+  } catch {
+    return [];
+  }
+}
