@@ -22,6 +22,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'up', summary: 'Connect this machine\'s Docker to the cluster', load: async () => (await import('./up.ts')).command },
   { name: 'down', summary: 'End the link to the cluster, and every bridge over it', load: async () => (await import('./down.ts')).command },
   { name: 'recover', summary: 'Remove what crashes have left on this machine and in the cluster', load: async () => (await import('./recover.ts')).command },
+  { name: 'init', summary: 'Write a bridge.yaml for targets in the cluster', load: async () => (await import('./init.ts')).command },
   { name: 'install', summary: 'Install or upgrade the cluster side', load: async () => (await import('./install.ts')).command },
   { name: 'uninstall', summary: 'Remove the cluster side and this machine\'s link to it', load: async () => (await import('./uninstall.ts')).command },
   { name: 'schema', summary: 'Print the JSON schema of bridge.yaml, for editors', load: async () => (await import('./schema.ts')).command },

@@ -17,6 +17,11 @@ const aliases: Record<string, TargetKind> = {
   job: 'Job', jobs: 'Job',
   svc: 'Service', service: 'Service', services: 'Service',
 };
+/** `Deployment` -> `deploy`: as people write it. */
+export function kindAlias(kind: TargetKind): string {
+  return Object.keys(aliases).find((alias) => aliases[alias] === kind && alias !== 'po') ?? kind.toLowerCase();
+}
+
 const groups: Partial<Record<TargetKind, string>> = { Deployment: 'apps', StatefulSet: 'apps', DaemonSet: 'apps', ReplicaSet: 'apps', Job: 'batch' };
 
 /** Kinds that people try and that have no pods of their own to bridge, with what to name instead. */

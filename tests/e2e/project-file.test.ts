@@ -89,3 +89,20 @@ test('--build without a file: the cache is used, and a Dockerfile that fails is 
   expect(await run(['--dockerfile', 'Dockerfile.bad'])).toMatchObject({ exitCode: 125, stderr: expect.stringMatching(/cannot be built[\s\S]*no-such-file/) });
   expect(await run(['--dockerfile', 'Dockerfile.none'])).toMatchObject({ exitCode: 125, stderr: expect.stringMatching(/there is no .*Dockerfile\.none/) });
 });
+
+test('bridge init writes a file from the cluster that bridge run takes as it is; a second target is added; without a terminal it names what there is', async () => {
+  const fresh = await mkdtemp(join(tmpdir(), 'podbridge-init-'));
+  const here = { ...suite.admin, cwd: fresh };
+  try {
+    expect(await bridge(['init', '-n', namespace], here)).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/there are: deploy\/other, deploy\/web/) });
+    await bridgeOk(['init', 'deploy/web', '-n', namespace], here);
+    await bridgeOk(['init', 'deploy/other', '-n', namespace], here);
+    const { stdout } = await bridgeOk(['run', '-d', 'web', '-o', 'json', '-e', 'WHO=initialised'], here);
+    const summary = JSON.parse(stdout) as RunSummary;
+    await serving(summary);
+    expect(await who('web')).toBe('initialised');
+    await bridgeOk(['stop', summary.bridge!.name], here);
+  } finally {
+    await rm(fresh, { recursive: true });
+  }
+});
