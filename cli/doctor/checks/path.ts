@@ -22,7 +22,7 @@ export const pathCheck: Check = {
     const mtu = name === undefined ? undefined : Number(await readFile(`/sys/class/net/${name}/mtu`, 'utf8').catch(() => '0'));
     if (name !== undefined && mtu !== undefined && mtu > 0) {
       findings.push(mtu >= tunnelMtu + overheadBytes ? ok('mtu', `${name} carries packets of ${mtu} bytes`) : {
-        code: 'mtu-small', severity: 'warning', what: `${name}, which leads out, carries packets of ${mtu} bytes only`, why: `WireGuard's packets have up to ${tunnelMtu + overheadBytes}; they are fragmented, which some networks drop`, fix: 'see the finding on the link\'s packets below; a VPN client often has a setting for its MTU',
+        code: 'mtu-small', severity: 'info', what: `${name}, which leads out, carries packets of ${mtu} bytes only`, why: `WireGuard's packets have up to ${tunnelMtu + overheadBytes}; they are fragmented, which some networks drop`, fix: 'see the finding on the link\'s packets below; a VPN client often has a setting for its MTU',
       });
     }
     const interfaces = new Set([...Object.keys(networkInterfaces()), ...await readdir('/sys/class/net').catch(() => [])]);
