@@ -11,6 +11,7 @@ import { redact, redactText } from '../../../cli/doctor/redact.ts';
 import { reportText } from '../../../cli/doctor/report.ts';
 import { BridgeError } from '../../../cli/errors.ts';
 import { paint } from '../../../cli/ui/terminal.ts';
+import { names } from '../../../protocol/names.ts';
 import type { LinkStatus } from '../../../protocol/control.ts';
 
 const codes = (findings: Finding[]) => findings.map(({ code }) => code);
@@ -55,7 +56,7 @@ test('the default route', () => {
 
 test('rights asked for are those of the shipped role', () => {
   const rights = wantedRights('shop').map(({ verb, resource, subresource, namespace, name }) => `${verb} ${resource}${subresource === undefined ? '' : `/${subresource}`} ${namespace} ${name ?? ''}`.trim());
-  expect(rights).toEqual(expect.arrayContaining(['create bridges.podbridge.dev shop', 'create clients.podbridge.dev bridge-system', 'get deployments.apps shop', 'create pods/portforward bridge-system stowaway-hub-0', 'get configmaps bridge-system podbridge-info']));
+  expect(rights).toEqual(expect.arrayContaining(['create bridges.podbridge.dev shop', 'create clients.podbridge.dev bridge-system', 'get deployments.apps shop', `create serviceaccounts/token bridge-system ${names.linkAccount}`, 'get configmaps bridge-system podbridge-info']));
 });
 
 describe('examining', () => {
