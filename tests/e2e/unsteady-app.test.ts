@@ -41,7 +41,7 @@ async function untilWho(wanted: string, headers?: Record<string, string>): Promi
 
 test('a crash loop is told, gets no traffic any more, and then costs no request', async () => {
   const probe = await load('120s');
-  await suite.run(name, 'local', [...ruled, '--', 'loop', '700ms', '300ms']);
+  await suite.run(name, 'local', [...ruled, '--', 'loop', '1500ms', '1s']);
   const bridge = await suite.kube.until<Bridge>(resources.Bridge, name, (object) => (object?.status?.pods ?? []).length === 2 && object!.status!.pods!.every(({ note }) => note !== undefined), { namespace, timeoutMs: 60_000 });
   expect(bridge!.status!.pods!.map(({ ready, note }) => ({ ready, note }))).toEqual([1, 2].map(() => ({ ready: true, note: expect.stringContaining('goes up and down') })));
   // It is never up for the three seconds that it now needs.
