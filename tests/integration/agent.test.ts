@@ -260,6 +260,29 @@ describe('nothing is lost', () => {
     expect(running.fresh.answers['original']).toBeGreaterThan(1000);
   }, 240_000);
 
+  test('a bridge that comes again after its listener was dropped has one that is all its own', async () => {
+    // A connection that stays open keeps the replaced HAProxy, and with it the old listener.
+    const staying = connect(originalPorts.http, world.addresses['pod'] ?? '');
+    staying.on('error', () => undefined);
+    // The other bridge keeps the agent in the pod, and makes HAProxy go on without the first one's port.
+    const other = { name: 'other', ports: [originalPorts.h2c] };
+    await world.bridges({ rules: headerRule }, other);
+    await world.untilServing();
+    const bridged = connect(originalPorts.http, world.addresses['pod'] ?? '');
+    bridged.on('error', () => undefined);
+    await ask();
+    await world.bridges(other);
+    await sleep(6000);
+    await world.bridges({ rules: headerRule }, other);
+    await world.untilServing();
+    const running = load(mine);
+    await sleep(2000);
+    await running.stop();
+    for (const socket of [staying, bridged]) socket.destroy();
+    expect({ fresh: running.fresh.failed, kept: running.kept.failed }).toEqual({ fresh: [], kept: [] });
+    expect(running.fresh.answers['original'] ?? 0).toBe(0);
+  }, limitMs);
+
   test('keep-alive connections that were bridged move to the original at the end', async () => {
     await world.bridges({});
     await world.untilServing();

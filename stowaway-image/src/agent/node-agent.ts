@@ -235,6 +235,7 @@ export class NodeAgent {
       inner: frontends.filter(({ routes }) => routes.some(({ certificate }) => certificate !== undefined)).map(tlsFrontendName),
     });
     this.#running = [...frontends];
+    for (const [, network] of this.#networks.entries()) network.keepListenPorts(new Set(frontends.filter(({ netns }) => netns === network.netns).map(({ port }) => port)));
     this.#steadiness.keep(new Set(hubs.keys()));
     this.#certificates.keep(new Set(frontends.flatMap(({ routes }) => routes.flatMap(({ certificate }) => certificate ?? []))));
     this.#closed = new Set();

@@ -17,7 +17,7 @@ describe('nft tables', () => {
     expect(text).toMatch(/^table ip podbridge_7_42_in\ndelete table ip podbridge_7_42_in\ntable ip podbridge_7_42_in \{/);
     expect(text).toContain('iifname != "lo" ip daddr 10.0.0.7 tcp dport 8080 tproxy to :17000');
     expect(text.indexOf('ip saddr 10.0.0.1 ip daddr 10.0.0.7 tcp dport 8080 return')).toBeLessThan(text.indexOf('tproxy to'));
-    expect(text).toContain('tcp dport { 17000, 17001 } reject with tcp reset');
+    expect(text).toContain('ct direction original tcp dport { 17000, 17001 } reject with tcp reset');
     expect(text).toContain('udp dport 53 dnat to 10.0.9.9:20001');
   });
   test('without ports only the removal is left', () => {

@@ -18,6 +18,8 @@ export class PodNetwork {
   readonly #instance: string;
   readonly #pid: number;
   readonly #listenPorts = new Map<number, number>();
+  /** Of listeners that the current HAProxy no longer has, but a replaced one perhaps keeps open. */
+  readonly #formerListenPorts = new Set<number>();
   readonly #firstBytes = new Map<number, { answer: FirstByte; askedAt: number }>();
   #udpPorts = new Set<number>();
   #applied = '';
@@ -58,6 +60,19 @@ export class PodNetwork {
     return free;
   }
 
+  /**
+   * The current HAProxy has listeners for these ports only. For another one a new listener will be needed, and it must not share
+   * the old one's port: a replaced process keeps its sockets open though it accepts nothing from them, and of two sockets on one
+   * port the kernel gives each a part of the connections. Those of the old one would wait for its end, and then be reset.
+   */
+  keepListenPorts(ports: ReadonlySet<number>): void {
+    for (const [port, listenPort] of [...this.#listenPorts]) {
+      if (ports.has(port)) continue;
+      this.#listenPorts.delete(port);
+      this.#formerListenPorts.add(listenPort);
+    }
+  }
+
   async speaksFirst(port: number, now: number): Promise<FirstByte> {
     const known = this.#firstBytes.get(port);
     if (known !== undefined && (known.answer !== 'closed' || now - known.askedAt < askAgainMs)) return known.answer;
@@ -76,7 +91,7 @@ export class PodNetwork {
 
   /** Puts exactly these rules in force, in one step. Returns whether anything changed. */
   async apply(tcp: PodRules['tcp'], udp: PodRules['udp']): Promise<boolean> {
-    const script = renderRules(this.#instance, { address: this.address, tcp, udp, listenPorts: [...this.#listenPorts.values()] });
+    const script = renderRules(this.#instance, { address: this.address, tcp, udp, listenPorts: [...new Set([...this.#listenPorts.values(), ...this.#formerListenPorts])] });
     if (script === this.#applied) return false;
     await nft.apply(script, this.netns);
     this.#applied = script;

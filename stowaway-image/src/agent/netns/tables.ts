@@ -99,7 +99,8 @@ function tcpChains({ address, tcp, listenPorts }: PodRules): string[] {
     // The listener answers for the bridged port only; whoever knocks at its own port finds it closed.
     'chain in {',
     '  type filter hook input priority mangle; policy accept;',
-    `  tcp dport { ${listenPorts.join(', ')} } reject with tcp reset`,
+    // Answers to HAProxy are let in: the ports that it goes on to the original from may be the same numbers.
+    `  ct direction original tcp dport { ${listenPorts.join(', ')} } reject with tcp reset`,
     '}',
   ];
 }

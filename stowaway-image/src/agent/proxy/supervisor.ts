@@ -100,9 +100,11 @@ export class HaproxySupervisor {
       writeFile(luaFile(paths.socket), luaProgram, { mode: 0o600 }),
     ]);
     const previous = this.current;
+    // After a crash a replaced process may still have the listeners; a second set of them would get a part of the connections each.
+    const holder = previous ?? this.#generations.at(-1);
     const output: string[] = [];
     const child = startHaproxy({
-      config: paths.config, ...(previous === undefined ? {} : { inheritFrom: previous.socketPath }),
+      config: paths.config, ...(holder === undefined ? {} : { inheritFrom: holder.socketPath }),
       onLine: (line) => {
         if (line.startsWith('{')) { this.#options.onTapLine?.(line); return; }
         if (output.length < 20) output.push(line);
@@ -139,7 +141,7 @@ export class HaproxySupervisor {
       if (streams === undefined) return;
       const busy = streams.some(({ frontend }) => frontend !== 'GLOBAL');
       generation.idleSince = busy ? undefined : generation.idleSince ?? now;
-      // Keep-alive clients that have been silent for so long: their connections are closed between two requests.
+      // Keep-alive clients that have been silent for so long: tholder connections are closed between two requests.
       if (generation.idleSince !== undefined && now - generation.idleSince > silentLimitMs) child.kill('SIGTERM');
     }));
   }
