@@ -151,11 +151,12 @@ describe('policies', () => {
     await expect(refusal(alice.kube.create(bridgeOf(alice.username, people)))).resolves.toMatch(/^cluster-forbidden/);
     for (const access of [
       { verb: 'get', resource: 'secrets', namespace: shop }, { verb: 'get', resource: 'secrets', namespace: systemNamespace }, { verb: 'create', resource: 'pods', subresource: 'exec', namespace: systemNamespace },
-      { verb: 'create', resource: 'pods', namespace: systemNamespace }, { verb: 'patch', resource: 'deployments.apps', namespace: shop }, { verb: 'create', resource: 'pods', subresource: 'portforward', name: 'other', namespace: systemNamespace },
+      { verb: 'create', resource: 'pods', namespace: systemNamespace }, { verb: 'patch', resource: 'deployments.apps', namespace: shop }, { verb: 'create', resource: 'pods', subresource: 'portforward', name: names.hubPod, namespace: systemNamespace },
+      { verb: 'create', resource: 'serviceaccounts', subresource: 'token', name: 'default', namespace: systemNamespace },
     ]) {
       await expect(alice.kube.can(access)).resolves.toBe(false);
     }
-    await expect(alice.kube.can({ verb: 'create', resource: 'pods', subresource: 'portforward', name: names.hubPod, namespace: systemNamespace })).resolves.toBe(true);
+    await expect(alice.kube.can({ verb: 'create', resource: 'serviceaccounts', subresource: 'token', name: names.linkAccount, namespace: systemNamespace })).resolves.toBe(true);
   });
 });
 

@@ -184,8 +184,10 @@ describe('rules', () => {
 
   test('mark, path, prefix, regex and method; the name of a header without case', async () => {
     const takes = async (rules: typeof headerRule | object[], wish: Parameters<typeof ask>[0]): Promise<string> => {
-      await world.bridges({ rules });
-      await world.untilServing();
+      // Under a name of its own: the status of the one before says nothing of this one.
+      const name = `rule-${Math.floor(Math.random() * 0xffff)}`;
+      await world.bridges({ name, rules });
+      await world.untilServing(name);
       return (await ask(wish)).who;
     };
     expect(await takes([{ mark: 'ann' }], { headers: { baggage: 'x=1, bridge=ann;p=2' } })).toBe('local');
