@@ -84,6 +84,13 @@ export async function showScreen(collector: StatusCollector, host: Host, docker:
   const tell = (error: unknown) => store.notice({ severity: 'error', text: factsOf(error).what });
   let soon = new AbortController();
   const lookNow = () => soon.abort();
+  // A stop that is cut off half-way would leave the container without its bridge.
+  const underWay = new Set<Promise<void>>();
+
+  const track = (action: Promise<void>): void => {
+    underWay.add(action);
+    void action.finally(() => underWay.delete(action));
+  };
 
   const act = (effect: Effect): void => {
     switch (effect.type) {
@@ -96,10 +103,10 @@ export async function showScreen(collector: StatusCollector, host: Host, docker:
         break;
       case 'stop':
       case 'restart':
-        actions[effect.type](effect.bridge).then(() => {
+        track(actions[effect.type](effect.bridge).then(() => {
           store.notice({ severity: 'info', text: effect.type === 'stop' ? `Stopped ${effect.bridge.name}` : `Restarted ${effect.bridge.container}` });
           lookNow();
-        }, tell);
+        }, tell));
         break;
     }
   };
@@ -127,6 +134,8 @@ export async function showScreen(collector: StatusCollector, host: Host, docker:
   } finally {
     log?.abort();
     await screen.close();
+    if (underWay.size > 0) host.stderr.write('Finishing what was begun\n');
+    await Promise.all(underWay);
     stop();
   }
 }

@@ -328,8 +328,9 @@ describe('nothing is lost', () => {
     await world.startAgent();
     expect((await ask()).who).toBe('original');
     expect(left.length).toBeGreaterThan(0);
+    // What was under way in the dead HAProxy is cut; all that came later was answered.
     await until('leftovers are gone', async () => ((await world.tables()).length === 0 ? true : undefined), 10_000);
-    expect(running.fresh.failed.length).toBeLessThanOrEqual(4);
+    expect(running.fresh.failed.length).toBeLessThanOrEqual(running.fresh.sent / 20);
     expect(running.fresh.longestGapMs).toBeLessThan(longestGapMs);
   }, limitMs);
 
@@ -354,7 +355,7 @@ describe('nothing is lost', () => {
     await world.killHaproxy();
     await until('it is back', async () => ((await ask()).who === 'local' ? true : undefined), 10_000);
     await running.stop();
-    expect(running.fresh.failed.length).toBeLessThanOrEqual(4);
+    expect(running.fresh.failed.length).toBeLessThanOrEqual(running.fresh.sent / 20);
     expect(running.fresh.longestGapMs).toBeLessThan(longestGapMs);
   }, limitMs);
 });

@@ -81,7 +81,11 @@ export async function startSuite(namespace: string, manifests: (image: string) =
       const lists = await Promise.all(kinds.map((type) => kube.list(type, { namespace })));
       return JSON.stringify(lists.flatMap(({ items }) => items.filter(({ metadata }) => metadata.name !== prober.pod)), null, 1);
     },
-    bridge: (args, options) => bridge([...args, ...scope], { ...user, ...options }),
+    bridge(args, options) {
+      // What follows a `--` is somebody else's.
+      const end = args.includes('--') ? args.indexOf('--') : args.length;
+      return bridge([...args.slice(0, end), ...scope, ...args.slice(end)], { ...user, ...options });
+    },
     async run(name, who, args, options) {
       const { stdout } = await bridgeOk(['run', '-d', '-o', 'json', '--name', name, '--image', image, '-e', `WHO=${who}`, ...scope, ...args], { ...user, ...options });
       const summary = JSON.parse(stdout) as RunSummary;
