@@ -22,13 +22,14 @@ program's port, matching requests). Changes nothing. The exit code is 3 when the
   examples: [{ command: 'bridge doctor', explains: 'everything' }, { command: 'bridge doctor --bundle report.tar.gz', explains: 'to be attached to a report; look into it before' }],
   async run(context) {
     const { host } = context;
-    const [{ parts, findings }, { hasErrors }, { reportText }, { paint, wantsColor }] = [await examined(context), ...await Promise.all([import('../doctor/doctor.ts'), import('../doctor/report.ts'), import('../ui/terminal.ts')])];
+    const { parts, findings } = await examined(context);
+    const [{ hasErrors }, { reportText }, { paint, wantsColor }] = await Promise.all([import('../doctor/doctor.ts'), import('../doctor/report.ts'), import('../ui/terminal.ts')]);
     try {
       const file = text(context, 'bundle');
       let bundle: string | undefined;
       if (file !== undefined) {
-        const [{ resolve }, { bundleEntries, writeBundle }] = await Promise.all([import('node:path'), import('../doctor/bundle.ts')]);
-        bundle = resolve(host.cwd, file);
+        const [path, { bundleEntries, writeBundle }] = await Promise.all([import('node:path'), import('../doctor/bundle.ts')]);
+        bundle = path.resolve(host.cwd, file);
         await writeBundle(bundle, await bundleEntries(findings, parts));
       }
       const report = reportText(findings, paint(wantsColor(host) && host.stdout.isTTY === true));

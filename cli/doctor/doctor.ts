@@ -7,9 +7,10 @@ import { areas, worstFirst, type FoundBy } from './finding.ts';
 const told = new Set(['docker-unreachable', 'docker-denied', 'cluster-unreachable', 'cluster-unauthorized', 'cluster-credentials', 'kubeconfig-missing']);
 
 export async function examine(checks: readonly Check[], context: DoctorContext): Promise<FoundBy[]> {
-  const found = await Promise.all(checks.map(async ({ id, area, title, run }): Promise<FoundBy[]> => {
+  const found = await Promise.all(checks.map(async (check): Promise<FoundBy[]> => {
+    const { id, area, title } = check;
     try {
-      return (await run(context)).map((finding) => ({ ...finding, area, check: id }));
+      return (await check.run(context)).map((finding) => ({ ...finding, area, check: id }));
     } catch (error) {
       const { code, what, why } = factsOf(error);
       return [{ area, check: id, code: told.has(code) ? 'not-checked' : 'check-failed', severity: told.has(code) ? 'info' : 'warning', what: `${title}: could not be checked`, why: why === undefined ? what : `${what}: ${why}` }];

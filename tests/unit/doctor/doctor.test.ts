@@ -22,7 +22,7 @@ describe('the link', () => {
     [{}, ['udp-reaches-hub']], [{ handshakeAgeMs: null, echoAgeMs: null }, ['link-no-handshake']], [{ echoAgeMs: 9000 }, ['link-silent']], [{ echoAgeMs: null }, ['link-silent']],
     [{ transport: 'api' as const }, ['link-over-api', 'udp-blocked']], [{ heartbeats: { sent: 60, lost: 9 } }, ['udp-reaches-hub', 'link-loss']], [{ heartbeats: { sent: 4, lost: 3 } }, ['udp-reaches-hub']],
     [{ rttMs: [400] }, ['udp-reaches-hub', 'link-slow']], [{ heartbeats: undefined }, ['udp-reaches-hub']],
-  ])('%j', (changes, expected) => expect(codes(statusFindings({ ...good, ...changes } as LinkStatus))).toEqual(expected));
+  ])('%j', (changes, expected) => expect(codes(statusFindings({ ...good, ...changes }))).toEqual(expected));
 
   test('packets and names', () => {
     const dns = { name: 'kubernetes.default.svc.cluster.local', addresses: ['10.96.0.1'], elapsedMs: 4 };
