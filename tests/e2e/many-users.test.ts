@@ -97,6 +97,7 @@ describe('two users who want the same requests', () => {
     try {
       const state = () => suite.kube.find<Bridge>(resources.Bridge, `e2e-${first}`, namespace);
       const { spec: { client } } = await until('the first bridge', async () => { const found = await state(); return found?.status?.phase === 'Ready' ? found : undefined; }, silenceLimitMs);
+      await until('the run to stand', async () => (story.includes('Bridged:') ? true : undefined), silenceLimitMs);
       const cargo = (await execa('docker', ['ps', '--quiet', '--filter', `label=podbridge.dev/link=${client}`, '--filter', 'label=podbridge.dev/role=cargo'])).stdout.trim();
       await execa('docker', ['pause', cargo]);
       await until('the silence to be noticed', async () => ((await state())?.status?.phase === 'Suspended' ? true : undefined), silenceLimitMs);
@@ -105,7 +106,9 @@ describe('two users who want the same requests', () => {
       await suite.run('e2e-taker', 'taker', [...claim(first), '--take-over'], as(users[1]!));
       await execa('docker', ['unpause', cargo]);
       await until('the loser to be told', async () => (story.includes('has taken over') ? true : undefined), silenceLimitMs);
-      expect((await state())?.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ reason: 'TakenOver', message: expect.stringContaining(users[1]!.username) });
+      const told = await state();
+      if (told === undefined) throw new Error(`the bridge is gone:\n${story}`);
+      expect(told.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ reason: 'TakenOver', message: expect.stringContaining(users[1]!.username) });
       expect((await askAs(first)).byWho).toEqual({ taker: 30 });
       await suite.stop('e2e-taker', as(users[1]!));
       await until('the first to be back', async () => ((await askAs(first, 10)).byWho[first] === 10 ? true : undefined), silenceLimitMs);
