@@ -63,7 +63,7 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 
 async function start(): Promise<number> {
   if (Number(process.versions.node.split('.')[0]) < oldestNode) {
-    process.stderr.write(`error: bridge needs Node.js ${oldestNode} or newer; this is ${process.versions.node} (${process.execPath})\n  next: install a newer one from https://nodejs.org, or: npx --package=node@${oldestNode} --package=podbridge bridge\n`);
+    process.stderr.write(`error: bridge needs Node.js ${oldestNode} or newer; this is ${process.versions.node} (${process.execPath})\n  next: install a newer one from https://nodejs.org, or run it with one: npx --package=node@${oldestNode} node ${process.argv[1] ?? 'bridge'}\n`);
     return 3;
   }
   module.enableCompileCache?.();
