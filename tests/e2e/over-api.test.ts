@@ -1,7 +1,7 @@
 /** Links where UDP does not get through: over the API server, by themselves and back; through a proxy; with a kubeconfig whose credentials a plugin makes. */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { parse, stringify } from 'yaml';
@@ -133,9 +133,10 @@ describe('behind a proxy, with credentials that a plugin makes', () => {
     await chmod(plugin, 0o700);
     kubeconfig.users[0]!.user = { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: plugin, interactiveMode: 'Never' } };
     await writeFile(join(folder, 'kubeconfig'), stringify(kubeconfig), { mode: 0o600 });
-    // An address of this machine that containers reach too.
-    // Asked of Docker: an interface without a container on it counts as down, and is not listed by the system.
-    const { stdout: host } = await execa('docker', ['network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}']);
+    // An address of this machine that containers reach too: on the cluster's network, since Docker's default one counts as down while nobody is on it.
+    const { stdout: network } = await execa('docker', ['network', 'inspect', suite.cluster.dockerNetwork!, '--format', '{{.Id}}']);
+    const host = networkInterfaces()[`br-${network.slice(0, 12)}`]?.find(({ family }) => family === 'IPv4')?.address;
+    if (host === undefined) throw new Error('this machine has no address on the network of the cluster');
     options = { kubeconfig: join(folder, 'kubeconfig'), context: ann.context, env: { HTTPS_PROXY: `http://ann:proxy-secret@${host}:${proxy.port}` } };
   }, testLimitMs);
 
