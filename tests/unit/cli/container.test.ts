@@ -26,9 +26,9 @@ describe('-p', () => {
 
 describe('-v', () => {
   test.each([
-    ['/a:/b', '/a:/b'], ['.:/src', '/work:/src'], ['./x:/src:ro', '/work/x:/src:ro'], ['../x:/src', '/x:/src'], ['~/x:/src', '/home/ann/x:/src'], ['~:/src', '/home/ann:/src'], ['data:/var/lib:rw,z', 'data:/var/lib:rw,z'], ['C:\\x:/src', undefined],
-  ])('%s', (flag, bind) => bind === undefined ? expect(parseBind(flag, '/work', '/home/ann')).toMatch(/:\/src$/) : expect(parseBind(flag, '/work', '/home/ann')).toBe(bind));
-  test.each(['/a', '/a:b', '', ':/b', 'a b:/c', '/a:/b:ro:x'])('%j is refused', (flag) => expect(() => parseBind(flag, '/work', '/home/ann')).toThrow(/is no volume/));
+    ['/a:/b', '/a:/b'], ['.:/src', '/project:/src'], ['./x:/src:ro', '/project/x:/src:ro'], ['../x:/src', '/x:/src'], ['~/x:/src', '/home/ann/x:/src'], ['~:/src', '/home/ann:/src'], ['data:/var/lib:rw,z', 'data:/var/lib:rw,z'], ['C:\\x:/src', undefined],
+  ])('%s', (flag, bind) => bind === undefined ? expect(parseBind(flag, '/project', '/home/ann')).toMatch(/:\/src$/) : expect(parseBind(flag, '/project', '/home/ann')).toBe(bind));
+  test.each(['/a', '/a:b', '', ':/b', 'a b:/c', '/a:/b:ro:x'])('%j is refused', (flag) => expect(() => parseBind(flag, '/project', '/home/ann')).toThrow(/is no volume/));
 });
 
 test('names', () => {

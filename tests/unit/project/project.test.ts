@@ -20,7 +20,7 @@ import { fakeHost } from '../cli/fake-host.ts';
 import { badFiles } from './bad-files.ts';
 
 const options = allOptions(runCommand.options);
-const parse = (text: string, env: Record<string, string> = {}): Project => parseProject(text, { file: '/work/bridge.yaml', shown: 'bridge.yaml', host: { env, homeDir: '/home/ann' }, options });
+const parse = (text: string, env: Record<string, string> = {}): Project => parseProject(text, { file: '/project/bridge.yaml', shown: 'bridge.yaml', host: { env, homeDir: '/home/ann' }, options });
 
 function factsOf(act: () => unknown): ErrorFacts {
   try {
@@ -55,12 +55,12 @@ services:
       - {headers: {x-user: ann, x-team^: b}, pathPrefix: /v2}
   tool: {image: curl, command: [curl, http://api], namespace: other}
 `, { USER: 'ann' });
-  expect(project).toMatchObject({ file: '/work/bridge.yaml', settings: { context: 'lab', namespace: 'shop', transport: 'udp' } });
+  expect(project).toMatchObject({ file: '/project/bridge.yaml', settings: { context: 'lab', namespace: 'shop', transport: 'udp' } });
   expect(project.services.get('api')).toEqual({
     name: 'api', command: ['npm', 'run', 'dev server'],
     options: {
-      pull: 'never', target: 'deploy/api', build: '/work/api', dockerfile: 'Dockerfile.dev', buildTarget: 'dev', buildArg: ['LEVEL=1.10', 'DEBUG=true', 'TOKEN_NAME=x'],
-      env: ['PORT=8080', 'VERSION=1.10', 'DEBUG=true', 'HOME', 'EMPTY='], envFile: ['/work/.env'], volume: ['/work/src:/src:ro', 'data:/data', '/home/ann/cache:/cache'],
+      pull: 'never', target: 'deploy/api', build: '/project/api', dockerfile: 'Dockerfile.dev', buildTarget: 'dev', buildArg: ['LEVEL=1.10', 'DEBUG=true', 'TOKEN_NAME=x'],
+      env: ['PORT=8080', 'VERSION=1.10', 'DEBUG=true', 'HOME', 'EMPTY='], envFile: ['/project/.env'], volume: ['/project/src:/src:ro', 'data:/data', '/home/ann/cache:/cache'],
       port: ['8080:3000', 'http', '53/udp'], publish: ['9229'], user: '1000',
     },
     rules: [
@@ -118,7 +118,7 @@ describe('which services are meant', () => {
   ])('%s', (_, project, names, chosen) => expect(chooseServices(project, names).map(({ name }) => name)).toEqual(chosen));
 
   test.each<[string, Project | undefined, string[], Partial<ErrorFacts>]>([
-    ['none of several', two, [], { code: 'service-ambiguous', what: '/work/bridge.yaml has several services: api, web', next: 'bridge run api' }],
+    ['none of several', two, [], { code: 'service-ambiguous', what: '/project/bridge.yaml has several services: api, web', next: 'bridge run api' }],
     ['an unknown one', two, ['wbe'], { code: 'service-unknown', why: 'there are: api, web', next: 'bridge run web' }],
     ['without a file', undefined, ['api'], { code: 'project-missing', next: 'bridge init' }],
     ['without a file and without names', undefined, [], { code: 'project-missing', what: 'no image was named' }],
