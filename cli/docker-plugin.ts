@@ -7,7 +7,7 @@ import { version } from './version.ts';
 
 const name = 'bridge';
 const metadata = {
-  SchemaVersion: '0.1.0', Vendor: 'podbridge', Version: version, ShortDescription: 'Run a container as if it were a pod of a Kubernetes cluster', URL: 'https://www.npmjs.com/package/podbridge',
+  SchemaVersion: '0.1.0', Vendor: 'podbridge', Version: version, ShortDescription: 'Run a container as if it were a pod of a Kubernetes cluster',
 };
 /** docker's own options that decide which Docker is meant. */
 const places: Record<string, string> = { '--context': 'DOCKER_CONTEXT', '-c': 'DOCKER_CONTEXT', '--host': 'DOCKER_HOST', '-H': 'DOCKER_HOST', '--config': 'DOCKER_CONFIG' };
