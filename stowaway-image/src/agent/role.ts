@@ -156,7 +156,7 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   synced = true;
   agent.trigger();
   log('ready', { node, instance });
-  void removeLeftovers(instance, nodePid, log);
+  void removeLeftovers(instance, nodePid, (device) => agent.wantsTunnel(device), log);
   await stopped(signal);
   files.stop();
   await agent.stop(stopGraceMs);
