@@ -158,6 +158,14 @@ describe('when something ends', () => {
     await until('no table of the dead agent', async () => ((await traces(pod)).split('\n').filter((line) => /_out$/.test(line)).length === 1 ? true : undefined), limitMs);
   });
 
+  test('the hub: its successor leads there again', async () => {
+    const hubNow = async (): Promise<PlacedPod | undefined> => (await systemPods()).find(({ metadata }) => metadata.name === names.hubPod);
+    const old = await hubNow();
+    await suite.kube.delete(resources.Pod, names.hubPod, { namespace: systemNamespace });
+    await until('another hub', async () => ((await hubNow())?.metadata.uid === old?.metadata.uid ? undefined : hubNow()), limitMs);
+    await leavesAsPod();
+  });
+
   test('the bridge: nothing is left in pods, hub and agents', async () => {
     const pods = await webPods();
     await suite.stop(name);

@@ -31,7 +31,7 @@ export class EgressWays {
   /** Makes what is missing and takes away what nobody wants any more. Troubles are told by {@link trouble}. */
   async apply(assignments: readonly Assignment[]): Promise<void> {
     const wanted = assignments.flatMap(({ pod, egress }) => (egress === undefined ? [] : [{ uid: pod.metadata.uid ?? '', egress }]));
-    const ways = new Map(wanted.map(({ egress }) => [tunnelDevice(egress.tunnel), 'waiting for the pod\'s network' as string | undefined]));
+    const ways = new Map<string, string | undefined>(wanted.map(({ egress }) => [tunnelDevice(egress.tunnel), "waiting for the pod's network"]));
     await this.#guard([...new Set(wanted.map(({ egress }) => egress.hub))].sort());
     const mtu = wanted.length === 0 ? 0 : await uplinkMtu();
     await Promise.all([...this.#networks.entries()].map(async ([uid, network]) => {
