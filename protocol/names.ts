@@ -17,7 +17,7 @@ export const labels = {
   link: 'podbridge.dev/link',
   bridge: 'podbridge.dev/bridge',
   owner: 'podbridge.dev/owner',
-  /** Docker only: what the object is for: `cargo`, `app`, `network`, `volume`, `mounter`. */
+  /** Docker only: what the object is for: `cargo`, `app`, `network`, `volume`, `mounter`, `loopback`. */
   role: 'podbridge.dev/role',
   /** Docker only: namespace of the bridge that the container belongs to. */
   namespace: 'podbridge.dev/namespace',
@@ -28,6 +28,8 @@ export const labels = {
   server: 'podbridge.dev/server',
   /** Docker only: `<machine>/<pid>` of the foreground `bridge run` that the container must not outlive. */
   session: 'podbridge.dev/session',
+  /** Docker only, on an app container that goes out as a pod: ports of its 127.0.0.1 that lead to the pod's, with commas. */
+  loopback: 'podbridge.dev/loopback',
   /** Docker only, `true`: the user wants to keep it (`--retain`), no sweep removes it. */
   retain: 'podbridge.dev/retain',
 } as const;

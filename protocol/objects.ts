@@ -132,6 +132,8 @@ export interface BridgeSpec extends Traffic {
   takeOver?: boolean;
   /** Say in responses which side answered ({@link servedByHeader}); only with rules. Default true. */
   servedBy?: boolean;
+  /** Where the container's connections come from: the hub's pod (default), or one of the target's pods. */
+  egress?: 'hub' | 'pod';
 }
 
 export type BridgePhase = 'Pending' | 'Attaching' | 'Ready' | 'Suspended' | 'Draining' | 'Failed';
@@ -148,11 +150,22 @@ export interface BridgeStatus {
   ports?: AssignedPort[];
   /** The hub pod's address, where the hub ports are. Written by the controller. */
   hubAddress?: string;
+  /** With `egress: pod`. Written by the controller. */
+  egress?: BridgeEgress;
   /** For people: what `kubectl get bridges` shows. Written by the controller. */
   summary?: BridgeSummary;
   conditions?: Condition[];
   /** Times of `Ready` etc. stand in conditions. */
   observedGeneration?: number;
+}
+
+export interface BridgeEgress {
+  /** From the clients' pool: what the container's packets have as their source in the tunnel. Only the bridge's client may use it. Stays as long as the bridge. */
+  address: string;
+  /** Number of the tunnel (VXLAN network identifier) between hub and pod; another one whenever the pod is another one. See egress.ts. */
+  tunnel: number;
+  /** The pod that packets leave from; absent while there is none. */
+  pod?: string;
 }
 
 export interface BridgeSummary {
@@ -187,6 +200,8 @@ export interface BridgePod {
   address?: string;
   /** Does the app container's port accept connections, as HAProxy's check sees it? False: requests go to the original. */
   serving?: boolean;
+  /** The bridge's way out leads through this pod, and is open. */
+  egress?: boolean;
   /** Why it is not ready, for people. */
   message?: string;
   /** What else people should know of it, though it is ready. */

@@ -1,5 +1,5 @@
 /** Puts the parts together: one link, its forwards, its sessions. Changes run one after the other. */
-import type { Forward, LinkConfig, LinkStatus } from '../../protocol/control.ts';
+import type { ContainerEgress, Forward, LinkConfig, LinkStatus } from '../../protocol/control.ts';
 import { relayMtu } from '../../protocol/datagram-stream.ts';
 import type { TicketAnswer } from '../../protocol/files.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
@@ -74,17 +74,17 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
   }));
   const carrier = createCarrier({ tunnel, ip, makeRelay, heartbeats, inTurn: background, log });
   if (state.relay !== undefined) carrier.give(state.relay);
-  const allForwards = (): Forward[] => state.forwards.flatMap(({ forwards }) => forwards);
 
-  async function setForwards(bridge: BridgeRef, forwards: Forward[]): Promise<void> {
+  async function setForwards(bridge: BridgeRef, forwards: Forward[], egress?: ContainerEgress): Promise<void> {
     const before = state.forwards;
     const others = before.filter((entry) => !sameBridge(entry.bridge, bridge));
     const taken = others.find((entry) => entry.forwards.some((a) => forwards.some((b) => a.hubPort === b.hubPort && a.protocol === b.protocol)));
     if (taken !== undefined) throw new ControlError('refused', `a hub port of ${bridge.namespace}/${bridge.name} already leads to ${taken.bridge.namespace}/${taken.bridge.name}`);
-    state.forwards = forwards.length === 0 ? others : [...others, { bridge, forwards }];
+    const none = forwards.length === 0 && egress === undefined;
+    state.forwards = none ? others : [...others, { bridge, forwards, ...(egress === undefined ? {} : { egress }) }];
     try {
-      if (state.link !== undefined) await gateway.forward(allForwards());
-      else if (forwards.length > 0) throw new ControlError('usage', 'not configured yet');
+      if (state.link !== undefined) await gateway.lead(state.forwards);
+      else if (!none) throw new ControlError('usage', 'not configured yet');
     } catch (error) {
       state.forwards = before;
       throw error;
@@ -108,7 +108,7 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
   async function apply(link: LinkConfig): Promise<Implementation> {
     const implementation = await device;
     applied = undefined;
-    await Promise.all([carrier.start(link), gateway.configure({ ...link, mtu: link.transport === 'api' ? relayMtu : link.mtu }, allForwards())]);
+    await Promise.all([carrier.start(link), gateway.configure({ ...link, mtu: link.transport === 'api' ? relayMtu : link.mtu }, state.forwards)]);
     heartbeats.start(link, () => carrier.transport());
     await dns.serve(link);
     applied = JSON.stringify(link);
@@ -154,12 +154,12 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
         mtu: carrier.mtu(),
         relay: carrier.relay(),
         heartbeats: heartbeats.counted(),
-        forwards: state.forwards,
+        forwards: state.forwards.map(({ bridge, forwards }) => ({ bridge, forwards })),
         sessions: lifelines.list(),
       };
     },
-    forward: ({ bridge, forwards }) => inTurn(async () => {
-      await setForwards(bridge, forwards);
+    forward: ({ bridge, forwards, egress }) => inTurn(async () => {
+      await setForwards(bridge, forwards, egress);
       return {};
     }),
     unforward: ({ bridge }) => inTurn(async () => {

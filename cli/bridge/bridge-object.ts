@@ -19,14 +19,15 @@ export interface BridgeRequest {
   /** No {@link servedByHeader} in responses. */
   hideServedBy: boolean;
   takeOver?: boolean;
+  egress?: 'hub' | 'pod';
   traffic?: Traffic;
 }
 
-export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy, takeOver, traffic }: BridgeRequest): Bridge {
+export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy, takeOver, egress, traffic }: BridgeRequest): Bridge {
   return {
     apiVersion: groupVersion, kind: 'Bridge',
     metadata: { name: ref.name, namespace: ref.namespace, labels: { [labels.managedBy]: managedBy, [labels.link]: client, [labels.version]: version }, annotations: { [unclaimedAnnotation]: String(timing.bridgeClaimLimitMs / 1000) } },
-    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}), ...(takeOver === true ? { takeOver: true } : {}), ...traffic },
+    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}), ...(takeOver === true ? { takeOver: true } : {}), ...(egress === 'pod' ? { egress } : {}), ...traffic },
   };
 }
 

@@ -24,6 +24,8 @@ export interface ListedBridge {
   phase: string;
   pods: { name: string; node: string; ready: boolean; serving?: boolean }[];
   desiredPods: number | null;
+  /** Who the container is for others: the hub's pod (null), or a pod of the target (`pod` is null while there is none). */
+  egress: { pod: string | null } | null;
   created: string | null;
   container: ListedContainer | null;
 }
@@ -54,7 +56,7 @@ function listedContainer(container: ContainerSummary): ListedContainer {
 function listedBridge({ metadata, spec, status }: Bridge, link: string, container: ContainerSummary | undefined): ListedBridge {
   return {
     namespace: metadata.namespace ?? '', name: metadata.name, owner: spec.owner, client: spec.client, mine: spec.client === link, target: spec.target, ports: spec.ports,
-    rules: (spec.rules ?? []).map(describeRule), mode: spec.mode ?? 'steal', phase: status?.phase ?? 'Pending', desiredPods: status?.desiredPods ?? null, created: metadata.creationTimestamp ?? null,
+    rules: (spec.rules ?? []).map(describeRule), mode: spec.mode ?? 'steal', phase: status?.phase ?? 'Pending', desiredPods: status?.desiredPods ?? null, egress: spec.egress === 'pod' ? { pod: status?.egress?.pod ?? null } : null, created: metadata.creationTimestamp ?? null,
     pods: (status?.pods ?? []).map(({ name, node, ready, serving }) => ({ name, node, ready, ...(serving === undefined ? {} : { serving }) })),
     container: container === undefined ? null : listedContainer(container),
   };
@@ -110,11 +112,11 @@ function servingWords({ pods, container }: ListedBridge): string {
 export function listText(listed: Listed, wide: boolean, now: number): string {
   const sections: string[] = [];
   if (listed.bridges.length > 0) {
-    const headings = ['NAMESPACE', 'BRIDGE', 'TARGET', 'PORTS', 'RULES', 'PODS', 'PHASE', 'CONTAINER', 'OWNER', 'AGE', ...(wide ? ['LINK', 'IMAGE', 'ADDRESS', 'NODES'] : [])];
+    const headings = ['NAMESPACE', 'BRIDGE', 'TARGET', 'PORTS', 'RULES', 'PODS', 'PHASE', 'CONTAINER', 'OWNER', 'AGE', ...(wide ? ['LINK', 'IMAGE', 'ADDRESS', 'NODES', 'EGRESS'] : [])];
     sections.push(table(headings, listed.bridges.map((bridge) => [
       bridge.namespace, bridge.name, `${bridge.target.kind.toLowerCase()}/${bridge.target.name}`, portWords(bridge), `${{ steal: '', mirror: 'copies of ', tap: 'only told of ' }[bridge.mode]}${bridge.rules.join(' | ') || 'all traffic'}`, podWords(bridge), bridge.phase,
       bridge.container === null ? (bridge.mine ? '(gone)' : '(elsewhere)') : servingWords(bridge), bridge.owner, age(bridge.created ?? undefined, now),
-      ...(wide ? [bridge.client, bridge.container?.image ?? '', bridge.container?.address ?? '', [...new Set(bridge.pods.map((pod) => pod.node))].join(',')] : []),
+      ...(wide ? [bridge.client, bridge.container?.image ?? '', bridge.container?.address ?? '', [...new Set(bridge.pods.map((pod) => pod.node))].join(','), bridge.egress === null ? 'hub' : bridge.egress.pod ?? '(no pod)'] : []),
     ])));
   }
   if (listed.containers.length > 0) {

@@ -2,6 +2,7 @@
 import { labels } from '../../protocol/names.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import { BridgeError } from '../errors.ts';
+import { startLoopback } from './loopback.ts';
 import { timing } from '../timing.ts';
 
 /** A foreground `bridge run` ends with its container: a restart would be its end. */
@@ -13,4 +14,5 @@ export async function restartContainer(docker: Docker, container: ContainerSumma
     });
   }
   await docker.containers.restart(container.id, timing.containerStopTimeoutMs / 1000);
+  if (container.labels[labels.loopback] !== undefined) await startLoopback(docker, container.id);
 }

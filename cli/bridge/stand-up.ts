@@ -20,10 +20,11 @@ import { imageOf } from './app-image.ts';
 import { claimBridge } from './bridge-object.ts';
 import { comesBack } from './comes-back.ts';
 import { shapeWarnings } from './as-pod.ts';
-import { attach, attachedPods, forwardsTo, type Attached } from './attach.ts';
+import { attach, attachedPods, ledTo, type Attached } from './attach.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
 import { attachContainer, type ContainerIo } from './container-io.ts';
 import { fetchIdentity } from './identity.ts';
+import { removeLoopback, startLoopback } from './loopback.ts';
 import { containerNames, makeContainer, type MadeContainer } from './make-container.ts';
 import type { UsableLink } from './needs.ts';
 import { defaultBridgeName, defaultContainerName } from './owner-slug.ts';
@@ -107,7 +108,7 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   let bridged: Attached | undefined;
   if (target !== undefined) {
     await clientExists(cluster, client, linked, steps.signal);
-    bridged = await attach({ request, cluster, client, owner, link: linked, target, name, steps });
+    bridged = await attach({ request, egress: request.flags.egress, cluster, client, owner, link: linked, target, name, steps });
   }
   const link = await linked;
   // From here to the end of this process, or until a detached run stands by itself, cargo ends the bridge should we die.
@@ -174,8 +175,8 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
   let made: MadeContainer | undefined;
 
   const lead = async (watch: BridgeWatch, address: string): Promise<void> => {
-    const forwards = await forwardsTo(watch, address, steps.signal);
-    if (forwards.length > 0) await link.control.call('forward', { bridge: watch.ref, forwards });
+    const { forwards, egress } = await ledTo(watch, address, steps.signal);
+    if (forwards.length > 0 || egress !== undefined) await link.control.call('forward', { bridge: watch.ref, forwards, ...(egress === undefined ? {} : { egress }) });
   };
 
   const tie = async (id: string): Promise<void> => {
@@ -191,6 +192,7 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
       if (steps.signal.aborted || !await comesBack(docker, id)) return code;
       // Its address is fixed, so what leads to it needs no change.
       await tie(id);
+      if (flags.egress === 'pod') await startLoopback(docker, id);
     }
   };
 
@@ -201,7 +203,10 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
       exited = later(untilEnd(container.id));
     }
     const led = bridged === undefined ? undefined : later(lead(bridged.watch, container.address));
+    // Its first packet already leaves as the pod.
+    if (flags.egress === 'pod') await led;
     await docker.containers.start(container.id);
+    if (flags.egress === 'pod') await startLoopback(docker, container.id);
     await led;
   };
 
@@ -210,10 +215,13 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
     act: ({ undo }) => makeContainer({
       docker, client: link.client, network: link.network, start,
       names: containerNames(name, request.name !== undefined, { namespace, client: link.client }),
-      describe: (containerName, address) => appContainer({ ...request.flags, name: containerName, binds: [...request.flags.binds, ...files?.binds ?? []] }, image, { ...place, address }, origin),
+      describe: (containerName, address) => appContainer({ ...request.flags, ownPorts: (target?.ports ?? []).map(({ local }) => local), name: containerName, binds: [...request.flags.binds, ...files?.binds ?? []] }, image, { ...place, address }, origin),
       onMade: (fresh) => {
         if (made === undefined) {
-          undo(`Remove container ${fresh.name}`, (force, waiting) => removeContainer(docker, made!.id, force, waiting));
+          undo(`Remove container ${fresh.name}`, async (force, waiting) => {
+            await removeContainer(docker, made!.id, force, waiting);
+            if (flags.egress === 'pod') await removeLoopback(docker, made!.id);
+          });
         }
         made = fresh;
       },

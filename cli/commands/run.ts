@@ -61,6 +61,10 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
   if (target === undefined && (asPod || limits)) {
     throw new BridgeError({ kind: 'usage', code: 'usage', what: `${asPod ? '--as-pod' : '--limits'} takes over what a pod has, but no target is named`, next: '--target deploy/NAME' });
   }
+  const egress = text(context, 'egress') as 'hub' | 'pod' | undefined;
+  if (target === undefined && egress === 'pod') {
+    throw new BridgeError({ kind: 'usage', code: 'usage', what: '--egress pod lets the container out through a pod of the target, but no target is named', next: '--target deploy/NAME' });
+  }
   const name = text(context, 'name');
   if (name !== undefined) checkName(name);
   const env = await Promise.all(layers.map(async (options) => {
@@ -73,7 +77,7 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
       image, env: env.flat(),
       binds: texts(context, 'volume').map((bind) => parseBind(bind, host.cwd, host.homeDir)), publish: texts(context, 'publish').flatMap(parsePublish), interactive: flag(context, 'interactive'), tty: flag(context, 'tty'), remove: flag(context, 'rm'),
       detach: flag(context, 'detach'), asPod, limits, retain: flag(context, 'retain'), command: context.rest,
-      ...(workdir === undefined ? {} : { workdir }), ...(user === undefined ? {} : { user }), ...(entrypoint === undefined ? {} : { entrypoint }),
+      ...(workdir === undefined ? {} : { workdir }), ...(user === undefined ? {} : { user }), ...(entrypoint === undefined ? {} : { entrypoint }), ...(egress === undefined ? {} : { egress }),
     },
     ...(name === undefined ? {} : { name }), ...(service === undefined ? {} : { base: service.name }), ...(build === undefined ? {} : { build: { ...build.build, ours: text(context, 'image') === undefined } }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
     ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as TransportChoice }), ...ttlOf(context),
@@ -149,6 +153,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'publish', short: 'p', description: 'port of the container on this machine', value: { placeholder: '[HOST:]PORT' }, repeatable: true, file: { adds: true } },
     { name: 'as-pod', description: 'also user, groups, working directory, command, hostname, limits, capabilities and read-only root of the pod\'s container' },
     { name: 'limits', description: 'only the CPU and memory limits of the pod\'s container' },
+    { name: 'egress', description: 'where the container\'s own connections come from: the hub (default), or a pod of the target, which counts for NetworkPolicies and has sidecars on its 127.0.0.1', value: { placeholder: 'WHERE', choices: ['hub', 'pod'] } },
     { name: 'workdir', short: 'w', description: 'working directory in the container', value: { placeholder: 'PATH' } },
     { name: 'user', short: 'u', description: 'user in the container', value: { placeholder: 'USER[:GROUP]' } },
     { name: 'entrypoint', description: 'entrypoint instead of the image\'s', value: { placeholder: 'PROGRAM' } },

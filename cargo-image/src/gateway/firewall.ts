@@ -2,7 +2,7 @@
  * nftables: address translation between the client's one WireGuard address and the containers, and who may pass.
  * The base is written once per configuration; forwards are elements, so that changing one touches no connection of another.
  */
-import type { Forward, LinkConfig } from '../../../protocol/control.ts';
+import type { ContainerEgress, Forward, LinkConfig } from '../../../protocol/control.ts';
 import { hubPortRange } from '../../../protocol/ports.ts';
 import { device } from '../wireguard/tunnel.ts';
 
@@ -19,6 +19,7 @@ delete table ${table}
 table ${table} {
   map forward_tcp { type inet_service : ipv4_addr . inet_service; }
   map forward_udp { type inet_service : ipv4_addr . inet_service; }
+  map egress { type ipv4_addr : ipv4_addr; }
   set live_tcp { type inet_service; }
   set live_udp { type inet_service; }
   chain pre {
@@ -28,6 +29,7 @@ table ${table} {
   }
   chain post {
     type nat hook postrouting priority srcnat; policy accept;
+    oifname "${device}" snat to ip saddr map @egress
     oifname "${device}" ip saddr ${link.network.subnet} snat to ${link.address}
   }
   chain dead {
@@ -56,9 +58,12 @@ table ${table} {
 `;
 }
 
-/** All forwards, anew, in one transaction; needs the base. */
-export function forwardsScript(forwards: Forward[]): string {
-  const lines: string[] = [];
+/** All that is led, anew, in one transaction; needs the base. */
+export function ledScript(led: readonly { forwards: Forward[]; egress?: ContainerEgress | undefined }[]): string {
+  const lines = [`flush map ${table} egress`];
+  const forwards = led.flatMap((one) => one.forwards);
+  const egress = led.flatMap((one) => one.egress ?? []);
+  if (egress.length > 0) lines.push(`add element ${table} egress { ${egress.map(({ container, address }) => `${container} : ${address}`).join(', ')} }`);
   for (const protocol of ['TCP', 'UDP'] as const) {
     const suffix = protocol.toLowerCase();
     const those = forwards.filter((forward) => forward.protocol === protocol);

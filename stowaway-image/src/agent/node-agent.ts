@@ -2,6 +2,7 @@
  * One node's agent: looks at the objects, at the node's processes and at HAProxy, and makes the three agree. Level-triggered:
  * every run starts from the whole state, and doing it twice changes nothing.
  */
+import { tunnelDevice } from '../../../protocol/egress.ts';
 import type { BridgeCounters } from '../../../protocol/counters.ts';
 import type { Bridge, BridgePod, Client } from '../../../protocol/objects.ts';
 import type { PodRulesCheck } from '../../../protocol/rules-check.ts';
@@ -12,9 +13,10 @@ import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
 import { advance, drainLimitMs, refuseNew, type Drain } from './drain.ts';
 import { buildFrontends, frontendId, lacks } from './frontends.ts';
+import { EgressWays } from './egress-ways.ts';
 import { openOriginals } from './open-originals.ts';
 import { bridgeKey, planAssignments, type Assignment } from './plan.ts';
-import { PodNetworks } from './pod-networks.ts';
+import { netnsPrefix, PodNetworks } from './pod-networks.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
 import { RequestCounters } from './proxy/counters.ts';
@@ -84,6 +86,7 @@ export class NodeAgent {
   /** Troubles found while acting, by pod UID. */
   #troubles = new Map<string, string>();
   #cleanupAt: number | undefined;
+  readonly #egress: EgressWays;
   readonly #counters = new RequestCounters();
   /** By name of their network namespace. */
   #podNames = new Map<string, string>();
@@ -92,6 +95,7 @@ export class NodeAgent {
     this.#options = options;
     const { log, signal } = options;
     this.#networks = new PodNetworks(options.processes, options);
+    this.#egress = new EgressWays(this.#networks, log);
     this.#ruleCheck = new RuleCheck(options.directory);
     this.#certificates = new Certificates(options.directory, options.processes);
     this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: () => this.#loop.trigger(), onTapLine: (line) => this.#tap(line) });
@@ -109,6 +113,11 @@ export class NodeAgent {
   /** Pods, bridges or clients have changed. */
   trigger(): void {
     this.#loop.trigger();
+  }
+
+  /** Does any bridge want this tunnel? Told from the objects, so that one that is about to be made counts too; a tunnel never comes back in another pod. */
+  wantsTunnel(device: string): boolean {
+    return [...this.#options.bridges()].some(({ status }) => status?.egress !== undefined && tunnelDevice(status.egress.tunnel) === device);
   }
 
   addressesOf(pod: NodePod): string[] {
@@ -179,7 +188,7 @@ export class NodeAgent {
       bridges: all, pods: pods(), client, rulesError: (rules) => this.#ruleCheck.verdict(rules), certificate: (bridge, pod) => this.#certificates.of(bridge, pod),
     });
     this.#troubles = new Map();
-    this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`pb-${metadata.uid}`, metadata.name]));
+    this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`${netnsPrefix}${metadata.uid}`, metadata.name]));
     this.#tapped.keep(new Set(assignments.filter(({ bridge }) => bridge.spec.mode === 'tap').map(({ bridge }) => bridgeKey(bridge))));
     const wantedPods = [...new Map(assignments.map(({ pod }) => [pod.metadata.uid, pod])).values()];
     const absent = await this.#networks.enter(wantedPods);
@@ -197,6 +206,7 @@ export class NodeAgent {
     await this.#applyRules(assignments, frontends);
     this.#remember(assignments);
     await this.#advanceDrains();
+    await this.#egress.apply(assignments);
     await this.#writeStatuses(all, assignments, serverFirst);
     await this.#leavePods(wantedPods, log);
   }
@@ -363,13 +373,14 @@ export class NodeAgent {
     for (const key of this.#written.keys()) if (!present.has(key)) this.#written.delete(key);
   }
 
-  #state({ bridge, pod, tcp, udp, draining, trouble }: Assignment, serverFirst: ReadonlySet<string>): EntryState {
+  #state({ bridge, pod, tcp, udp, egress, draining, trouble }: Assignment, serverFirst: ReadonlySet<string>): EntryState {
     const { name, uid = '' } = pod.metadata;
     // A tap just does not see such a port.
     const greets = looksInside(bridge.spec) && bridge.spec.mode !== 'tap' ? tcp.find(({ port }) => serverFirst.has(frontendId(uid, port))) : undefined;
     const message = draining ? 'draining'
       : trouble ?? this.#troubles.get(uid)
       ?? (greets !== undefined ? `the server at port ${greets.port} speaks first, so nothing in it can be told apart (bridge it without rules, certificate and mirroring)` : undefined)
+      ?? (egress === undefined ? undefined : this.#egress.trouble(egress.tunnel))
       ?? (this.#networks.get(uid) === undefined ? "waiting for the pod's network" : undefined);
     const running = new Set(this.#running.map(({ id }) => id));
     const inForce = tcp.every(({ port }) => running.has(frontendId(uid, port))) && tcp.length + udp.length === bridge.spec.ports.length;
@@ -378,6 +389,7 @@ export class NodeAgent {
     return {
       name, ready: message === undefined && inForce, ...(address === undefined ? {} : { address }),
       ...(tcp.length === 0 || bridge.spec.mode === 'tap' ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
+      ...(egress === undefined ? {} : { egress: this.#egress.isOpen(egress.tunnel) }),
       ...(message === undefined ? {} : { message }),
       ...(flapping ? { note: `the container goes up and down: it gets requests only after ${checkTimings.waryMs / 1000} s without a break` } : {}),
     };
@@ -385,7 +397,7 @@ export class NodeAgent {
 
   /** A namespace is left when nothing is bridged there and no process of HAProxy, also no replaced one, has connections in it. */
   async #leavePods(wanted: readonly NodePod[], log: Log): Promise<void> {
-    const keep = new Set([...wanted.map(({ metadata }) => `pb-${metadata.uid}`), ...this.#running.map(({ netns }) => netns)]);
+    const keep = new Set([...wanted.map(({ metadata }) => `${netnsPrefix}${metadata.uid}`), ...this.#running.map(({ netns }) => netns)]);
     for (const { contents } of this.#proxy.generations) for (const netns of contents) keep.add(netns);
     for (const [uid, { netns }] of [...this.#networks.entries()]) {
       if (keep.has(netns)) continue;

@@ -2,6 +2,7 @@
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import { systemNamespace } from '../../../protocol/names.ts';
 import type { Rule } from '../../../protocol/rule.ts';
+import type { PodEgress } from './netns/egress.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import { podMatcher } from './pods/selector.ts';
 import { checkOf } from './proxy/check.ts';
@@ -16,6 +17,8 @@ export interface Assignment {
   draining: boolean;
   tcp: { port: number; route: Route }[];
   udp: { port: number; hub: HubPort }[];
+  /** The bridge's way out leads through this pod. */
+  egress: PodEgress | undefined;
   /** Why traffic cannot be bridged (fully), for people. */
   trouble: string | undefined;
 }
@@ -73,7 +76,7 @@ function ageOf(bridge: Bridge): { createdAt: string; bridge: string } {
 function assign(bridge: Bridge, pod: NodePod, rulesError: World['rulesError'], certificate: NonNullable<World['certificate']>): Assignment {
   const { spec, status = {} } = bridge;
   const rules = spec.rules ?? [];
-  const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining', tcp: [], udp: [], trouble: undefined };
+  const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining', tcp: [], udp: [], egress: egressOf(bridge, pod), trouble: undefined };
   if (spec.ports.length === 0) return assignment;
   if (pod.hostNetwork) return { ...assignment, trouble: "the pod uses its node's network (hostNetwork), whose ports cannot be bridged" };
   const unusable = rulesError(rules);
@@ -99,6 +102,12 @@ function assign(bridge: Bridge, pod: NodePod, rulesError: World['rulesError'], c
     else assignment.trouble = `UDP port ${port} is not bridged: rules and copies are for HTTP only`;
   }
   return assignment;
+}
+
+function egressOf({ spec, status }: Bridge, { metadata: { name }, hostNetwork }: NodePod): PodEgress | undefined {
+  const { egress, hubAddress: hub } = status ?? {};
+  if (spec.egress !== 'pod' || egress?.pod !== name || hub === undefined || hostNetwork) return undefined;
+  return { address: egress.address, tunnel: egress.tunnel, hub };
 }
 
 /** Of several bridges that want all of a pod's port, the oldest has it (see proxy/order.ts); the others must say so. */

@@ -4,7 +4,7 @@
  */
 import { agentManager } from '../agent-names.ts';
 import { fieldManager, labels, names, systemNamespace } from '../../../protocol/names.ts';
-import type { AssignedPort, Bridge, Client, ClusterFacts } from '../../../protocol/objects.ts';
+import type { AssignedPort, Bridge, BridgeEgress, Client, ClusterFacts } from '../../../protocol/objects.ts';
 import { withTransitionTimes } from '../conditions.ts';
 import { isAlreadyExists, isConflict, isNotFound, isRefused, keyOf, resources, type Kube, type KubeObject, type Resource } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
@@ -54,6 +54,8 @@ export class Controller {
   readonly #bridgeWrites = new RecentWrites();
   readonly #addresses = new Map<string, string>();
   #ports = new Map<string, AssignedPort[] | undefined>();
+  /** As decided last, by the bridge's uid. */
+  readonly #egress = new Map<string, BridgeEgress>();
   #held: ReadonlySet<string> | undefined;
   #idleSince = new Map<string, number>();
   /** Node to the reason why the cluster does not let its agent be. */
@@ -107,6 +109,8 @@ export class Controller {
     const { targetPods, targets, systemPods } = this.#world;
     targetPods.need(new Set(bridges.map(({ metadata }) => metadata.namespace ?? '')), now);
     const uids = new Set(bridges.map(({ metadata }) => metadata.uid ?? ''));
+    this.#assignAddresses(bridges);
+    for (const uid of this.#egress.keys()) if (!uids.has(uid)) this.#egress.delete(uid);
     targets.forgetAllBut(uids);
     this.#bridgeWrites.forgetAllBut(uids);
     this.#ports = assignHubPorts(bridges.map(({ metadata: { uid = '', creationTimestamp = '' }, spec, status }) => ({
@@ -119,6 +123,7 @@ export class Controller {
       return {
         bridge, target, hub,
         client: this.#client(bridge.spec.client),
+        ...(bridge.spec.egress === 'pod' ? { egress: { address: this.#addresses.get(bridge.metadata.uid ?? ''), before: this.#egress.get(bridge.metadata.uid ?? '') ?? bridge.status?.egress } } : {}),
         pods: this.#podsOf(bridge, target),
         ports: this.#ports.get(bridge.metadata.uid ?? ''),
         agent: (node) => agents.get(node),
@@ -184,6 +189,7 @@ export class Controller {
     const { uid = '' } = bridge.metadata;
     if (bridge.status?.phase !== undefined && !isKnown(fact)) return;
     const wanted = deriveStatus(fact);
+    if (wanted.egress !== undefined) this.#egress.set(uid, wanted.egress);
     if (!this.#bridgeWrites.mustWrite(uid, ordered(controllerPart(bridge, wanted)), ordered(wanted), now)) return;
     if (bridge.status?.phase !== wanted.phase) this.#options.log('phase', { bridge: keyOf(bridge), phase: wanted.phase, reason: wanted.conditions.at(-1)?.reason });
     const conditions = withTransitionTimes(bridge.status?.conditions, wanted.conditions, new Date(now));
@@ -206,16 +212,13 @@ export class Controller {
     const clients = [...this.#world.clients.values()];
     const uids = new Set(clients.map(({ metadata }) => metadata.uid ?? ''));
     this.#clientWrites.forgetAllBut(uids);
-    const addresses = assignAddresses(clients, this.#pool ?? '', this.#addresses);
-    this.#addresses.clear();
-    for (const [uid, address] of addresses) this.#addresses.set(uid, address);
     const { dns, agent: { version } } = this.#options;
     const hub = this.#world.systemPods.get({ namespace: systemNamespace, name: names.hubPod });
     const [service] = this.#world.hubServices.values();
     const cluster: ClusterFacts = { ranges: this.#ranges(), dns, endpoints: hubEndpoints(service, this.#world.nodes.values(), hub?.node), version };
     return clients.map(async (client) => {
       const { uid = '' } = client.metadata;
-      const address = addresses.get(uid);
+      const address = this.#addresses.get(uid);
       const wanted = { cluster, ...(address === undefined ? {} : { address }) };
       const { address: presentAddress, cluster: presentCluster } = client.status ?? {};
       if (!this.#clientWrites.mustWrite(uid, ordered({ cluster: presentCluster, address: presentAddress }), ordered(wanted), now)) return;
@@ -225,6 +228,12 @@ export class Controller {
         throw error;
       });
     });
+  }
+
+  #assignAddresses(bridges: readonly Bridge[]): void {
+    const addresses = assignAddresses([...this.#world.clients.values(), ...bridges.filter(({ spec }) => spec.egress === 'pod')], this.#pool ?? '', this.#addresses);
+    this.#addresses.clear();
+    for (const [uid, address] of addresses) this.#addresses.set(uid, address);
   }
 
   #ranges(): string[] {
