@@ -2,7 +2,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { addReturnRoute, attachNetns, detachNetns, netnsAddresses, nodeSourceAddress, removeReturnRoute } from '../../adapters/netns.ts';
 import { nft } from '../../adapters/nft.ts';
-import { forgetUdpFlows } from '../../adapters/conntrack.ts';
 import { whoSpeaksFirst, type FirstByte } from '../../adapters/first-byte.ts';
 import { freePort, listeningPorts } from './listening.ts';
 import { renderRemoval, renderReturn, renderRules, returnRoute, ruledPorts, tableName, type PodRules } from './tables.ts';
@@ -21,7 +20,6 @@ export class PodNetwork {
   /** Of listeners that the current HAProxy no longer has, but a replaced one perhaps keeps open. */
   readonly #formerListenPorts = new Set<number>();
   readonly #firstBytes = new Map<number, { answer: FirstByte; askedAt: number }>();
-  #udpPorts = new Set<number>();
   #applied = '';
   #returns = false;
 
@@ -95,10 +93,6 @@ export class PodNetwork {
     if (script === this.#applied) return false;
     await nft.apply(script, this.netns);
     this.#applied = script;
-    const before = this.#udpPorts;
-    this.#udpPorts = new Set(udp.map(({ port }) => port));
-    const changed = [...before, ...this.#udpPorts].filter((port) => !before.has(port) || !this.#udpPorts.has(port));
-    for (const port of changed) await forgetUdpFlows(this.netns, port);
     return true;
   }
 
