@@ -1,9 +1,10 @@
 /** `stowaway agent`: the node's pods and all bridges from the API server, the identity server, and the agent between them. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import { systemNamespace } from '../../../protocol/names.ts';
 import { ports } from '../../../protocol/ports.ts';
+import { netnsDir } from '../adapters/netns.ts';
 import { agentManager } from '../agent-names.ts';
 import { follow, isConflict, isNotFound, resources } from '../kube/index.ts';
 import { words } from '../log.ts';
@@ -35,6 +36,8 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   const node = required(env, 'NODE_NAME');
   const address = required(env, 'POD_IP');
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  // The volume outlives a container that was killed, its mounts do not: an empty file of that name would keep us out of the pod.
+  await rm(netnsDir, { recursive: true, force: true });
   const instance = ownInstance();
   const processes = new ProcTable();
   const onError = (what: string) => (error: unknown): void => log('failed', { what, message: words(error) });
