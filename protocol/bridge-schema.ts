@@ -3,6 +3,7 @@ import { conditions, flag, integer, ipv4, list, mapList, object, oneLine, portNu
 import { tunnelNumbers } from './egress.ts';
 import { owner } from './owner-schema.ts';
 import { hubPortRange } from './ports.ts';
+import { targetKinds } from './target.ts';
 import { trafficFields, trafficRules } from './traffic-schema.ts';
 
 const name = (maxLength = 253): Schema => text(maxLength, { minLength: 1, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' });
@@ -10,10 +11,14 @@ const protocol = word(['TCP', 'UDP']);
 const stringMatch = { match: word(['exact', 'prefix', 'regex']), value: oneLine(1024) };
 
 const target = object({
-  kind: word(['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Pod', 'Job', 'Service']),
+  kind: text(63, { pattern: '^[A-Z][A-Za-z0-9]*$' }),
   name: name(),
+  resource: text(400, { pattern: '^[a-z0-9][-a-z0-9]*\\.v[a-z0-9]+(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$', description: 'Of a kind whose pods are found by its scale subresource: plural, version and group.' }),
   container: name(63),
-}, ['kind', 'name', 'container'], rules(['self == oldSelf', 'the target of a bridge cannot change: make another bridge']));
+}, ['kind', 'name', 'container'], rules(
+  ['self == oldSelf', 'the target of a bridge cannot change: make another bridge'],
+  [`has(self.resource) || self.kind in [${targetKinds.map((kind) => `'${kind}'`).join(', ')}]`, 'a kind that podbridge does not know needs its resource'],
+));
 
 const bridgePort = { port: portNumber, protocol, local: portNumber };
 

@@ -1,5 +1,6 @@
 /** The two custom resources, as they stand in the cluster (group podbridge.dev, version v1alpha1). Schemas: crds.ts. */
 import type { Rule } from './rule.ts';
+import type { TargetName } from './target.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface ObjectMeta {
@@ -97,11 +98,7 @@ export interface Bridge {
   status?: BridgeStatus;
 }
 
-export type TargetKind = 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'ReplicaSet' | 'Pod' | 'Job' | 'Service';
-
-export interface BridgeTarget {
-  kind: TargetKind;
-  name: string;
+export interface BridgeTarget extends TargetName {
   /** Whose environment and files are inherited; always filled in by the CLI. */
   container: string;
 }

@@ -43,7 +43,7 @@ export function attach({ request, egress, cluster, client, owner, link, target, 
     act: async ({ undo }) => {
       const watch = new BridgeWatch(cluster, ref);
       const bridge = await createBridge(cluster, {
-        ref, owner, client, target: { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
+        ref, owner, client, target: { ...target.ref, container: target.container.name },
         ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy, ...(request.takeOver === true ? { takeOver: true } : {}), ...(egress === undefined ? {} : { egress }),
         ...(request.traffic === undefined ? {} : { traffic: trafficFor(request.traffic, target) }),
       }).catch((error: unknown) => {

@@ -1,7 +1,8 @@
 /** What there is: bridges with their containers, containers without a target, and links. */
 import { labels } from '../../protocol/names.ts';
-import type { Bridge } from '../../protocol/objects.ts';
+import type { Bridge, BridgeTarget } from '../../protocol/objects.ts';
 import { describeRule } from '../../protocol/rule.ts';
+import { longTargetWords } from '../../protocol/target.ts';
 import type { Mode } from '../../protocol/traffic.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
@@ -17,7 +18,7 @@ export interface ListedBridge {
   client: string;
   /** Of this machine and user. */
   mine: boolean;
-  target: { kind: string; name: string; container: string };
+  target: BridgeTarget;
   ports: { port: number; protocol: string; local: number }[];
   rules: string[];
   mode: Mode;
@@ -114,7 +115,7 @@ export function listText(listed: Listed, wide: boolean, now: number): string {
   if (listed.bridges.length > 0) {
     const headings = ['NAMESPACE', 'BRIDGE', 'TARGET', 'PORTS', 'RULES', 'PODS', 'PHASE', 'CONTAINER', 'OWNER', 'AGE', ...(wide ? ['LINK', 'IMAGE', 'ADDRESS', 'NODES', 'EGRESS'] : [])];
     sections.push(table(headings, listed.bridges.map((bridge) => [
-      bridge.namespace, bridge.name, `${bridge.target.kind.toLowerCase()}/${bridge.target.name}`, portWords(bridge), `${{ steal: '', mirror: 'copies of ', tap: 'only told of ' }[bridge.mode]}${bridge.rules.join(' | ') || 'all traffic'}`, podWords(bridge), bridge.phase,
+      bridge.namespace, bridge.name, longTargetWords(bridge.target), portWords(bridge), `${{ steal: '', mirror: 'copies of ', tap: 'only told of ' }[bridge.mode]}${bridge.rules.join(' | ') || 'all traffic'}`, podWords(bridge), bridge.phase,
       bridge.container === null ? (bridge.mine ? '(gone)' : '(elsewhere)') : servingWords(bridge), bridge.owner, age(bridge.created ?? undefined, now),
       ...(wide ? [bridge.client, bridge.container?.image ?? '', bridge.container?.address ?? '', [...new Set(bridge.pods.map((pod) => pod.node))].join(','), bridge.egress === null ? 'hub' : bridge.egress.pod ?? '(no pod)'] : []),
     ])));

@@ -131,7 +131,7 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
     parts.onReady({
       bridge: bridged === undefined ? null : { namespace, name },
       container: { ...container, image: request.flags.image },
-      target: target === undefined ? null : { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
+      target: target === undefined ? null : { ...target.ref, container: target.container.name },
       ports: target?.ports ?? [], rules: request.rules, pods: bridge === undefined ? [] : podsOf(bridge),
       link: { client: link.client, transport: link.transport }, elapsedMs: Math.round(host.now()),
     });

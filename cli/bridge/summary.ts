@@ -1,12 +1,12 @@
 /** What is bridged now, for people and for machines. */
-import type { Bridge, TargetKind } from '../../protocol/objects.ts';
+import type { Bridge, BridgeTarget } from '../../protocol/objects.ts';
 import { describeRule, markBaggageKey, type Rule } from '../../protocol/rule.ts';
 import { describeTarget } from '../target/parse-target.ts';
 
 export interface RunSummary {
   bridge: { namespace: string; name: string } | null;
   container: { id: string; name: string; address: string; image: string };
-  target: { kind: TargetKind; name: string; container: string } | null;
+  target: BridgeTarget | null;
   ports: { port: number; protocol: string; local: number }[];
   rules: Rule[];
   pods: { name: string; node: string }[];

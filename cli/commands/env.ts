@@ -9,7 +9,7 @@ export const command: Command = {
 shell (sh exports), dotenv by Compose and dotenv libraries. A command after -- runs here, on this machine, with the environment
 of this shell and over it the pod's, less what belongs to the pod's image or place (PATH, HOME, ...); its exit code is the answer.`,
   takesRest: true,
-  arguments: [{ name: 'target', description: 'deploy, sts, ds, rs, pod, job or svc, as KIND/NAME', required: true }],
+  arguments: [{ name: 'target', description: 'deploy, sts, ds, rs, pod, job, svc, or a kind with a scale, as KIND/NAME', required: true }],
   options: [
     { name: 'container', description: 'which container of the target', value: { placeholder: 'NAME' } },
     { name: 'output', short: 'o', description: 'form of the answer', value: { placeholder: 'FORMAT', choices: ['env', 'json', 'yaml', 'dotenv', 'sh'] }, env: 'PODBRIDGE_OUTPUT' },

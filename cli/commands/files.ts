@@ -6,7 +6,7 @@ export const command: Command = {
   summary: 'Copy the files of a pod\'s volumes to this machine',
   description: 'Once, each volume under its path in the pod: with modes and links, owned by you. bridge run needs no such copy.',
   arguments: [
-    { name: 'target', description: 'deploy, sts, ds, rs, pod, job or svc, as KIND/NAME', required: true },
+    { name: 'target', description: 'deploy, sts, ds, rs, pod, job, svc, or a kind with a scale, as KIND/NAME', required: true },
     { name: 'directory', description: 'where to, empty or not there yet (default: NAME-files)' },
   ],
   options: [{ name: 'container', description: 'which container of the target', value: { placeholder: 'NAME' } }],

@@ -6,7 +6,7 @@ export const command: Command = {
   name: 'init',
   summary: 'Write a bridge.yaml for targets in the cluster',
   description: 'A service for each target, with its ports and comments on what can be changed. Without a target it asks which. Services are added to a bridge.yaml that is there.',
-  arguments: [{ name: 'target', description: 'deploy, sts, ds, rs, pod, job or svc, as KIND/NAME', variadic: true }],
+  arguments: [{ name: 'target', description: 'deploy, sts, ds, rs, pod, job, svc, or a kind with a scale, as KIND/NAME', variadic: true }],
   options: [
     { name: 'build', description: 'folder with a Dockerfile (default: this one, if it has one)', value: { placeholder: 'DIR' } },
     { name: 'container', description: 'which container of the target', value: { placeholder: 'NAME' } },

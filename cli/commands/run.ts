@@ -125,7 +125,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'dockerfile', description: 'with --build: path in the folder', value: { placeholder: 'PATH' }, file: false },
     { name: 'build-target', description: 'with --build: stage to build', value: { placeholder: 'STAGE' }, file: false },
     { name: 'build-arg', description: 'with --build: a build argument; the name alone: with the value it has here', value: { placeholder: 'NAME[=VALUE]' }, repeatable: true, file: false },
-    { name: 'target', description: 'whose place it takes: deploy, sts, ds, rs, pod, job or svc', value: { placeholder: 'KIND/NAME' } },
+    { name: 'target', description: 'whose place it takes: deploy, sts, ds, rs, pod, job, svc, or a kind with a scale', value: { placeholder: 'KIND/NAME' } },
     { name: 'container', description: 'which container of the target', value: { placeholder: 'NAME' } },
     { name: 'port', description: 'port of the pod, by number or name, and where it is in the container; none: nothing is bridged', value: { placeholder: 'POD[:CONTAINER][/udp]' }, repeatable: true, file: { key: 'ports' } },
     { name: 'mark', description: 'only requests with the baggage member bridge=ID', value: { placeholder: 'ID' }, repeatable: true, file: { of: 'rule' } },

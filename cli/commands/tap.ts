@@ -13,7 +13,7 @@ export const command: Command = {
   summary: 'Watch the HTTP requests that a workload gets',
   description: `Live, from all pods of the target: time, method, path, status, how long it took, mark, and which side answered. Nothing is taken away
 and nobody notices. Values that look like secrets are masked, in headers and in queries. Ends with Ctrl-C.`,
-  arguments: [{ name: 'target', description: 'deploy, sts, ds, rs, pod, job or svc, as KIND/NAME', required: true }],
+  arguments: [{ name: 'target', description: 'deploy, sts, ds, rs, pod, job, svc, or a kind with a scale, as KIND/NAME', required: true }],
   examples: [
     { command: 'bridge tap deploy/api -n shop', explains: 'every HTTP request' },
     { command: 'bridge tap deploy/api --mark ann --headers', explains: 'those with a mark, with their headers' },

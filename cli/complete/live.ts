@@ -21,13 +21,19 @@ function named(items: readonly KubeObject[]): string[] {
   return items.map(({ metadata }) => metadata.name);
 }
 
-interface PodOwner extends KubeObject {
-  spec?: { containers?: { name: string }[]; template?: { spec?: { containers?: { name: string }[] } } };
-}
-
 const shortKinds = [['deploy', 'Deployment'], ['sts', 'StatefulSet'], ['ds', 'DaemonSet'], ['svc', 'Service'], ['job', 'Job'], ['pod', 'Pod']] as const;
 
-async function fromCluster(host: Host, live: Live, given: Given): Promise<string[]> {
+/** `rollout.argoproj.io/` names a kind that podbridge does not know: its objects, as far as they may be listed. */
+async function ofKind(cluster: Cluster, kindWord: string, namespace: string): Promise<string[]> {
+  const [{ parseTarget }, { findKind }] = await Promise.all([import('../target/parse-target.ts'), import('../target/custom-kind.ts')]);
+  const ref = parseTarget(`${kindWord}/x`);
+  if (ref.group === undefined) return [];
+  const { type } = await findKind(cluster, ref);
+  return named((await cluster.list(type, { namespace })).items).map((name) => `${kindWord}/${name}`);
+}
+
+/** @param kindWord what stands before the slash of a target that is being typed */
+async function fromCluster(host: Host, live: Live, given: Given, kindWord: string | undefined): Promise<string[]> {
   const [cluster, { resources }] = await Promise.all([connected(host, given), import('../adapters/cluster/index.ts')]);
   const environment = host.env.PODBRIDGE_NAMESPACE;
   const namespace = given.namespace ?? (environment !== undefined && environment !== '' ? environment : cluster.context.namespace);
@@ -36,13 +42,10 @@ async function fromCluster(host: Host, live: Live, given: Given): Promise<string
   try {
     switch (live) {
       case 'namespace': return named(await listed(resources.Namespace));
-      case 'target': return (await Promise.all(shortKinds.map(async ([short, kind]) => named(await listed(resources[kind])).map((name) => `${short}/${name}`)))).flat();
+      case 'target': return kindWord !== undefined && !shortKinds.some(([short]) => short === kindWord) ? await ofKind(cluster, kindWord, namespace) : (await Promise.all(shortKinds.map(async ([short, kind]) => named(await listed(resources[kind])).map((name) => `${short}/${name}`)))).flat();
       case 'container': {
-        const { parseTarget } = await import('../target/parse-target.ts');
-        const ref = parseTarget(given.target ?? '');
-        if (!(ref.kind in resources)) return [];
-        const found = await cluster.find<PodOwner>(resources[ref.kind], ref.name, namespace);
-        return (found?.spec?.template?.spec?.containers ?? found?.spec?.containers ?? []).map(({ name }) => name);
+        const [{ parseTarget }, { podTemplate }] = await Promise.all([import('../target/parse-target.ts'), import('../target/resolve-target.ts')]);
+        return (await podTemplate(cluster, parseTarget(given.target ?? ''), namespace)).spec.containers.map(({ name }) => name);
       }
       case 'bridge': {
         const [bridges, local] = await Promise.all([listed<Bridge>(resources.Bridge), ofDocker(host)]);
@@ -85,8 +88,9 @@ export async function liveValues(host: Host, live: Live, { given, word }: Pick<Q
       const kubeconfig = given.kubeconfig ?? host.env.PODBRIDGE_KUBECONFIG;
       return await cached(cacheFolder(host), [live, kubeconfig, host.env.KUBECONFIG, host.homeDir], async () => (await import('../adapters/cluster/kubeconfig.ts')).contextNames(host, kubeconfig));
     }
-    const key = [live, given, host.env.PODBRIDGE_CONTEXT, host.env.PODBRIDGE_NAMESPACE, host.env.PODBRIDGE_KUBECONFIG, host.env.KUBECONFIG];
-    return await cached(cacheFolder(host), key, () => Promise.race([fromCluster(host, live, given), late()]));
+    const kindWord = live === 'target' && word.includes('/') ? word.slice(0, word.indexOf('/')) : undefined;
+    const key = [live, given, kindWord, host.env.PODBRIDGE_CONTEXT, host.env.PODBRIDGE_NAMESPACE, host.env.PODBRIDGE_KUBECONFIG, host.env.KUBECONFIG];
+    return await cached(cacheFolder(host), key, () => Promise.race([fromCluster(host, live, given, kindWord), late()]));
   } catch {
     return [];
   }

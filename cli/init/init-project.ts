@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
+import { targetWords } from '../../protocol/target.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { Host } from '../host.ts';
 import { projectFileNames } from '../project/find-project-file.ts';
-import { kindAlias, parseTarget } from '../target/parse-target.ts';
+import { parseTarget } from '../target/parse-target.ts';
 import { isBridgeError } from '../errors.ts';
 import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts';
 import { serviceEntry, serviceNameOf } from './service-entry.ts';
@@ -15,7 +16,7 @@ const offered = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 
 /** `deploy/api`, of the kinds that people bridge. */
 export async function workloadsOf(cluster: Cluster, namespace: string): Promise<string[]> {
-  const lists = await Promise.all(offered.map(async (kind) => (await cluster.list(resources[kind], { namespace })).items.map(({ metadata }) => `${kindAlias(kind)}/${metadata.name}`).sort()));
+  const lists = await Promise.all(offered.map(async (kind) => (await cluster.list(resources[kind], { namespace })).items.map(({ metadata }) => targetWords({ kind, name: metadata.name })).sort()));
   return lists.flat();
 }
 

@@ -1,6 +1,6 @@
 /** A service of bridge.yaml for a target as the cluster has it, with words about what to change. */
+import { targetWords } from '../../protocol/target.ts';
 import type { ResolvedTarget } from '../target/resolve-target.ts';
-import { kindAlias } from '../target/parse-target.ts';
 
 export interface EntryQuestion {
   target: ResolvedTarget;
@@ -24,7 +24,7 @@ export function serviceEntry({ target, severalContainers, build }: EntryQuestion
   const port = (container.ports ?? []).find((candidate) => candidate.containerPort === ports[0]?.port)?.name ?? ports[0]?.port ?? 8080;
   const names = (container.env ?? []).map(({ name }) => name);
   return [
-    `target: ${kindAlias(ref.kind)}/${ref.name}`,
+    `target: ${targetWords(ref)}`,
     ...(severalContainers ? [`container: ${container.name}`] : []),
     ...(build === undefined ? [
       '# The image that the pods run. Yours instead: image: NAME, or build: FOLDER with a Dockerfile.',

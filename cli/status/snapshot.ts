@@ -1,4 +1,5 @@
 /** What `bridge status` knows at one moment. Plain data: the JSON answer, the lines and the screen are all made of it. */
+import type { BridgeTarget } from '../../protocol/objects.ts';
 import type { Rule } from '../../protocol/rule.ts';
 
 export interface StatusSnapshot {
@@ -52,7 +53,7 @@ export interface Requests {
 export interface StatusBridge {
   namespace: string;
   name: string;
-  target: { kind: string; name: string; container: string };
+  target: BridgeTarget;
   ports: { port: number; protocol: string; local: number }[];
   rules: Rule[];
   phase: string;

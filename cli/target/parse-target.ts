@@ -1,11 +1,11 @@
 /** `deploy/api` -> kind and name, with kubectl's short and long kinds. */
-import type { TargetKind } from '../../protocol/objects.ts';
+import type { TargetKind, TargetName } from '../../protocol/target.ts';
 import { BridgeError } from '../errors.ts';
 import { suggest } from '../parse/suggest.ts';
 
-export interface TargetRef {
-  kind: TargetKind;
-  name: string;
+export interface TargetRef extends TargetName {
+  /** The kind is none that podbridge knows, and stands as it was written: the cluster must be asked (custom-kind.ts). Its group, '' when none was given. */
+  group?: string;
 }
 
 const aliases: Record<string, TargetKind> = {
@@ -17,10 +17,6 @@ const aliases: Record<string, TargetKind> = {
   job: 'Job', jobs: 'Job',
   svc: 'Service', service: 'Service', services: 'Service',
 };
-/** `Deployment` -> `deploy`: as people write it. */
-export function kindAlias(kind: TargetKind): string {
-  return Object.keys(aliases).find((alias) => aliases[alias] === kind && alias !== 'po') ?? kind.toLowerCase();
-}
 
 const groups: Partial<Record<TargetKind, string>> = { Deployment: 'apps', StatefulSet: 'apps', DaemonSet: 'apps', ReplicaSet: 'apps', Job: 'batch' };
 
@@ -33,27 +29,35 @@ const insteadOf: Record<string, string> = {
   node: 'name a workload, as deploy/NAME', no: 'name a workload, as deploy/NAME',
 };
 
-export const kindsForPeople = 'deploy, sts, ds, rs, pod, job, svc';
+export const kindsForPeople = 'deploy, sts, ds, rs, pod, job, svc, and any other that has the scale subresource';
 const namePattern = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+const kindPattern = /^[a-z][-a-z0-9]{0,62}$/;
 
 function refuse(what: string, why: string, next: string): BridgeError {
   return new BridgeError({ kind: 'usage', code: 'target-malformed', what, why, next });
 }
 
+/** Of kinds that podbridge does not know, only the form is looked at. */
 export function parseTarget(text: string): TargetRef {
-  const [kindWord = '', name = '', ...more] = text.split('/');
+  const [kindText = '', name = '', ...more] = text.split('/');
   if (!text.includes('/')) return failWithoutKind(text);
-  const [word = '', ...group] = kindWord.toLowerCase().split('.');
-  const kind = Object.hasOwn(aliases, word) ? aliases[word] : undefined;
-  if (kind === undefined || (group.length > 0 && group[0] !== groups[kind])) {
-    const instead = insteadOf[word.replace(/s$/, '')] ?? insteadOf[word];
+  const [word = '', ...parts] = kindText.toLowerCase().split('.');
+  const group = parts.join('.');
+  const known = Object.hasOwn(aliases, word) ? aliases[word] : undefined;
+  const kind = known !== undefined && (group === '' || group === groups[known]) ? known : undefined;
+  if (kind === undefined && (!kindPattern.test(word) || group === '')) {
+    const instead = Object.hasOwn(insteadOf, word) ? insteadOf[word] : insteadOf[word.replace(/s$/, '')];
     const meant = suggest(word, Object.keys(aliases));
-    throw refuse(`'${kindWord}' is no kind that can be bridged`, instead ?? `the kinds are ${kindsForPeople}${meant === undefined ? '' : `; did you mean ${meant}?`}`, `--target ${meant ?? 'deploy'}/${name || 'NAME'}`);
+    // A kind of which only the cluster can know.
+    if (instead === undefined && meant === undefined && kindPattern.test(word)) return checked(text, { kind: word, name, group }, kindText, more);
+    throw refuse(`'${kindText}' is no kind that can be bridged`, instead ?? `the kinds are ${kindsForPeople}${meant === undefined ? '' : `; did you mean ${meant}?`}`, `--target ${meant ?? 'deploy'}/${name || 'NAME'}`);
   }
-  if (more.length > 0 || !namePattern.test(name)) {
-    throw refuse(`'${text}' is no target`, name === '' ? 'the name is missing' : more.length > 0 ? 'it has more than one slash' : `'${name}' is no name of a Kubernetes object`, `--target ${kindWord}/NAME`);
-  }
-  return { kind, name };
+  return checked(text, kind === undefined ? { kind: word, name, group } : { kind, name }, kindText, more);
+}
+
+function checked(text: string, ref: TargetRef, kindText: string, more: string[]): TargetRef {
+  if (more.length === 0 && namePattern.test(ref.name)) return ref;
+  throw refuse(`'${text}' is no target`, ref.name === '' ? 'the name is missing' : more.length > 0 ? 'it has more than one slash' : `'${ref.name}' is no name of a Kubernetes object`, `--target ${kindText}/NAME`);
 }
 
 function failWithoutKind(text: string): never {
@@ -61,6 +65,6 @@ function failWithoutKind(text: string): never {
 }
 
 /** `deployment api` */
-export function describeTarget(ref: TargetRef): string {
+export function describeTarget(ref: TargetName): string {
   return `${ref.kind.toLowerCase()} ${ref.name}`;
 }

@@ -1,9 +1,11 @@
 /** What a target is in the cluster: its container and ports; refuses what cannot be bridged, and says what there is instead. */
 import type { BridgePort } from '../../protocol/objects.ts';
-import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
+import type { TargetKind } from '../../protocol/target.ts';
+import { resources, type Cluster, type DiscoveredKind, type KubeObject, type ResourceType } from '../adapters/cluster/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 import { suggest } from '../parse/suggest.ts';
 import { chooseContainer } from './choose-container.ts';
+import { findKind, readScale } from './custom-kind.ts';
 import type { ContainerSpec, Pod, PodSpec, PodVolume, Service, Workload } from './kube-types.ts';
 import { describeTarget, type TargetRef } from './parse-target.ts';
 import { choosePorts, portsForRules, servicePorts } from './ports.ts';
@@ -42,8 +44,7 @@ interface Template {
 
 const namesShown = 12;
 
-async function whatThereIs(cluster: Cluster, { kind, name }: TargetRef, namespace: string): Promise<{ why?: string; next: string }> {
-  const type = resources[kind];
+async function whatThereIs(cluster: Cluster, type: ResourceType, name: string, namespace: string): Promise<{ why?: string; next: string }> {
   const next = `${cluster.context.kubectl} get ${type.plural} -n ${namespace}`;
   try {
     const [{ items }, found] = await Promise.all([cluster.list(type, { namespace }), cluster.find(resources.Namespace, namespace).catch(() => ({}))]);
@@ -59,13 +60,18 @@ async function whatThereIs(cluster: Cluster, { kind, name }: TargetRef, namespac
   }
 }
 
-async function fetch<T extends KubeObject>(cluster: Cluster, ref: TargetRef, namespace: string): Promise<T> {
+async function found<T>(cluster: Cluster, ref: TargetRef, type: ResourceType, namespace: string, ask: () => Promise<T>): Promise<T> {
   try {
-    return await cluster.get<T>(resources[ref.kind], ref.name, namespace);
+    return await ask();
   } catch (error) {
     if (!isBridgeError(error) || error.facts.code !== 'cluster-not-found') throw error;
-    throw new BridgeError({ kind: 'usage', code: 'target-not-found', what: `there is no ${describeTarget(ref)} in namespace ${namespace}`, ...(await whatThereIs(cluster, ref, namespace)), cause: error });
+    throw new BridgeError({ kind: 'usage', code: 'target-not-found', what: `there is no ${describeTarget(ref)} in namespace ${namespace}`, ...(await whatThereIs(cluster, type, ref.name, namespace)), cause: error });
   }
+}
+
+async function fetch<T extends KubeObject>(cluster: Cluster, ref: TargetRef, namespace: string): Promise<T> {
+  const type = resources[ref.kind as TargetKind];
+  return await found(cluster, ref, type, namespace, () => cluster.get<T>(type, ref.name, namespace));
 }
 
 function refuse(what: string, why: string, next?: string): BridgeError {
@@ -74,6 +80,19 @@ function refuse(what: string, why: string, next?: string): BridgeError {
 
 function noPods(ref: TargetRef, namespace: string, next: string): BridgeError {
   return new BridgeError({ kind: 'environment', code: 'target-without-pods', what: `${describeTarget(ref)} in namespace ${namespace} has no pods`, why: 'the container takes its environment from a running pod, and traffic comes only to pods', next });
+}
+
+/** A pod stands for all of them: what a custom kind has of a template, only its own controller knows. */
+async function ofSelector(cluster: Cluster, ref: TargetRef, namespace: string, selector: string, next = `kubectl get pods -n ${namespace} -l '${selector}'`): Promise<Template> {
+  const { items } = await cluster.list<Pod>(resources.Pod, { namespace, labelSelector: selector });
+  const pod = items.find((item) => item.status?.phase === 'Running') ?? items.find((item) => item.status?.phase === 'Pending');
+  if (pod === undefined) throw noPods(ref, namespace, next);
+  return { spec: pod.spec, annotations: pod.metadata.annotations ?? {} };
+}
+
+async function ofCustomKind(cluster: Cluster, ref: TargetRef, type: DiscoveredKind, namespace: string): Promise<Template> {
+  const { selector, replicas } = await found(cluster, ref, type, namespace, () => readScale(cluster, type, ref.name, namespace));
+  return await ofSelector(cluster, ref, namespace, selector, replicas === 0 ? `kubectl scale ${type.plural}.${type.apiVersion.split('/')[0]}/${ref.name} -n ${namespace} --replicas=1` : undefined);
 }
 
 async function templateOf(cluster: Cluster, ref: TargetRef, namespace: string): Promise<Template> {
@@ -87,10 +106,7 @@ async function templateOf(cluster: Cluster, ref: TargetRef, namespace: string): 
     const service = await fetch<Service>(cluster, ref, namespace);
     const selector = Object.entries(service.spec.selector ?? {}).map(([key, value]) => `${key}=${value}`).join(',');
     if (selector === '') throw refuse(`service ${ref.name} selects no pods`, service.spec.type === 'ExternalName' ? 'it is an ExternalName' : 'it has no selector: its endpoints are made by something else', 'name a workload, as deploy/NAME');
-    const { items } = await cluster.list<Pod>(resources.Pod, { namespace, labelSelector: selector });
-    const pod = items.find((item) => item.status?.phase === 'Running') ?? items.find((item) => item.status?.phase === 'Pending');
-    if (pod === undefined) throw noPods(ref, namespace, `kubectl get pods -n ${namespace} -l ${selector}`);
-    return { spec: pod.spec, annotations: pod.metadata.annotations ?? {}, service };
+    return { ...await ofSelector(cluster, ref, namespace, selector), service };
   }
   const workload = await fetch<Workload>(cluster, ref, namespace);
   const finished = (workload.status?.conditions ?? []).find((condition) => ['Complete', 'Failed'].includes(condition.type) && condition.status === 'True');
@@ -105,11 +121,18 @@ function mountedVolumes({ volumes = [] }: PodSpec, { volumeMounts = [] }: Contai
   return Object.fromEntries(volumes.filter(({ name }) => mounted.has(name)).map((volume) => [volume.name, Object.keys(volume).find((field) => field !== 'name') ?? 'unknown']));
 }
 
-/** Throws BridgeError `target-not-found`, `target-unsupported`, `target-without-pods`, `container-*`, `port-*`, `no-ports`. */
+/** The pods as their template or one of them describes them, and the target with its kind as the cluster has it. */
+export async function podTemplate(cluster: Cluster, asked: TargetRef, namespace: string): Promise<Template & { ref: TargetRef }> {
+  if (asked.group === undefined) return { ref: asked, ...await templateOf(cluster, asked, namespace) };
+  const { type, ref } = await findKind(cluster, asked);
+  return { ref, ...await ofCustomKind(cluster, ref, type, namespace) };
+}
+
+/** Throws BridgeError `target-not-found`, `target-kind-*`, `target-without-scale`, `target-scale-forbidden`, `target-unsupported`, `target-without-pods`, `container-*`, `port-*`, `no-ports`. */
 export async function resolveTarget(cluster: Cluster, question: TargetQuestion): Promise<ResolvedTarget> {
-  const { ref, namespace } = question;
+  const { namespace } = question;
+  const { ref, spec, annotations, service } = await podTemplate(cluster, question.ref, namespace);
   const target = describeTarget(ref);
-  const { spec, annotations, service } = await templateOf(cluster, ref, namespace);
   if (spec.hostNetwork === true) throw refuse(`the pods of ${target} use their node's network (hostNetwork)`, 'their ports are the node\'s: bridging them would reach everything else on the node');
   const os = spec.os?.name ?? spec.nodeSelector?.['kubernetes.io/os'] ?? 'linux';
   if (os !== 'linux') throw refuse(`the pods of ${target} run on ${os}`, 'only Linux pods can be bridged');

@@ -1,6 +1,7 @@
 /** Objects that are refused, and hub, controller and agents that end in the middle of the work. */
 import { get } from 'node:https';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { execa } from 'execa';
 import { groupVersion, labels, managedBy, names, systemNamespace } from '../../protocol/names.ts';
 import type { Bridge, Client } from '../../protocol/objects.ts';
 import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
@@ -53,7 +54,8 @@ describe('the API server refuses', () => {
   });
 
   const wrongBridges: [string, Record<string, unknown>, RegExp][] = [
-    ['an unknown kind of target', { target: { kind: 'CronJob', name: 'x', container: 'x' } }, /Unsupported value/],
+    ['an unknown kind of target', { target: { kind: 'CronJob', name: 'x', container: 'x' } }, /needs its resource/],
+    ['a resource that leads elsewhere', { target: { kind: 'Rollout', name: 'x', container: 'x', resource: 'rollouts.v1.x/../y' } }, /should match/],
     ['a port 0', { ports: [{ ...port, port: 0 }] }, /greater than or equal to 1/],
     ['one port twice', { ports: [port, port] }, /Duplicate value/],
     ['rules with UDP', { ports: [{ ...port, protocol: 'UDP' }], rules: [{ mark: 'x' }] }, /TCP ports only/],
@@ -163,6 +165,19 @@ describe('a standing bridge', () => {
     await until('requests reach the container everywhere', async () => ((await suite.prober.run('http', '--url', `http://${address}/`, '--count', '60')).byWho.local === 60 ? true : undefined), recoveryLimitMs);
     const report = await probe.stop();
     expect({ failed: report.failed, errors: report.errors }).toEqual({ failed: 0, errors: {} });
+  });
+
+  test('is served again when the container of an agent was killed (as for want of memory), by the same pod', async () => {
+    const [agent] = await podsOf('agent');
+    const node = agent!.spec.nodeName;
+    await execa('docker', ['exec', node, 'sh', '-c', 'kill -9 $(pgrep -f "stowaway.cjs [a]gent")']);
+    await until('its container runs again', async () => {
+      const now = (await podsOf('agent')).find(({ metadata }) => metadata.uid === agent!.metadata.uid);
+      const [container] = now?.status.containerStatuses ?? [];
+      return (container?.restartCount ?? 0) > 0 && container?.ready === true ? true : undefined;
+    }, recoveryLimitMs);
+    await until('requests reach the container everywhere', async () => ((await suite.prober.run('http', '--url', `http://${address}/`, '--count', '60')).byWho.local === 60 ? true : undefined), recoveryLimitMs);
+    await until('the bridge is Ready', isReady, recoveryLimitMs);
   });
 
   test('goes when its client goes', async () => {

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { resources } from '../../cli/adapters/cluster/index.ts';
 import { bridge } from '../support/bridge-command.ts';
 import { daemonSet, deployment, pod, service, statefulSet } from '../workloads/manifests.ts';
+import { makeUser } from '../support/user.ts';
+import { until } from '../support/wait.ts';
 import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
 
 jest.setTimeout(testLimitMs);
@@ -53,6 +55,68 @@ describe('targets', () => {
     await suite.run(name, 'local', ['--target', 'deploy/web', '--port', 'http:9999', '-e', 'HTTP_PORT=9999']);
     expect((await suite.prober.run('http', '--url', `http://${await suite.addressOf('web')}/`, '--count', '20')).byWho).toEqual({ local: 20 });
     await suite.stop(name);
+  });
+
+  describe('custom kinds', () => {
+    /** As Argo's Rollout: pods of its own, told by its scale. Here they are those of the Deployment. */
+    const crd = (kind: string, group: string, scale: boolean) => ({
+      apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: `${kind.toLowerCase()}s.${group}` },
+      spec: {
+        group, scope: 'Namespaced', names: { kind, plural: `${kind.toLowerCase()}s`, singular: kind.toLowerCase() },
+        versions: [{
+          name: 'v1alpha1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+          subresources: { status: {}, ...(scale ? { scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' } } : {}) },
+        }],
+      },
+    });
+    const crds = [crd('Fleet', 'one.e2e-targets.dev', true), crd('Fleet', 'two.e2e-targets.dev', true), crd('Leaf', 'one.e2e-targets.dev', false)];
+    const fleets = { apiVersion: 'one.e2e-targets.dev/v1alpha1', kind: 'Fleet', plural: 'fleets', namespaced: true };
+    const target = 'fleet.one.e2e-targets.dev/web';
+
+    beforeAll(async () => {
+      for (const object of crds) await suite.kube.apply(object as never, { fieldManager: 'podbridge-test' });
+      await until('the kinds', async () => ((await suite.kube.kinds()).filter(({ apiVersion }) => apiVersion.includes('e2e-targets')).length === crds.length ? true : undefined), 30_000);
+      await until('a fleet', () => suite.kube.apply({ apiVersion: fleets.apiVersion, kind: 'Fleet', metadata: { name: 'web', namespace }, spec: { replicas: 2 } } as never, { fieldManager: 'podbridge-test' }, fleets).catch(() => undefined), 30_000);
+    });
+    afterAll(() => Promise.all(crds.map(({ metadata }) => suite?.kube.delete(resources.CustomResourceDefinition, metadata.name))));
+
+    const refused = async (wanted: string, options?: Parameters<Suite['bridge']>[1]): Promise<{ code: string; next?: string }> => {
+      const { stdout } = await suite.bridge(['init', wanted, '--print', '-o', 'json'], options);
+      return (JSON.parse(stdout) as { error: { code: string; next?: string } }).error;
+    };
+
+    test('what cannot be is told: no scale, no such kind, several, nothing of the name, no selector yet', async () => {
+      expect(await Promise.all(['leaf/web', 'flag.one.e2e-targets.dev/web', 'fleet/web', 'fleet.one.e2e-targets.dev/none', target].map(async (wanted) => (await refused(wanted)).code)))
+        .toEqual(['target-without-scale', 'target-kind-unknown', 'target-kind-ambiguous', 'target-not-found', 'target-unsupported']);
+    });
+
+    test('the pods of its scale are bridged, and those that come', async () => {
+      await suite.kube.patch(fleets, 'web', { status: { replicas: 2, selector: 'app=web' } }, { namespace, subresource: 'status' });
+      const summary = await suite.run(name, 'local', ['--target', target, '--port', 'http']);
+      expect(summary.pods).toHaveLength(2);
+      const address = await suite.addressOf('web');
+      expect((await suite.prober.run('http', '--url', `http://${address}/`, '--count', '50')).byWho).toEqual({ local: 50 });
+      expect((await suite.bridge(['list'])).stdout).toContain(target);
+      const status = JSON.parse((await suite.bridge(['status', '-o', 'json'])).stdout) as { bridges: { target: unknown }[] };
+      expect(status.bridges.map((bridge) => bridge.target)).toEqual([{ kind: 'Fleet', name: 'web', resource: 'fleets.v1alpha1.one.e2e-targets.dev', container: 'echo' }]);
+      expect((await suite.bridge(['init', target, '--print'])).stdout).toContain(`target: ${target}`);
+      // Another selector: what is no longer its own has the original again.
+      await suite.kube.patch(fleets, 'web', { status: { selector: 'app=single' } }, { namespace, subresource: 'status' });
+      await until('the new selector', async () => ((await suite.prober.run('http', '--url', 'http://single/', '--count', '20')).byWho.local === 20 ? true : undefined), 60_000);
+      expect((await suite.prober.run('http', '--url', `http://${address}/`, '--count', '50')).byWho).toEqual({ original: 50 });
+      await suite.stop(name);
+    });
+
+    test('whose scale may not be read: which right is missing, and how to ask for it', async () => {
+      const person = await makeUser(suite.kube, suite.cluster, namespace, 'person');
+      try {
+        const { code, next = '' } = await refused(target, { kubeconfig: person.kubeconfigPath, context: person.context });
+        expect(code).toBe('target-scale-forbidden');
+        expect(next).toMatch(/auth can-i get fleets\.one\.e2e-targets\.dev --subresource scale -n e2e-targets$/);
+      } finally {
+        await person.dispose();
+      }
+    });
   });
 
   test('kinds that have no pods are refused, with words', async () => {

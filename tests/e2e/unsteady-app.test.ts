@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { labels } from '../../protocol/names.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { resources } from '../../cli/adapters/cluster/index.ts';
 import { deployment, service } from '../workloads/manifests.ts';
@@ -86,4 +87,37 @@ test('--fallback fail: what matches fails when the container is gone, the rest d
   await suite.stop(name);
   expect(await who(mine)).toBe('original');
   expect(await others.stop()).toMatchObject({ failed: 0, byWho: { original: expect.any(Number) } });
+});
+
+test('UDP: datagrams of new and of open flows go to the original while the port is closed, the container is gone or the link is silent, and come back', async () => {
+  const udp = ['udp', '--address', `${address}:9001`, '--timeout', '1s'];
+  const { container } = await suite.run(name, 'local', ['--target', 'deploy/web', '--port', 'udp', '--port', 'http']);
+  const link = (await suite.kube.get<Bridge>(resources.Bridge, name, namespace)).spec.client;
+  const { stdout: cargo } = await execa('docker', ['ps', '--quiet', '--filter', `label=${labels.link}=${link}`, '--filter', `label=${labels.role}=cargo`]);
+  // One flow from beginning to end: each datagram from the same port.
+  const flow = await suite.prober.start(...udp, '--rate', '20', '--duration', '170s');
+  const untilBoth = async (wanted: string): Promise<void> => {
+    await until(`new flows with ${wanted}`, async () => ((await suite.prober.run(...udp, '--new', '--count', '5')).byWho[wanted] === 5 ? true : undefined), seenLimitMs);
+    await until(`the open flow with ${wanted}`, async () => ((await flow.peek()).changes.at(-1)?.who === wanted ? true : undefined), seenLimitMs);
+  };
+  await untilBoth('local');
+  for (const [away, back] of [['stop', 'start'], ['pause', 'unpause']] as const) {
+    const which = away === 'stop' ? container.id : cargo;
+    await execa('docker', [away, ...(away === 'stop' ? ['--time', '1'] : []), which]);
+    try {
+      await untilBoth('original');
+    } finally {
+      await execa('docker', [back, which]);
+    }
+    await untilBoth('local');
+  }
+  // The container lives, and nobody listens in it.
+  await suite.stop(name);
+  await untilBoth('original');
+  await suite.run(name, 'local', ['--target', 'deploy/web', '--port', 'udp:9999', '--port', 'http']);
+  const { byWho } = await suite.prober.run(...udp, '--new', '--count', '100', '--rate', '20');
+  expect(Object.keys(byWho)).toEqual(['original']);
+  // One in three seconds tries the container and is lost.
+  expect(byWho.original).toBeGreaterThan(80);
+  await flow.stop();
 });

@@ -4,7 +4,7 @@ import { device, deviceLines } from '../wireguard/tunnel.ts';
 
 /** Routing table of everything that belongs in the tunnel. */
 export const tunnelTable = 100;
-const priorities = { fromContainers: 1000, fromClientAddress: 1001 } as const;
+const priorities = { fromContainers: 1000, fromClientAddress: 1001, ownErrors: 1002 } as const;
 
 /** Lines for `ip -force -batch`: rules of an earlier configuration. */
 export function removeRules(): string[] {
@@ -24,6 +24,8 @@ export function routeLines(link: LinkConfig, linkInterface: string): string[] {
     `route replace ${link.network.subnet} dev ${linkInterface} table ${tunnelTable}`,
     `rule add priority ${priorities.fromContainers} iif ${linkInterface} lookup ${tunnelTable}`,
     `rule add priority ${priorities.fromClientAddress} from ${link.address} lookup ${tunnelTable}`,
+    // "Host unreachable" (ICMP, protocol 1), for what came through the tunnel to a container that is gone: cargo has nothing else to tell by ICMP.
+    `rule add priority ${priorities.ownErrors} iif lo ipproto 1 lookup ${tunnelTable}`,
     // For DNS questions and heartbeats, which choose no source themselves.
     ...[...new Set([link.hub.address, link.dns.server])].map((address) => `route replace ${address}/32 dev ${device} src ${link.address}`),
     uplinkLine(link, linkInterface),

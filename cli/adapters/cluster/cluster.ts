@@ -107,6 +107,20 @@ export interface LogOptions {
   previous?: boolean;
 }
 
+/** A kind as discovery tells it. */
+export interface DiscoveredKind extends ResourceType {
+  singular: string;
+  shortNames: string[];
+  /** It has the scale subresource. */
+  scales: boolean;
+}
+
+/** autoscaling/v1 Scale. */
+export interface Scale {
+  spec: { replicas?: number };
+  status?: { replicas: number; selector?: string };
+}
+
 export interface Cluster {
   readonly context: ContextInfo;
   /** `v1.35.4`; the cheapest question there is, also the proof that the API server answers. */
@@ -119,6 +133,10 @@ export interface Cluster {
   get<T extends KubeObject>(type: ResourceType, name: string, namespace?: string): Promise<T>;
   /** undefined when it is not there (or its kind is not). */
   find<T extends KubeObject>(type: ResourceType, name: string, namespace?: string): Promise<T | undefined>;
+  /** Replicas and selector of anything that has the scale subresource. Throws cluster-not-found. */
+  scale(type: ResourceType, name: string, namespace: string): Promise<Scale>;
+  /** Every kind of the API groups (not of the core, whose kinds stand in resources.ts), in its preferred version. */
+  kinds(): Promise<DiscoveredKind[]>;
   list<T extends KubeObject>(type: ResourceType, options?: ListOptions): Promise<Listing<T>>;
   /** Throws cluster-already-exists. The kind must stand in resources.ts, or be given. */
   create<T extends KubeObject>(object: T, type?: ResourceType, options?: Pick<ApplyOptions, 'dryRun'>): Promise<T>;

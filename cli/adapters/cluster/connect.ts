@@ -4,6 +4,7 @@ import { BridgeError, isBridgeError } from '../../errors.ts';
 import type { Host } from '../../host.ts';
 import type { Access, Cluster, KubeObject, ListOptions, Listing, PatchOptions, Who } from './cluster.ts';
 import { Connection } from './connection.ts';
+import { discoveryType, kindsOf, type GroupList } from './discovery.ts';
 import type { ClusterChoice } from './index.ts';
 import { loadKubeconfig } from './kubeconfig.ts';
 import { resourceFor, resourcePath, type ResourceType } from './resources.ts';
@@ -68,6 +69,12 @@ export function connect(host: Pick<Host, 'env' | 'homeDir' | 'cwd'>, choice: Clu
     },
     get(type, name, namespace) {
       return connection.json({ method: 'GET', path: resourcePath(type, namespace, name), asked: { verb: 'get', type, namespace, name } });
+    },
+    scale(type, name, namespace) {
+      return connection.json({ method: 'GET', path: resourcePath(type, namespace, name, 'scale'), asked: { verb: 'get', type, namespace, name, subresource: 'scale' } });
+    },
+    async kinds() {
+      return kindsOf(await connection.json<GroupList>({ method: 'GET', path: '/apis', accept: discoveryType, asked: { verb: 'get' } }));
     },
     async find<T extends KubeObject>(type: ResourceType, name: string, namespace?: string) {
       try {

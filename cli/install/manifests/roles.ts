@@ -17,6 +17,9 @@ export function clusterRole(name: string, rules: PolicyRule[]): Manifest {
   return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules };
 }
 
+/** What a custom kind's pods are is told by its scale subresource: a number of replicas and a label selector, nothing else of the object. */
+export const readScale: PolicyRule = { apiGroups: ['*'], resources: ['*/scale'], verbs: ['get'] };
+
 /** Tells which version is installed; readable for whoever may use podbridge at all. */
 const readInfo: PolicyRule = { apiGroups: [''], resources: ['configmaps'], resourceNames: [names.info], verbs: ['get'] };
 
@@ -32,6 +35,7 @@ export function userRole(): Manifest {
     { apiGroups: [''], resources: ['pods', 'services'], verbs: read },
     { apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets', 'replicasets'], verbs: read },
     { apiGroups: ['batch'], resources: ['jobs'], verbs: read },
+    readScale,
     // A token for cargo, for links over the API server. All that it opens is a port-forward to the hub's pod.
     { apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: [names.linkAccount], verbs: ['create'] },
     readInfo,

@@ -1,7 +1,7 @@
 /** Service accounts of hub, controller and agent, each with the rights that it needs and no other. */
 import { apiGroup, labels, managedBy, names, systemNamespace } from '../../../protocol/names.ts';
 import type { Manifest } from './manifest.ts';
-import type { PolicyRule } from './roles.ts';
+import { readScale, type PolicyRule } from './roles.ts';
 
 const read = ['get', 'list', 'watch'];
 const core = (resources: string[], verbs: string[], resourceNames?: string[]): PolicyRule => ({ apiGroups: [''], resources, verbs, ...(resourceNames === undefined ? {} : { resourceNames }) });
@@ -49,6 +49,7 @@ const accounts: Account[] = [
       core(['services'], ['get']),
       { apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets', 'replicasets'], verbs: ['get'] },
       { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get'] },
+      readScale,
       { apiGroups: ['networking.k8s.io'], resources: ['servicecidrs'], verbs: ['list'] },
     ],
   },

@@ -1,5 +1,6 @@
 /** The screen of `bridge status`, line by line, for a given size. Pure: what is drawn depends on nothing else. */
 import { describeRule } from '../../../protocol/rule.ts';
+import { longTargetWords } from '../../../protocol/target.ts';
 import type { StatusBridge, StatusContainer, StatusSnapshot } from '../snapshot.ts';
 import { cut, tableLines, type Column } from './columns.ts';
 import type { View } from './keys.ts';
@@ -29,7 +30,7 @@ function words(bridge: StatusBridge): string {
 /** Those that the filter leaves, by name, target, namespace, rule or state. */
 export function shownBridges(snapshot: StatusSnapshot, filter: string): StatusBridge[] {
   const wanted = filter.toLowerCase();
-  return snapshot.bridges.filter((bridge) => [bridgeKey(bridge), `${bridge.target.kind}/${bridge.target.name}`, words(bridge), bridge.phase].some((text) => text.toLowerCase().includes(wanted)));
+  return snapshot.bridges.filter((bridge) => [bridgeKey(bridge), longTargetWords(bridge.target), words(bridge), bridge.phase].some((text) => text.toLowerCase().includes(wanted)));
 }
 
 interface Sign {
@@ -87,7 +88,7 @@ function bridgeColumns(signs: Signs, selected: string | undefined, several: bool
       title: '  BRIDGE', importance: 0, shrinkTo: 12,
       cell: (bridge) => ({ text: `${bridgeKey(bridge) === selected ? signs.select : ' '} ${several ? bridgeKey(bridge) : bridge.name}`, ...(bridgeKey(bridge) === selected ? { style: 'bold' as const } : {}) }),
     },
-    { title: 'TARGET', importance: 4, shrinkTo: 8, cell: ({ target }) => ({ text: `${target.kind.toLowerCase()}/${target.name}` }) },
+    { title: 'TARGET', importance: 4, shrinkTo: 8, cell: ({ target }) => ({ text: longTargetWords(target) }) },
     { title: 'PODS', importance: 6, cell: ({ pods, desiredPods }) => ({ text: `${pods.filter(({ ready }) => ready).length}/${desiredPods ?? '?'}` }) },
     { title: 'RULE', importance: 3, shrinkTo: 8, cell: (bridge) => ({ text: plain(words(bridge)) }) },
     { title: 'LOCAL', align: 'right', importance: 7, cell: (bridge) => requestCell(bridge, 'local') },

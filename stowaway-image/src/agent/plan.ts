@@ -16,7 +16,7 @@ export interface Assignment {
   /** The bridge asks to end: nothing new goes to its client. */
   draining: boolean;
   tcp: { port: number; route: Route }[];
-  udp: { port: number; hub: HubPort }[];
+  udp: { port: number; hub: HubPort; silent: boolean }[];
   /** The bridge's way out leads through this pod. */
   egress: PodEgress | undefined;
   /** Why traffic cannot be bridged (fully), for people. */
@@ -53,10 +53,12 @@ export function planAssignments({ bridges, pods, client, rulesError, certificate
   const assignments: Assignment[] = [];
   for (const bridge of [...bridges].sort((a, b) => older(ageOf(a), ageOf(b)))) {
     const selector = bridge.status?.podSelector;
-    if (selector === undefined || !mayServe(bridge, client(bridge.spec.client))) continue;
+    const owner = client(bridge.spec.client);
+    if (selector === undefined || !mayServe(bridge, owner)) continue;
+    const silent = owner?.status?.phase !== 'Online';
     const matches = podMatcher(selector);
     for (const pod of byNamespace.get(bridge.metadata.namespace ?? '') ?? []) {
-      if (!pod.completed && matches(pod)) assignments.push(assign(bridge, pod, rulesError, certificate));
+      if (!pod.completed && matches(pod)) assignments.push(assign({ bridge, pod, silent }, rulesError, certificate));
     }
   }
   reportCollisions(assignments);
@@ -73,7 +75,7 @@ function ageOf(bridge: Bridge): { createdAt: string; bridge: string } {
   return { createdAt: bridge.metadata.creationTimestamp ?? '', bridge: bridgeKey(bridge) };
 }
 
-function assign(bridge: Bridge, pod: NodePod, rulesError: World['rulesError'], certificate: NonNullable<World['certificate']>): Assignment {
+function assign({ bridge, pod, silent }: { bridge: Bridge; pod: NodePod; silent: boolean }, rulesError: World['rulesError'], certificate: NonNullable<World['certificate']>): Assignment {
   const { spec, status = {} } = bridge;
   const rules = spec.rules ?? [];
   const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining', tcp: [], udp: [], egress: egressOf(bridge, pod), trouble: undefined };
@@ -98,7 +100,7 @@ function assign(bridge: Bridge, pod: NodePod, rulesError: World['rulesError'], c
     if (hubPort === undefined || status.hubAddress === undefined) return { ...assignment, tcp: [], udp: [], trouble: 'waiting for the controller to assign hub ports' };
     const hub = { address: status.hubAddress, port: hubPort };
     if (protocol === 'TCP') assignment.tcp.push({ port, route: { ...ageOf(bridge), hub, rules, ...traffic } });
-    else if (rules.length === 0 && (spec.mode ?? 'steal') === 'steal') assignment.udp.push({ port, hub });
+    else if (rules.length === 0 && (spec.mode ?? 'steal') === 'steal') assignment.udp.push({ port, hub, silent });
     else assignment.trouble = `UDP port ${port} is not bridged: rules and copies are for HTTP only`;
   }
   return assignment;

@@ -2,12 +2,13 @@
 import { systemNamespace } from '../../../protocol/names.ts';
 import type { AssignedPort, Bridge, BridgeEgress, BridgePhase, BridgePod, BridgeStatus, Client, PodSelector } from '../../../protocol/objects.ts';
 import { describeRule } from '../../../protocol/rule.ts';
+import { targetWords } from '../../../protocol/target.ts';
 import type { Mode } from '../../../protocol/traffic.ts';
 import type { NewCondition } from '../conditions.ts';
 import { chooseEgress } from './egress.ts';
 import type { SystemPod, TargetPod } from './pods.ts';
 import type { Problem } from './problem.ts';
-import { targetText, type TargetState } from './target.ts';
+import type { TargetState } from './target.ts';
 
 export interface BridgeFacts {
   bridge: Bridge;
@@ -83,7 +84,7 @@ export function deriveStatus(facts: BridgeFacts): DerivedStatus {
     // Also while the hub's pod is ending: it refuses what is new itself, and what is under way shall end in peace. Not when it is gone, because its address may become another pod's.
     ...(hub?.address === undefined || hub.dead ? {} : { hubAddress: hub.address }),
     summary: {
-      target: targetText(bridge.spec.target),
+      target: targetWords(bridge.spec.target),
       pods: `${attached.length}/${wanted.length}`,
       ports: bridge.spec.ports.map(({ port, local, protocol }) => `${port}${local === port ? '' : `:${local}`}${protocol === 'UDP' ? '/UDP' : ''}`).join(','),
       match: bridge.spec.ports.length === 0 ? 'none' : `${modeWords[bridge.spec.mode ?? 'steal']}${(bridge.spec.rules ?? []).map(describeRule).join(' or ') || 'all'}`,
@@ -115,7 +116,7 @@ function judge(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[], e
   const failed = failure(facts);
   const hubRuns = hub !== undefined && hub.ready && !hub.deleting;
   const others: NewCondition[] = [
-    condition('TargetFound', target === undefined ? 'Unknown' : 'selector' in target, target !== undefined && 'problem' in target ? target.problem : { reason: target === undefined ? 'Resolving' : 'Found', message: targetText(bridge.spec.target) }),
+    condition('TargetFound', target === undefined ? 'Unknown' : 'selector' in target, target !== undefined && 'problem' in target ? target.problem : { reason: target === undefined ? 'Resolving' : 'Found', message: targetWords(bridge.spec.target) }),
     condition('ClientOnline', client?.status?.phase === 'Online', clientState(bridge, client)),
     condition('HubRunning', hubRuns, hubRuns ? { reason: 'Running', message: 'The hub runs.' } : hubTrouble(hub)),
     condition('PodsAttached', wanted.length > 0 && attached.length === wanted.length, attachment(facts, wanted, attached)),
@@ -156,7 +157,7 @@ function hubTrouble(hub: SystemPod | undefined): Problem {
 
 function attachment(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[]): Problem {
   const { bridge, pods = [] } = facts;
-  const text = targetText(bridge.spec.target);
+  const text = targetWords(bridge.spec.target);
   if (wanted.length === 0) {
     if (pods.some(({ hostNetwork }) => hostNetwork)) return { reason: 'HostNetwork', message: `The pods of ${text} use their node's network, which cannot be bridged.` };
     return { reason: 'NoPods', message: pods.length > 0 ? `No pod of ${text} has a node yet.` : `${text} has no pods now: they are bridged when they come.` };

@@ -5,6 +5,7 @@
 import { collisionReasons } from '../../../protocol/names.ts';
 import type { Bridge } from '../../../protocol/objects.ts';
 import { describeRule, type Rule } from '../../../protocol/rule.ts';
+import { targetWords } from '../../../protocol/target.ts';
 import { collision, type Collision } from '../../../protocol/rule-collision.ts';
 import { failure, type BridgeFacts } from './bridge-status.ts';
 import type { Problem } from './problem.ts';
@@ -60,7 +61,7 @@ function precedence(a: BridgeFacts, b: BridgeFacts, held: ReadonlySet<string>): 
 /** Do they stand on the same pods? (Both are in one namespace.) */
 function share(a: BridgeFacts, b: BridgeFacts): boolean {
   const [one, other] = [a.bridge, b.bridge];
-  if (one.spec.target.kind === other.spec.target.kind && one.spec.target.name === other.spec.target.name) return true;
+  if (targetWords(one.spec.target) === targetWords(other.spec.target)) return true;
   const names = new Set((a.pods ?? []).map(({ metadata }) => metadata.name));
   return (b.pods ?? []).some(({ metadata }) => names.has(metadata.name));
 }

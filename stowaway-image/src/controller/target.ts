@@ -1,5 +1,6 @@
 /** From a bridge's target to the pods that it stands for. */
-import type { Bridge, BridgeTarget, PodSelector, TargetKind } from '../../../protocol/objects.ts';
+import type { Bridge, BridgeTarget, PodSelector } from '../../../protocol/objects.ts';
+import { parseResource, targetWords, type TargetKind } from '../../../protocol/target.ts';
 import { isForbidden, isNotFound, resources, type Kube, type KubeObject, type Resource } from '../kube/index.ts';
 import { words } from '../log.ts';
 import type { Problem } from './problem.ts';
@@ -11,27 +12,24 @@ interface Workload extends KubeObject {
   spec?: { selector?: LabelSelector | Record<string, string>; type?: string };
 }
 
-const kinds: Record<TargetKind, { resource: Resource; short: string }> = {
-  Deployment: { resource: resources.deployments, short: 'deploy' },
-  StatefulSet: { resource: resources.statefulSets, short: 'sts' },
-  DaemonSet: { resource: resources.daemonSets, short: 'ds' },
-  ReplicaSet: { resource: resources.replicaSets, short: 'rs' },
-  Pod: { resource: resources.pods, short: 'pod' },
-  Job: { resource: resources.jobs, short: 'job' },
-  Service: { resource: resources.services, short: 'svc' },
-};
-
-/** `deploy/api`. */
-export function targetText({ kind, name }: Pick<BridgeTarget, 'kind' | 'name'>): string {
-  return `${kinds[kind].short}/${name}`;
+/** autoscaling/v1 Scale, as far as it tells the pods. */
+interface Scale extends KubeObject {
+  status?: { selector?: string };
 }
+
+const kinds: Record<TargetKind, Resource> = {
+  Deployment: resources.deployments, StatefulSet: resources.statefulSets, DaemonSet: resources.daemonSets, ReplicaSet: resources.replicaSets, Pod: resources.pods, Job: resources.jobs, Service: resources.services,
+};
 
 /** @throws KubeError when the API server could not say. */
 export async function resolveTarget(kube: Kube, namespace: string, target: BridgeTarget): Promise<TargetState> {
-  const text = targetText(target);
+  const text = targetWords(target);
+  const ref = { namespace, name: target.name };
   try {
-    const workload = await kube.get<Workload>(kinds[target.kind].resource, { namespace, name: target.name });
-    return selectorOf(target, workload, text);
+    if (target.resource === undefined) return selectorOf(target, await kube.get<Workload>(kinds[target.kind as TargetKind], ref), text);
+    const { plural, version, group } = parseResource(target.resource);
+    const labels = (await kube.get<Scale>({ apiVersion: `${group}/${version}`, kind: target.kind, plural, namespaced: true }, ref, 'scale')).status?.selector ?? '';
+    return labels === '' ? withoutPods(text) : { selector: { labels } };
   } catch (error) {
     if (isNotFound(error)) return { problem: { reason: 'TargetNotFound', message: `${text} does not exist in namespace ${namespace}.` } };
     if (isForbidden(error)) return { problem: { reason: 'TargetUnreadable', message: `The controller may not read ${text}: ${words(error)}. Is the installation complete ('bridge install')?` } };
@@ -43,7 +41,10 @@ function selectorOf(target: BridgeTarget, workload: Workload, text: string): Tar
   if (target.kind === 'Pod') return { selector: { podName: target.name } };
   const selector = workload.spec?.selector ?? {};
   const labels = target.kind === 'Service' ? selectorText({ matchLabels: selector as Record<string, string> }) : selectorText(selector);
-  if (labels !== '') return { selector: { labels } };
+  return labels === '' ? withoutPods(text) : { selector: { labels } };
+}
+
+function withoutPods(text: string): TargetState {
   return { problem: { reason: 'TargetWithoutPods', message: `${text} has no selector, so it has no pods that could be bridged.` } };
 }
 

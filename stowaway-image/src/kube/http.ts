@@ -53,8 +53,8 @@ export class HttpKube implements Kube {
     this.#watchAgent = new Agent(tls);
   }
 
-  async get<T extends KubeObject>(resource: Resource, ref: ObjectRef): Promise<T> {
-    return await this.#json<T>({ method: 'GET', path: objectPath(resource, ref) });
+  async get<T extends KubeObject>(resource: Resource, ref: ObjectRef, subresource?: 'scale'): Promise<T> {
+    return await this.#json<T>({ method: 'GET', path: objectPath(resource, ref, subresource) });
   }
 
   async list<T extends KubeObject>(resource: Resource, selection: Selection = {}): Promise<ObjectList<T>> {

@@ -33,7 +33,7 @@ export interface DeleteOptions {
 
 /** Every call rejects with KubeError and nothing else. */
 export interface Kube {
-  get<T extends KubeObject>(resource: Resource, ref: ObjectRef): Promise<T>;
+  get<T extends KubeObject>(resource: Resource, ref: ObjectRef, subresource?: 'scale'): Promise<T>;
   /** All pages. */
   list<T extends KubeObject>(resource: Resource, selection?: Selection): Promise<ObjectList<T>>;
   create<T extends KubeObject>(resource: Resource, object: T): Promise<T>;

@@ -50,6 +50,14 @@ describe('which bridge on which pod', () => {
     expect(plan([bridge('b', { rules: [{ mark: 'm' }], ports: [{ port: 53, protocol: 'UDP', local: 53 }] })])[0]?.trouble).toMatch(/rules and copies are for HTTP only/);
   });
 
+  test.each([['Online', false], ['Suspended', true], [undefined, true]] as const)('UDP of a client that is %s: silent %s', (phase, silent) => {
+    const [assignment] = planAssignments({
+      bridges: [bridge('b', { ports: [{ port: 53, protocol: 'UDP', local: 53 }] })], pods: [pod('api-1')], rulesError: unusableValue,
+      client: (name) => ({ ...client(name, 'ann'), status: phase === undefined ? {} : { phase } }),
+    });
+    expect(assignment?.udp).toEqual([{ port: 53, hub: { address: '10.0.9.9', port: 20_000 }, silent }]);
+  });
+
   test('a bridge without ports is there for the identity', () => {
     expect(plan([bridge('env', { ports: [], status: { podSelector: { labels: 'app=api' } } })])[0]).toMatchObject({ tcp: [], udp: [], trouble: undefined });
   });

@@ -3,7 +3,7 @@ import { parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.t
 import { isIdle } from '../../../stowaway-image/src/agent/drain.ts';
 import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
 import { freePort, listeningPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
-import { renderRemoval, renderReturn, renderRules, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
+import { renderRemoval, renderReturn, renderRules, ruledPorts, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
 import { parseServerStats, parseSessions, servingHubPorts, sessionBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
 import { movedPeer } from '../../../stowaway-image/src/agent/proxy/source-port.ts';
 import { openConnections } from '../../../stowaway-image/src/agent/proxy/supervisor.ts';
@@ -11,7 +11,7 @@ import { statusEntries } from '../../../stowaway-image/src/agent/status-entries.
 import { frontend, route } from './fixtures.ts';
 
 describe('nft tables', () => {
-  const rules = { address: '10.0.0.7', tcp: [{ port: 8080, listenPort: 17_000, exclude: ['10.0.0.1'] }], udp: [{ port: 53, hub: { address: '10.0.9.9', port: 20_001 } }], listenPorts: [17_000, 17_001] };
+  const rules = { address: '10.0.0.7', tcp: [{ port: 8080, listenPort: 17_000, exclude: ['10.0.0.1'] }], udp: [{ port: 53, hub: { address: '10.0.9.9', port: 20_001 }, silent: false }], listenPorts: [17_000, 17_001] };
   test('one transaction that puts the new table in the place of the old', () => {
     const text = renderRules('7_42', rules);
     expect(text).toMatch(/^table ip podbridge_7_42_in\ndelete table ip podbridge_7_42_in\ntable ip podbridge_7_42_in \{/);
@@ -19,6 +19,13 @@ describe('nft tables', () => {
     expect(text.indexOf('ip saddr 10.0.0.1 ip daddr 10.0.0.7 tcp dport 8080 return')).toBeLessThan(text.indexOf('tproxy to'));
     expect(text).toContain('ct direction original tcp dport { 17000, 17001 } reject with tcp reset');
     expect(text).toContain('udp dport 53 dnat to 10.0.9.9:20001');
+  });
+  test('UDP of a silent client keeps its rule, and no datagram meets it', () => {
+    const leads = 'udp dport 53 ct zone set';
+    const silent = renderRules('7_42', { ...rules, udp: rules.udp.map((port) => ({ ...port, silent: true })) });
+    expect(renderRules('7_42', rules)).toContain(leads);
+    expect(silent).not.toContain(leads);
+    expect(ruledPorts('', silent).udp).toEqual(new Set([53]));
   });
   test('without ports only the removal is left', () => {
     expect(renderRules('7_42', { address: '10.0.0.7', tcp: [], udp: [], listenPorts: [] })).toBe(renderRemoval([tableName('7_42', 'in'), tableName('7_42', 'udp')]));

@@ -18,6 +18,7 @@ describe('routes', () => {
   test('what containers send is told by its interface, so that cargo\'s own datagrams do not loop', () => {
     const lines = routeLines(link, 'eth0');
     expect(lines).toContain('rule add priority 1000 iif eth0 lookup 100');
+    expect(lines).toContain('rule add priority 1002 iif lo ipproto 1 lookup 100');
     expect(lines.filter((line) => line.startsWith('rule') && line.includes('10.87.1'))).toEqual([]);
     expect(lines).toContain('route replace default via 10.87.1.1 dev eth0');
     expect(lines).toContain('address replace 10.87.1.2/32 dev eth0');

@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Cluster, KubeObject } from '../../../cli/adapters/cluster/index.ts';
+import type { Cluster, DiscoveredKind, KubeObject } from '../../../cli/adapters/cluster/index.ts';
+import { kindsOf } from '../../../cli/adapters/cluster/discovery.ts';
 import { BridgeError, isBridgeError } from '../../../cli/errors.ts';
 import { parseTarget } from '../../../cli/target/parse-target.ts';
 import { parsePort } from '../../../cli/target/ports.ts';
 import { resolveTarget, type TargetQuestion } from '../../../cli/target/resolve-target.ts';
+import { longTargetWords, targetWords } from '../../../protocol/target.ts';
 
 function failure(action: () => unknown): BridgeError['facts'] {
   try {
@@ -59,14 +61,19 @@ describe('KIND/NAME', () => {
   ])('%s is a %s', (text, kind) => expect(parseTarget(text)).toEqual({ kind, name: 'api' }));
 
   test.each([
+    ['rollout.argoproj.io/api', { kind: 'rollout', group: 'argoproj.io', name: 'api' }], ['Fleet/api', { kind: 'fleet', group: '', name: 'api' }], ['job.example.com/api', { kind: 'job', group: 'example.com', name: 'api' }],
+    ['deploy.batch/api', { kind: 'deploy', group: 'batch', name: 'api' }],
+  ])('%s: the cluster must be asked', (text, ref) => expect(parseTarget(text)).toEqual(ref));
+
+  test.each([
     ['api', "'api' does not say what kind of thing it is", '--target deploy/api'],
     ['deploy/', "'deploy/' is no target", '--target deploy/NAME'],
     ['deploy/Api', "'deploy/Api' is no target", undefined],
     ['deploy/a/b', "'deploy/a/b' is no target", undefined],
     ['deplyo/api', "'deplyo' is no kind that can be bridged", '--target deploy/api'],
     ['cronjob/nightly', "'cronjob' is no kind that can be bridged", undefined],
-    ['deploy.batch/api', "'deploy.batch' is no kind that can be bridged", undefined],
-    ['constructor/api', "'constructor' is no kind that can be bridged", undefined],
+    ['rollout.argoproj.io/a/b', "'rollout.argoproj.io/a/b' is no target", undefined],
+    ['a b/api', "'a b' is no kind that can be bridged", undefined],
   ])('%s is refused', (text, what, next) => {
     const facts = failure(() => parseTarget(text));
     expect(facts).toMatchObject({ kind: 'usage', code: 'target-malformed', what });
@@ -143,5 +150,46 @@ describe('what a target is', () => {
     const facts = await failureOf(ask(clusterWith(namespace, ...objects), target));
     expect(facts.code).toBe(code);
     expect(facts.why).toBeDefined();
+  });
+});
+
+describe('custom kinds', () => {
+  const kindOf = (kind: string, group: string, more: Partial<DiscoveredKind> = {}): DiscoveredKind => ({ apiVersion: `${group}/v1alpha1`, kind, plural: `${kind.toLowerCase()}s`, namespaced: true, singular: kind.toLowerCase(), shortNames: [], scales: true, ...more });
+  const kinds = [kindOf('Rollout', 'argoproj.io', { shortNames: ['ro'] }), kindOf('Fleet', 'one.dev'), kindOf('Fleet', 'two.dev'), kindOf('Widget', 'one.dev', { scales: false }), kindOf('Planet', 'one.dev', { namespaced: false })];
+  const pod = (labels: Record<string, string>) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'api-1', labels }, spec: api, status: { phase: 'Running' } });
+  function clusterOf(scale: object | BridgeError, ...objects: object[]): Cluster {
+    return Object.assign(clusterWith(namespace, ...objects), {
+      kinds: async () => kinds,
+      scale: async () => { if (scale instanceof BridgeError) throw scale; return scale; },
+    });
+  }
+  const scale = { spec: { replicas: 1 }, status: { replicas: 1, selector: 'app=api' } };
+
+  test.each(['rollout.argoproj.io/api', 'rollouts.argoproj.io/api', 'Rollout/api', 'ro.argoproj.io/api'])('%s: a pod of the scale\'s selector tells its container', async (target) => {
+    const found = await ask(clusterOf(scale, pod({ app: 'api' })), target);
+    expect(found.ref).toEqual({ kind: 'Rollout', name: 'api', resource: 'rollouts.v1alpha1.argoproj.io' });
+    expect([found.container.name, found.ports[0]?.port]).toEqual(['api', 8080]);
+    expect([targetWords(found.ref), longTargetWords(found.ref)]).toEqual(['rollout.argoproj.io/api', 'rollout.argoproj.io/api']);
+  });
+
+  const forbidden = new BridgeError({ kind: 'refused', code: 'cluster-forbidden', what: 'no', next: 'kubectl --context lab auth can-i get rollouts.argoproj.io --subresource scale -n shop' });
+  const missing = new BridgeError({ kind: 'usage', code: 'cluster-not-found', what: 'no' });
+  test.each([
+    ['a kind that the cluster does not know', 'rolout.argoproj.io/api', scale, { code: 'target-kind-unknown', why: 'did you mean rollout?' }],
+    ['several groups', 'fleet/api', scale, { code: 'target-kind-ambiguous', what: 'the cluster has several kinds fleet: fleets.one.dev, fleets.two.dev', next: '--target fleet.one.dev/api' }],
+    ['no scale', 'widget/api', scale, { code: 'target-without-scale', what: 'widgets.one.dev has no scale subresource' }],
+    ['no namespace', 'planet/api', scale, { code: 'target-without-scale', what: 'planets.one.dev are not in a namespace' }],
+    ['no right', 'rollout/api', forbidden, { code: 'target-scale-forbidden', what: 'you may not get rollouts.argoproj.io/scale in namespace shop', next: forbidden.facts.next }],
+    ['nothing of that name', 'rollout/api', missing, { code: 'target-not-found', what: 'there is no rollout api in namespace shop', why: 'namespace shop has no rollouts at all' }],
+    ['no selector', 'rollout/api', { spec: {} }, { code: 'target-unsupported', what: 'the scale of rollout api tells no selector' }],
+    ['no pods', 'rollout/api', { spec: { replicas: 0 }, status: { replicas: 0, selector: 'app=none' } }, { code: 'target-without-pods', next: 'kubectl scale rollouts.argoproj.io/api -n shop --replicas=1' }],
+  ])('refused: %s', async (_, target, answer, facts) => {
+    expect(await failureOf(ask(clusterOf(answer, pod({ app: 'api' })), target))).toMatchObject(facts);
+  });
+
+  test('a group counts in its preferred version', () => {
+    const fleets = { resource: 'fleets', responseKind: { kind: 'Fleet' }, scope: 'Namespaced', singularResource: 'fleet' };
+    expect(kindsOf({ items: [{ metadata: { name: 'one.dev' }, versions: [{ version: 'v1', resources: [{ ...fleets, subresources: [{ subresource: 'scale' }] }] }, { version: 'v1beta1', resources: [fleets, { resource: 'gone', scope: 'Namespaced' }] }] }] }))
+      .toEqual([{ apiVersion: 'one.dev/v1', kind: 'Fleet', plural: 'fleets', namespaced: true, singular: 'fleet', shortNames: [], scales: true }]);
   });
 });

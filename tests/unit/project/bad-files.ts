@@ -12,8 +12,8 @@ export const badFiles: { name: string; text: string; problems: string[] }[] = [
   { name: 'a service\'s name', text: 'services:\n  My_Api: {image: a}\n', problems: ['2:3 services.My_Api: \'My_Api\' is no name: up to 40 lower-case letters, digits and dashes, a dash neither first nor last'] },
   { name: 'an unknown key of a service', text: 'services:\n  api:\n    image: a\n    tagret: deploy/api\n', problems: ['4:5 services.api.tagret: there is no such key; did you mean target?'] },
   { name: 'neither image nor build', text: 'services:\n  api:\n    target: deploy/api\n', problems: ['2:3 services.api: image or build is missing'] },
-  { name: 'a target without kind', text: 'services:\n  api: {image: a, target: api}\n', problems: ['2:27 services.api.target: \'api\' does not say what kind of thing it is: a target is KIND/NAME, KIND one of deploy, sts, ds, rs, pod, job, svc'] },
-  { name: 'a kind that there is not', text: 'services:\n  api:\n    image: a\n    target: dploy/api\n', problems: ['4:13 services.api.target: \'dploy\' is no kind that can be bridged: the kinds are deploy, sts, ds, rs, pod, job, svc; did you mean deploy?'] },
+  { name: 'a target without kind', text: 'services:\n  api: {image: a, target: api}\n', problems: ['2:27 services.api.target: \'api\' does not say what kind of thing it is: a target is KIND/NAME, KIND one of deploy, sts, ds, rs, pod, job, svc, and any other that has the scale subresource'] },
+  { name: 'a kind that there is not', text: 'services:\n  api:\n    image: a\n    target: dploy/api\n', problems: ['4:13 services.api.target: \'dploy\' is no kind that can be bridged: the kinds are deploy, sts, ds, rs, pod, job, svc, and any other that has the scale subresource; did you mean deploy?'] },
   { name: 'ports without a target', text: 'services:\n  api:\n    image: a\n    ports: [8080]\n', problems: ['4:5 services.api.ports: it says what of a target is bridged, but there is no target'] },
   { name: 'a way out without a target', text: 'services:\n  api:\n    image: a\n    egress: pod\n', problems: ['4:5 services.api.egress: the way out is through a pod of the target, but there is no target'] },
   { name: 'a port out of range', text: 'services:\n  api:\n    image: a\n    target: deploy/api\n    ports:\n      - 8080\n      - 80800\n', problems: ['7:9 services.api.ports[1]: \'80800\' is no port: 80800 is no port number (1 to 65535)'] },
@@ -36,7 +36,7 @@ export const badFiles: { name: string; text: string; problems: string[] }[] = [
   {
     name: 'many mistakes, all at once', text: 'namespce: shop\nservices:\n  api:\n    image: a\n    target: api\n    env: 3\n  web:\n    pull: maybe\n',
     problems: [
-      '1:1 namespce: there is no such key; did you mean namespace?', '5:13 services.api.target: \'api\' does not say what kind of thing it is: a target is KIND/NAME, KIND one of deploy, sts, ds, rs, pod, job, svc',
+      '1:1 namespce: there is no such key; did you mean namespace?', '5:13 services.api.target: \'api\' does not say what kind of thing it is: a target is KIND/NAME, KIND one of deploy, sts, ds, rs, pod, job, svc, and any other that has the scale subresource',
       '6:10 services.api.env: a mapping of names and values, or a list of NAME=VALUE, belongs here, not \'3\'', '7:3 services.web: image or build is missing', '8:11 services.web.pull: one of always, missing, never belongs here, not \'maybe\'',
     ],
   },

@@ -129,6 +129,25 @@ describe('a bridge', () => {
     expect(see(kube).status!.summary!.pods).toBe('3/3');
   });
 
+  test('of a custom kind leads to the pods of its scale, and follows their selector', async () => {
+    const kube = cluster();
+    const rollouts = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', plural: 'rollouts', namespaced: true };
+    const scaled = (selector: string) => kube.seed(rollouts, { metadata: { namespace: 'demo', name: 'api' }, status: { selector } } as KubeObject);
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann', { target: { kind: 'Rollout', name: 'api', container: 'web', resource: 'rollouts.v1alpha1.argoproj.io' } }));
+    await settle();
+    expect(readiness(kube)).toMatchObject({ phase: 'Failed', reason: 'TargetNotFound', message: 'rollout.argoproj.io/api does not exist in namespace demo.' });
+    scaled('app=web');
+    await settle(3000);
+    expect(see(kube).status).toMatchObject({ desiredPods: 3, podSelector: { labels: 'app=web' }, summary: { target: 'rollout.argoproj.io/api' } });
+    scaled('app=web,tier=new');
+    await settle(31_000);
+    expect(see(kube).status).toMatchObject({ desiredPods: 0, podSelector: { labels: 'app=web,tier=new' } });
+    scaled('');
+    await settle(31_000);
+    expect(readiness(kube)).toMatchObject({ phase: 'Failed', reason: 'TargetWithoutPods' });
+  });
+
   test('the agent\'s pod names every capability and nothing of the node', async () => {
     const kube = cluster();
     await controller(kube);

@@ -38,7 +38,7 @@ export function fakeCluster({ username = 'ann', server = 'https://10.0.0.1:6443'
     objects, writes,
     context: { name: 'test', server, namespace: 'default', user: username, files: [], skipTlsVerify: false, kubectl: 'kubectl --context test' },
     serverVersion: async () => 'v1.35.0', whoAmI: async () => ({ username, groups: [] }), can: async () => true,
-    get: unused, apply: unused, podLog: unused, issueToken: async () => ({ token: 'TOKEN', issuedAt: '2026-01-01T00:00:00Z', expiresAt: '2026-01-02T00:00:00Z' }), credentials: unused, close: () => undefined,
+    get: unused, scale: unused, kinds: unused, apply: unused, podLog: unused, issueToken: async () => ({ token: 'TOKEN', issuedAt: '2026-01-01T00:00:00Z', expiresAt: '2026-01-02T00:00:00Z' }), credentials: unused, close: () => undefined,
     find: (type, name, namespace) => find(type.kind, name, namespace),
     async list(type, options = {}) {
       await turn();

@@ -201,15 +201,21 @@ func udpProbe(args []string) (probe, error) {
 					return "", err
 				}
 				buffer := make([]byte, 65536)
-				size, err := socket.Read(buffer)
-				if err != nil {
-					return "", err
+				for {
+					size, err := socket.Read(buffer)
+					if err != nil {
+						return "", err
+					}
+					who, echoed, _ := strings.Cut(string(buffer[:size]), " ")
+					var number int
+					if _, err := fmt.Sscanf(echoed, "datagram %d", &number); err != nil || number > n {
+						return "", fmt.Errorf("datagram %d was answered by %q", n, buffer[:size])
+					}
+					// An answer that comes late, to one that was given up.
+					if number == n {
+						return who, nil
+					}
 				}
-				who, echoed, _ := strings.Cut(string(buffer[:size]), " ")
-				if echoed != fmt.Sprintf("datagram %d", n) {
-					return "", fmt.Errorf("datagram %d was answered by %q", n, buffer[:size])
-				}
-				return who, nil
 			}()
 			record.add("plain", who, time.Since(started), err)
 		})

@@ -4,7 +4,6 @@ import { tunnelDevice } from '../../../../protocol/egress.ts';
 import { closeTunnel, letTunnelIn, makeTunnel } from '../../adapters/egress.ts';
 import { addReturnRoute, attachNetns, detachNetns, netnsAddresses, nodeSourceAddress, removeReturnRoute } from '../../adapters/netns.ts';
 import { nft } from '../../adapters/nft.ts';
-import { forgetUdpFlows } from '../../adapters/conntrack.ts';
 import { whoSpeaksFirst, type FirstByte } from '../../adapters/first-byte.ts';
 import { freePort, listeningPorts } from './listening.ts';
 import { linkWords, openLines, type PodEgress } from './egress.ts';
@@ -24,7 +23,6 @@ export class PodNetwork {
   /** Of listeners that the current HAProxy no longer has, but a replaced one perhaps keeps open. */
   readonly #formerListenPorts = new Set<number>();
   readonly #firstBytes = new Map<number, { answer: FirstByte; askedAt: number }>();
-  #udpPorts = new Set<number>();
   #applied = '';
   #returns = false;
   /** By device. */
@@ -100,10 +98,6 @@ export class PodNetwork {
     if (script === this.#applied) return false;
     await nft.apply(script, this.netns);
     this.#applied = script;
-    const before = this.#udpPorts;
-    this.#udpPorts = new Set(udp.map(({ port }) => port));
-    const changed = [...before, ...this.#udpPorts].filter((port) => !before.has(port) || !this.#udpPorts.has(port));
-    for (const port of changed) await forgetUdpFlows(this.netns, port);
     return true;
   }
 

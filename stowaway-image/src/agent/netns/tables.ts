@@ -2,7 +2,7 @@
  * The nftables rules inside a pod's network namespace. Four tables per instance of the agent, each replaced and removed as a
  * whole, so that a change is atomic and a dead instance's leftovers are known by their names:
  *   _in   tproxy: new connections to a bridged port go to our listener. If that is gone, the kernel goes on to the application.
- *   _udp  address translation of bridged UDP ports
+ *   _udp  address translation of bridged UDP ports, in a conntrack zone of its own: a flow can change sides between two datagrams
  *   _ret  the way back of connections that HAProxy opens to the original in the client's name
  *   _out  what comes through tunnels from the hub and leaves as the pod
  */
@@ -34,6 +34,8 @@ export interface TcpPort {
 export interface UdpPort {
   port: number;
   hub: { address: string; port: number };
+  /** The client is known to be away: all datagrams go to the original. */
+  silent: boolean;
 }
 
 export interface PodRules {
@@ -46,6 +48,13 @@ export interface PodRules {
 
 export const tableKinds = ['in', 'udp', 'ret', 'out'] as const;
 export type TableKind = (typeof tableKinds)[number];
+
+/** Conntrack zone of bridged UDP; chosen to be nobody else's. */
+const udpZone = 0x70b1;
+/** A refusal counts for so long. Longer than the time between two tries. */
+const refusedSeconds = 10;
+/** How often the container is tried again with a datagram that is perhaps lost. */
+const triesPerMinute = 20;
 
 export function tableName(instance: string, kind: TableKind): string {
   return `podbridge_${instance}_${kind}`;
@@ -113,12 +122,33 @@ function tcpChains({ address, tcp, listenPorts }: PodRules): string[] {
   ];
 }
 
+/**
+ * What goes to the hub is tracked apart from what goes to the original (conntrack zones), so that also a client that goes on from
+ * the same port meets the rules of now. An ICMP error that comes back for a hub port (the container's port is closed, the container
+ * is gone, the link is silent) is remembered for a while; meanwhile the original has the datagrams, but for one now and then that
+ * tries the container again. An answer from there ends it at once.
+ */
 function udpChains({ address, udp }: PodRules): string[] {
   if (udp.length === 0) return [];
+  const refused = (port: number): string => `refused_${port}`;
   return [
+    // The one element is always the pod's address: it stands in all three kinds of packets.
+    ...udp.map(({ port }) => `set ${refused(port)} { type ipv4_addr; size 16; flags dynamic,timeout; timeout ${refusedSeconds}s; }`),
+    'chain aim {',
+    '  type filter hook prerouting priority raw; policy accept;',
+    // Protocol and destination port of the datagram that the error is about: the IP header after the 8 bytes of the ICMP header, RFC 792.
+    ...udp.flatMap(({ port, hub, silent }) => [
+      `  icmp type destination-unreachable icmp code != frag-needed @th,136,8 17 @th,240,16 ${hub.port} ct zone set ${udpZone} update @${refused(port)} { ip daddr }`,
+      `  ip saddr ${hub.address} udp sport ${hub.port} ct zone set ${udpZone} delete @${refused(port)} { ip daddr }`,
+      ...(silent ? [] : [
+        `  iifname != "lo" ip daddr ${address} udp dport ${port} ip daddr @${refused(port)} limit rate over ${triesPerMinute}/minute burst 1 packets return`,
+        `  iifname != "lo" ip daddr ${address} udp dport ${port} ct zone set ${udpZone}`,
+      ]),
+    ]),
+    '}',
     'chain pre {',
     '  type nat hook prerouting priority dstnat; policy accept;',
-    ...udp.map(({ port, hub }) => `  iifname != "lo" ip daddr ${address} udp dport ${port} dnat to ${hub.address}:${hub.port}`),
+    ...udp.map(({ port, hub }) => `  iifname != "lo" ct zone ${udpZone} ip daddr ${address} udp dport ${port} dnat to ${hub.address}:${hub.port}`),
     '}',
     'chain post {',
     '  type nat hook postrouting priority srcnat; policy accept;',
