@@ -1,5 +1,5 @@
 /** `stowaway agent`: the node's pods and all bridges from the API server, the identity server, and the agent between them. */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import { systemNamespace } from '../../../protocol/names.ts';
