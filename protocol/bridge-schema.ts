@@ -1,6 +1,7 @@
 /** Schema of {@link Bridge}. */
 import { conditions, flag, integer, ipv4, list, mapList, object, oneLine, portNumber, rules, text, time, word, type Schema } from './schema.ts';
 import { owner } from './owner-schema.ts';
+import { previewsSchema } from './preview.ts';
 import { hubPortRange } from './ports.ts';
 import { trafficFields, trafficRules } from './traffic-schema.ts';
 
@@ -39,6 +40,11 @@ const spec = object({
   state: word(['Active', 'Draining']),
   servedBy: flag(),
   takeOver: flag(),
+  previews: previewsSchema,
+  lifetime: text(32, {
+    pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$', description: 'So long after its creation the bridge is removed. Absent: never.',
+    ...rules(["duration(self) >= duration('1s')", 'at least one second'], ['self == oldSelf', 'the lifetime of a bridge cannot change']),
+  }),
   ...trafficFields,
 }, ['owner', 'client', 'target', 'ports'], rules(
   ["!has(self.rules) || self.rules.size() == 0 || self.ports.all(p, p.protocol == 'TCP')", 'rules look at HTTP requests: a bridge with rules has TCP ports only'],

@@ -1,4 +1,5 @@
 /** The two custom resources, as they stand in the cluster (group podbridge.dev, version v1alpha1). Schemas: crds.ts. */
+import type { Preview } from './preview.ts';
 import type { Rule } from './rule.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -56,7 +57,15 @@ export interface ClientStatus {
   cluster?: ClusterFacts;
   /** Written by the hub once the peer is configured. */
   hub?: HubFacts;
+  /** Written by the hub now and then. */
+  traffic?: ClientTraffic;
   conditions?: Condition[];
+}
+
+/** Bytes through the tunnel, of all hubs that there were. */
+export interface ClientTraffic {
+  fromClient: number;
+  toClient: number;
 }
 
 export interface ClusterFacts {
@@ -132,6 +141,10 @@ export interface BridgeSpec extends Traffic {
   takeOver?: boolean;
   /** Say in responses which side answered ({@link servedByHeader}); only with rules. Default true. */
   servedBy?: boolean;
+  /** A Go duration after which the bridge is removed; counted from its creation. */
+  lifetime?: string;
+  /** Links for browsers. */
+  previews?: Preview[];
 }
 
 export type BridgePhase = 'Pending' | 'Attaching' | 'Ready' | 'Suspended' | 'Draining' | 'Failed';

@@ -22,7 +22,7 @@ export interface Attached {
 }
 
 export interface AttachQuestion {
-  request: Pick<RunRequest, 'rules' | 'hideServedBy' | 'takeOver' | 'traffic'>;
+  request: Pick<RunRequest, 'rules' | 'hideServedBy' | 'takeOver' | 'lifetime' | 'traffic'>;
   cluster: Cluster;
   /** Names of the Client and of its owner. */
   client: string;
@@ -42,7 +42,7 @@ export function attach({ request, cluster, client, owner, link, target, name, st
       const watch = new BridgeWatch(cluster, ref);
       const bridge = await createBridge(cluster, {
         ref, owner, client, target: { kind: target.ref.kind, name: target.ref.name, container: target.container.name },
-        ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy, ...(request.takeOver === true ? { takeOver: true } : {}),
+        ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy, ...(request.takeOver === true ? { takeOver: true } : {}), ...(request.lifetime === undefined ? {} : { lifetime: request.lifetime }),
         ...(request.traffic === undefined ? {} : { traffic: trafficFor(request.traffic, target) }),
       }).catch((error: unknown) => {
         watch.close();

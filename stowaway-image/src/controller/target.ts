@@ -5,7 +5,8 @@ import { words } from '../log.ts';
 import type { Problem } from './problem.ts';
 import { selectorText, type LabelSelector } from './selector-text.ts';
 
-export type TargetState = { selector: PodSelector } | { problem: Problem };
+/** With the workload's uid: another one of the same name is another workload. */
+export type TargetState = { selector: PodSelector; uid?: string } | { problem: Problem };
 
 interface Workload extends KubeObject {
   spec?: { selector?: LabelSelector | Record<string, string>; type?: string };
@@ -31,7 +32,8 @@ export async function resolveTarget(kube: Kube, namespace: string, target: Bridg
   const text = targetText(target);
   try {
     const workload = await kube.get<Workload>(kinds[target.kind].resource, { namespace, name: target.name });
-    return selectorOf(target, workload, text);
+    const state = selectorOf(target, workload, text);
+    return 'problem' in state || workload.metadata.uid === undefined ? state : { ...state, uid: workload.metadata.uid };
   } catch (error) {
     if (isNotFound(error)) return { problem: { reason: 'TargetNotFound', message: `${text} does not exist in namespace ${namespace}.` } };
     if (isForbidden(error)) return { problem: { reason: 'TargetUnreadable', message: `The controller may not read ${text}: ${words(error)}. Is the installation complete ('bridge install')?` } };
