@@ -16,6 +16,10 @@ export const timing = {
   apiKeepAliveDelayMs: 15_000,
   /** A Bridge whose maker was killed before cargo held its lifeline is removed by the controller after this; a link comes up in less, or not at all. */
   bridgeClaimLimitMs: 60_000,
+  /** The preview gateway's pod runs: its image is on some node already, the hub's. */
+  previewGatewayTimeoutMs: 90_000,
+  /** After the last probe of a check: what agents have seen is fetched in turns of up to two seconds. */
+  propagationSettleMs: 5_000,
   /** All pods of the target attached, from the creation of the bridge. */
   bridgeReadyTimeoutMs: 90_000,
   /** A link that comes up has made its Client by then; its own timeouts are shorter. */

@@ -2,6 +2,7 @@
 import { conditions, flag, integer, ipv4, list, mapList, object, oneLine, portNumber, rules, text, time, word, type Schema } from './schema.ts';
 import { tunnelNumbers } from './egress.ts';
 import { owner } from './owner-schema.ts';
+import { previewsSchema } from './preview.ts';
 import { hubPortRange } from './ports.ts';
 import { targetKinds } from './target.ts';
 import { trafficFields, trafficRules } from './traffic-schema.ts';
@@ -46,6 +47,11 @@ const spec = object({
   servedBy: flag(),
   takeOver: flag(),
   egress: word(['hub', 'pod'], { description: "Where the container's connections come from: the hub's pod, or one of the target's." }),
+  previews: previewsSchema,
+  lifetime: text(32, {
+    pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$', description: 'So long after its creation the bridge is removed. Absent: never.',
+    ...rules(["duration(self) >= duration('1s')", 'at least one second'], ['self == oldSelf', 'the lifetime of a bridge cannot change']),
+  }),
   ...trafficFields,
 }, ['owner', 'client', 'target', 'ports'], rules(
   ["!has(self.rules) || self.rules.size() == 0 || self.ports.all(p, p.protocol == 'TCP')", 'rules look at HTTP requests: a bridge with rules has TCP ports only'],

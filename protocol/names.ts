@@ -40,6 +40,9 @@ export const labels = {
  */
 export const unclaimedAnnotation = 'podbridge.dev/unclaimed';
 
+/** On what an invitation made (`bridge clients invite`): the guest's name. */
+export const guestLabel = `${apiGroup}/guest`;
+
 /** Value of {@link labels.managedBy} on every object of ours. */
 export const managedBy = 'podbridge';
 
@@ -57,6 +60,8 @@ export const names = {
   controllerLease: 'stowaway-controller',
   /** Agents are bare pods `stowaway-agent-<hash of the node name>`. */
   agent: 'stowaway-agent',
+  /** The gateway of preview links: a pod, while there are some, and the Service that leads to it. */
+  preview: 'stowaway-preview',
   /** Whom cargo is for the API server: may open port-forwards to the hub's pod. */
   linkAccount: 'podbridge-link',
   userRole: 'podbridge-user',

@@ -1,4 +1,5 @@
 /** The two custom resources, as they stand in the cluster (group podbridge.dev, version v1alpha1). Schemas: crds.ts. */
+import type { Preview } from './preview.ts';
 import type { Rule } from './rule.ts';
 import type { TargetName } from './target.ts';
 import type { Traffic } from './traffic.ts';
@@ -57,7 +58,15 @@ export interface ClientStatus {
   cluster?: ClusterFacts;
   /** Written by the hub once the peer is configured. */
   hub?: HubFacts;
+  /** Written by the hub now and then. */
+  traffic?: ClientTraffic;
   conditions?: Condition[];
+}
+
+/** Bytes through the tunnel, of all hubs that there were. */
+export interface ClientTraffic {
+  fromClient: number;
+  toClient: number;
 }
 
 export interface ClusterFacts {
@@ -131,6 +140,10 @@ export interface BridgeSpec extends Traffic {
   servedBy?: boolean;
   /** Where the container's connections come from: the hub's pod (default), or one of the target's pods. */
   egress?: 'hub' | 'pod';
+  /** A Go duration after which the bridge is removed; counted from its creation. */
+  lifetime?: string;
+  /** Links for browsers. */
+  previews?: Preview[];
 }
 
 export type BridgePhase = 'Pending' | 'Attaching' | 'Ready' | 'Suspended' | 'Draining' | 'Failed';

@@ -22,6 +22,8 @@ export interface Traffic {
    * tap: nothing goes anywhere else, the client is only told of the requests.
    */
   mode?: Mode;
+  /** Mode mirror: the client is told where the container's answers differ from the original's. */
+  diff?: boolean;
   /** Mode tap: headers too. */
   tapHeaders?: boolean;
   /** Every request of the bridge waits for so long before anything else. Needs rules. */

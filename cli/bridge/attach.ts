@@ -22,7 +22,7 @@ export interface Attached {
 }
 
 export interface AttachQuestion {
-  request: Pick<RunRequest, 'rules' | 'hideServedBy' | 'takeOver' | 'traffic'>;
+  request: Pick<RunRequest, 'rules' | 'hideServedBy' | 'takeOver' | 'lifetime' | 'traffic'>;
   /** `--egress`. */
   egress?: 'hub' | 'pod' | undefined;
   cluster: Cluster;
@@ -45,6 +45,7 @@ export function attach({ request, egress, cluster, client, owner, link, target, 
       const bridge = await createBridge(cluster, {
         ref, owner, client, target: { ...target.ref, container: target.container.name },
         ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy, ...(request.takeOver === true ? { takeOver: true } : {}), ...(egress === undefined ? {} : { egress }),
+        ...(request.lifetime === undefined ? {} : { lifetime: request.lifetime }),
         ...(request.traffic === undefined ? {} : { traffic: trafficFor(request.traffic, target) }),
       }).catch((error: unknown) => {
         watch.close();

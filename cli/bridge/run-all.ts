@@ -28,7 +28,7 @@ function namedReporters(reporter: Reporter): (name: string) => Reporter {
 }
 
 /** Signals of the process, and one that we send ourselves: when one run fails, the others end as if they were told to. */
-function withStop(host: Host): { host: Host; stop: () => void } {
+export function withStop(host: Host): { host: Host; stop: () => void } {
   const handlers = new Set<Parameters<Host['onSignal']>[0]>();
   return {
     stop: () => [...handlers].forEach((handler) => handler('SIGTERM')),

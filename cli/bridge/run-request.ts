@@ -1,5 +1,6 @@
 /** What a run is asked for, and the parts it is given to work with. */
 import type { Rule } from '../../protocol/rule.ts';
+import type { TapEvent } from '../../protocol/tap.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
@@ -45,6 +46,8 @@ export interface RunRequest {
   volumes: VolumesWish;
   traffic?: TrafficRequest;
   transport?: TransportChoice;
+  /** `--lifetime`. */
+  lifetime?: string;
   /** `--ttl`. */
   ttl?: string;
 }
@@ -60,6 +63,8 @@ export interface RunParts {
   sweep: (docker: Docker, cluster: Cluster, host: Pick<Host, 'process'>) => Promise<void>;
   /** Everything stands. */
   onReady: (summary: RunSummary) => void;
+  /** Of a mirror that compares: a pair of answers. */
+  onDifference?: (event: TapEvent) => void;
   /** Lines of the container's output instead of bytes (`-o json`). */
   onLine?: (stream: 'stdout' | 'stderr', line: string) => void;
 }

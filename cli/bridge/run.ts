@@ -33,6 +33,11 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
       return 0;
     }
     keepRenewed({ docker: standing.docker, cluster: await parts.cluster(), link: standing.link.client }, standing.link.control, steps.signal);
+    const { onDifference } = parts;
+    if (standing.watch !== undefined && request.traffic?.diff === true && onDifference !== undefined) {
+      const { followEvents } = await import('./tap.ts');
+      void followEvents(standing.watch, standing.link.control, { onEvent: onDifference, onLost: () => undefined }, steps.signal);
+    }
     if (standing.watch !== undefined) void stopWithBridge(standing, standing.watch, parts, steps.signal);
     const outcome = await Promise.race([standing.exited, interrupts.first]);
     if (typeof outcome === 'number') await standing.io?.finished;

@@ -14,6 +14,7 @@ export interface TrafficFlags {
   proxyProtocol: boolean;
   /** One of the choices already. */
   mode: string | undefined;
+  diff?: boolean;
   delay: string | undefined;
   fault: string | undefined;
   /** Are there rules? */
@@ -73,7 +74,7 @@ function refuse(what: string, next: string): BridgeError {
 }
 
 /** What is as by default stays out, so that the object says only what was asked for. */
-export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintext, proxyProtocol, mode, delay, fault, ruled }: TrafficFlags): TrafficRequest {
+export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintext, proxyProtocol, mode, diff = false, delay, fault, ruled }: TrafficFlags): TrafficRequest {
   if (tlsCert !== undefined && tlsSecret !== undefined) throw refuse('--tls-cert and --tls-secret exclude each other', 'leave one of them out');
   if (plaintext && tlsCert === undefined && tlsSecret === undefined) {
     throw refuse('--plaintext says how TLS goes on that was opened, but no certificate to open it with is named', '--tls-secret NAME or --tls-cert CERT,KEY');
@@ -82,13 +83,14 @@ export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintex
   if (mode === 'mirror' && (delay !== undefined || fault !== undefined || fallback === 'fail' || proxyProtocol)) {
     throw refuse('--mode mirror lets the original answer: --delay, --fault, --fallback fail and --proxy-protocol do not go with it', 'leave them out');
   }
+  if (diff && mode !== 'mirror') throw refuse('--diff compares the answers of a mirror with the original\'s', '--mode mirror --diff');
   const parsed = check === undefined ? undefined : parseCheck(check);
   return {
     ...(fallback === undefined || fallback === 'original' ? {} : { fallback: fallback as Fallback }),
     ...(parsed === undefined ? {} : { check: parsed }),
     ...(tlsCert === undefined ? {} : { tls: parseCertificate(tlsCert) }), ...(tlsSecret === undefined ? {} : { tlsSecret }),
     ...(plaintext ? { plaintext } : {}), ...(proxyProtocol ? { proxyProtocol } : {}),
-    ...(mode === 'mirror' ? { mode } : {}), ...(delay === undefined ? {} : { delayMs: parseDelay(delay) }), ...(fault === undefined ? {} : { fault: parseFault(fault) }),
+    ...(mode === 'mirror' ? { mode } : {}), ...(diff ? { diff } : {}), ...(delay === undefined ? {} : { delayMs: parseDelay(delay) }), ...(fault === undefined ? {} : { fault: parseFault(fault) }),
   };
 }
 

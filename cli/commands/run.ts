@@ -7,7 +7,7 @@ import type { RunSummary } from '../bridge/summary.ts';
 import { builtTag, type AppBuild } from '../image/app-build.ts';
 import type { ProjectService } from '../project/project.ts';
 import { clusterChoice, flag, text, texts } from './choices.ts';
-import { ttlOf } from './ttl.ts';
+import { lifetimeOf, ttlOf } from './ttl.ts';
 
 const pullPolicies = ['always', 'missing', 'never'] as const;
 
@@ -52,7 +52,7 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
   const traffic = trafficFromFlags({
     fallback: text(context, 'fallback'), check: text(context, 'check'), tlsCert: text(context, 'tlsCert'), tlsSecret: text(context, 'tlsSecret'),
     plaintext: flag(context, 'plaintext'), proxyProtocol: flag(context, 'proxyProtocol'),
-    mode: text(context, 'mode'), delay: text(context, 'delay'), fault: text(context, 'fault'), ruled: rules.length > 0,
+    mode: text(context, 'mode'), diff: flag(context, 'diff'), delay: text(context, 'delay'), fault: text(context, 'fault'), ruled: rules.length > 0,
   });
   if (target === undefined && (container !== undefined || ports.length > 0 || rules.length > 0 || Object.keys(traffic).length > 0)) {
     throw new BridgeError({ kind: 'usage', code: 'usage', what: '--container, --port, rules and what happens to requests belong to a target, but no target is named', next: '--target deploy/NAME' });
@@ -80,7 +80,7 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
       ...(workdir === undefined ? {} : { workdir }), ...(user === undefined ? {} : { user }), ...(entrypoint === undefined ? {} : { entrypoint }), ...(egress === undefined ? {} : { egress }),
     },
     ...(name === undefined ? {} : { name }), ...(service === undefined ? {} : { base: service.name }), ...(build === undefined ? {} : { build: { ...build.build, ours: text(context, 'image') === undefined } }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
-    ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as TransportChoice }), ...ttlOf(context),
+    ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as TransportChoice }), ...ttlOf(context), ...lifetimeOf(context),
     pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'), takeOver: flag(context, 'takeOver'), traffic,
     volumes: { none: flag(context, 'noVolumes'), modes: parseVolumeModes(texts(context, 'volumeMode')) },
   };
@@ -128,7 +128,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'target', description: 'whose place it takes: deploy, sts, ds, rs, pod, job, svc, or a kind with a scale', value: { placeholder: 'KIND/NAME' } },
     { name: 'container', description: 'which container of the target', value: { placeholder: 'NAME' } },
     { name: 'port', description: 'port of the pod, by number or name, and where it is in the container; none: nothing is bridged', value: { placeholder: 'POD[:CONTAINER][/udp]' }, repeatable: true, file: { key: 'ports' } },
-    { name: 'mark', description: 'only requests with the baggage member bridge=ID', value: { placeholder: 'ID' }, repeatable: true, file: { of: 'rule' } },
+    { name: 'mark', description: 'only requests with the baggage member bridge=ID; or with a header of your own, NAME=VALUE', value: { placeholder: 'ID' }, repeatable: true, file: { of: 'rule' } },
     { name: 'header', description: 'only requests with this header: NAME=VALUE, NAME^=PREFIX or NAME~=REGEX', value: { placeholder: 'MATCH' }, repeatable: true, file: { key: 'headers', of: 'rule', form: 'map' } },
     { name: 'path', description: 'only requests for this path', value: { placeholder: 'PATH' }, repeatable: true, file: { of: 'rule' } },
     { name: 'path-prefix', description: 'only requests for paths that begin so', value: { placeholder: 'PREFIX' }, repeatable: true, file: { of: 'rule' } },
@@ -137,6 +137,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'take-over', description: 'take the requests from a bridge that claims the same ones, if its link is silent', file: false },
     { name: 'hide-served-by', description: 'no x-bridge-served-by header in responses' },
     { name: 'mode', description: 'steal: the container answers; mirror: the original answers, and the container gets a copy', value: { placeholder: 'MODE', choices: ['steal', 'mirror'] }, default: 'steal' },
+    { name: 'diff', description: 'with --mode mirror: tell where the container\'s answers differ from the original\'s', file: false },
     { name: 'delay', description: 'requests that a rule chooses wait so long, in milliseconds or with a unit (1.5s)', value: { placeholder: 'TIME' } },
     { name: 'fault', description: 'so many of 100 requests that a rule chooses are answered with this status (503) instead', value: { placeholder: 'PERCENT[:STATUS]' } },
     { name: 'fallback', description: 'who answers while the container does not: the original, or nobody (fail), once it has been up', value: { placeholder: 'WHO', choices: ['original', 'fail'] }, default: 'original' },
@@ -165,6 +166,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'pull', description: 'when to pull the image', value: { placeholder: 'POLICY', choices: pullPolicies }, default: 'missing' },
     { name: 'retain', description: 'undo nothing at the end, nor after a failure', file: false },
     { name: 'transport', description: 'way to the cluster', value: { placeholder: 'WAY', choices: ['auto', 'docker', 'udp', 'api'] }, default: 'auto', env: 'PODBRIDGE_TRANSPORT', file: { of: 'project' } },
+    { name: 'lifetime', description: 'the bridge ends so long after it was made, whatever happens', value: { placeholder: 'DURATION' } },
     { name: 'ttl', description: 'how long the link may be silent before the cluster removes its bridges (12h if never given)', value: { placeholder: 'DURATION' }, env: 'PODBRIDGE_TTL', file: { of: 'project' } },
   ],
   async run(context) {
@@ -174,8 +176,9 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     if (first === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no service was named', next: 'bridge run --help' });
     const { detach, tty } = first.flags;
     if (tty && !detach && output === 'json') throw new BridgeError({ kind: 'usage', code: 'usage', what: '-t and -o json exclude each other', next: 'leave one of them out' });
-    const [{ connectCluster }, { connectDocker }, { openLink }, { runAll }, { sweep }, { bridgedText }] = await Promise.all([
-      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/run-all.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'),
+    if (detach && requests.some(({ traffic }) => traffic?.diff === true)) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--diff and -d exclude each other: nobody would see the differences', next: 'leave one of them out' });
+    const [{ connectCluster }, { connectDocker }, { openLink }, { runAll }, { sweep }, { bridgedText }, { differenceText }] = await Promise.all([
+      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/run-all.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'), import('../bridge/difference-text.ts'),
     ]);
     // In the foreground the answer is a stream: JSON lines.
     const line = (event: object) => host.stdout.write(`${JSON.stringify(event)}\n`);
@@ -191,6 +194,10 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
           summaries.push(ready);
           if (streams) line({ type: 'ready', ...ready });
           else if (!detach) reporter.emit({ type: 'note', text: bridgedText(ready, false), at: host.now() });
+        },
+        onDifference(event) {
+          if (streams) line({ type: 'compared', ...event });
+          else if (event.difference !== undefined) reporter.emit({ type: 'note', text: differenceText(event), at: host.now() });
         },
         ...(streams ? { onLine: (stream: 'stdout' | 'stderr', content: string, service?: string) => line({ type: 'log', stream, ...(alone ? {} : { service }), line: content }) } : {}),
       });

@@ -2,18 +2,20 @@
 import { names, systemNamespace } from '../../protocol/names.ts';
 import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
+import { exposureFrom, type PreviewExposure } from './manifests/preview.ts';
 
 export interface Installed {
   version: string;
   stowawayImage: string;
+  preview: PreviewExposure;
 }
 
 /** undefined when podbridge is not (completely) installed. */
 export async function findInstalled(cluster: Cluster): Promise<Installed | undefined> {
   try {
-    const found = await cluster.find<KubeObject & { data?: Partial<Installed> }>(resources.ConfigMap, names.info, systemNamespace);
+    const found = await cluster.find<KubeObject & { data?: Partial<Record<string, string>> }>(resources.ConfigMap, names.info, systemNamespace);
     const { version, stowawayImage } = found?.data ?? {};
-    return version === undefined || stowawayImage === undefined ? undefined : { version, stowawayImage };
+    return version === undefined || stowawayImage === undefined ? undefined : { version, stowawayImage, preview: exposureFrom(found?.data ?? {}) };
   } catch (error) {
     if (isBridgeError(error) && error.facts.code === 'cluster-forbidden') throw await notAllowed(cluster, error);
     throw error;

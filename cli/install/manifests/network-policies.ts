@@ -8,7 +8,7 @@ import { hubPortRange, ports } from '../../../protocol/ports.ts';
 import type { Manifest } from './manifest.ts';
 
 /** Value of the component label on the pods of each part. */
-export const components = { hub: 'hub', controller: 'controller', agent: 'agent' } as const;
+export const components = { hub: 'hub', controller: 'controller', agent: 'agent', preview: 'preview' } as const;
 
 const pods = (component: string): object => ({ podSelector: { matchLabels: { [labels.component]: component } } });
 const hubPorts = (protocol: string): object => ({ protocol, port: hubPortRange.first, endPort: hubPortRange.last });
@@ -38,6 +38,13 @@ export function networkPolicies(): Manifest[] {
       policyTypes: ['Ingress', 'Egress'],
       ingress: [{ from: [pods(components.hub)], ports: [...[ports.agent, ports.files].map((port) => ({ protocol: 'TCP', port })), tunnel] }],
       egress: [anyTcp, { to: [pods(components.hub)], ports: [tunnel] }],
+    }),
+    networkPolicy(names.preview, {
+      ...pods(components.preview),
+      policyTypes: ['Ingress', 'Egress'],
+      // Browsers, through whatever leads to them. What they reach are the entries of previews only.
+      ingress: [{ ports: [{ protocol: 'TCP', port: ports.preview }] }],
+      egress: [anyTcp, { ports: [{ protocol: 'UDP', port: 53 }] }],
     }),
     networkPolicy(names.controller, { ...pods(components.controller), policyTypes: ['Ingress', 'Egress'], egress: [anyTcp] }),
   ];

@@ -31,6 +31,7 @@ import { HaproxySupervisor, type Generation } from './proxy/supervisor.ts';
 import { statusEntries, type EntryState } from './status-entries.ts';
 import { Steadiness } from './steadiness.ts';
 import { readTapLine } from './tap/read-line.ts';
+import { readDiffLine } from './diff/read-line.ts';
 import { TapEvents } from './tap/tap-events.ts';
 import { certificateLookMs, Certificates } from './tls/certificates.ts';
 
@@ -155,6 +156,8 @@ export class NodeAgent {
   }
 
   #tap(line: string): void {
+    const compared = readDiffLine(line, this.#running, (netns) => this.#podNames.get(netns) ?? netns);
+    if (compared !== undefined) return this.#tapped.push(compared);
     const request = readTapLine(line, this.#running, (netns) => this.#podNames.get(netns) ?? netns);
     if (request !== undefined) this.#tapped.push(request);
   }
@@ -189,7 +192,7 @@ export class NodeAgent {
     });
     this.#troubles = new Map();
     this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`${netnsPrefix}${metadata.uid}`, metadata.name]));
-    this.#tapped.keep(new Set(assignments.filter(({ bridge }) => bridge.spec.mode === 'tap').map(({ bridge }) => bridgeKey(bridge))));
+    this.#tapped.keep(new Set(assignments.filter(({ bridge }) => bridge.spec.mode === 'tap' || bridge.spec.diff === true).map(({ bridge }) => bridgeKey(bridge))));
     const wantedPods = [...new Map(assignments.map(({ pod }) => [pod.metadata.uid, pod])).values()];
     const absent = await this.#networks.enter(wantedPods);
     if (absent.length > 0) this.#loop.triggerIn(scanIntervalMs);

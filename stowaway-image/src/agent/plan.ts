@@ -93,7 +93,7 @@ function assign({ bridge, pod, silent }: { bridge: Bridge; pod: NodePod; silent:
   const traffic = {
     servedBy: spec.servedBy !== false, fallback: spec.fallback ?? 'original', check: { http: checkOf(spec.check, hubPortOf), wary: false, proxyProtocol },
     certificate: tls?.file, plaintext: spec.plaintext === true, proxyProtocol,
-    mode: spec.mode ?? 'steal', tapHeaders: spec.tapHeaders === true, delayMs: spec.delayMs ?? 0, fault: spec.fault === undefined ? undefined : { percent: spec.fault.percent, status: spec.fault.status ?? 503 },
+    mode: spec.mode ?? 'steal', tapHeaders: spec.tapHeaders === true, diff: spec.diff === true, delayMs: spec.delayMs ?? 0, fault: spec.fault === undefined ? undefined : { percent: spec.fault.percent, status: spec.fault.status ?? 503 },
   };
   for (const { port, protocol } of spec.ports) {
     const hubPort = status.ports?.find((assigned) => assigned.port === port && assigned.protocol === protocol)?.hubPort;

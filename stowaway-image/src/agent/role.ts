@@ -134,7 +134,7 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
     },
     tapped: async (namespace, name, after) => {
       const { bridge, publicKey } = served(namespace, name) ?? {};
-      if (bridge === undefined || publicKey === undefined || bridge.spec.mode !== 'tap') return undefined;
+      if (bridge === undefined || publicKey === undefined || (bridge.spec.mode !== 'tap' && bridge.spec.diff !== true)) return undefined;
       return { answer: await agent.tapped(bridgeKey(bridge), after), publicKey };
     },
     lookUp: (namespace, name) => {

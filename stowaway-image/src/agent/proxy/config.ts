@@ -301,10 +301,10 @@ function routed(frontend: Frontend, route: Route, form: Form, servedBy: boolean)
 
 /** The original's backend, with a filter that sends copies to the container. */
 function mirrored(frontend: Frontend, route: Route, form: Form, servedBy: boolean): string {
-  const { hub, bridge, plaintext } = route;
+  const { hub, bridge, plaintext, diff } = route;
   return section(`backend ${bridgeBackend(frontend, route, form)}`, [
     ...http, ...(servedBy ? [`http-response set-header ${servedByHeader} original`] : []),
-    `filter lua.mirror ${hub.address} ${hub.port} ${isSecure(form) && !plaintext ? 'tls' : 'open'} ${bridge}`,
+    `filter lua.mirror ${hub.address} ${hub.port} ${isSecure(form) && !plaintext ? 'tls' : 'open'} ${bridge}${diff ? ` diff ${frontend.id}` : ''}`,
     'balance roundrobin',
     ...originalServers(frontend, form),
   ]);
