@@ -16,6 +16,8 @@ export const drainLimitMs = 10_000;
 const idleAfterMs = 25;
 /** The kernel counts in milliseconds. Where the last bytes went both ways in the same one, an answer may still be due: more patience. */
 const unclearIdleAfterMs = 1500;
+/** Connections that are closed in one look. */
+const mostAtOnce = 50;
 /** Of a pod that ends: whoever has not asked for so long would hardly be told by an answer. */
 const silentAfterMs = 500;
 
@@ -35,6 +37,8 @@ export interface Drain {
   leaving: boolean;
   ports: DrainingPort[];
   startedAt: number;
+  /** Frontends that were shut for it. */
+  shut: Set<string>;
   /** When its silent clients were looked for last. */
   dismissedAt?: number;
 }
@@ -67,11 +71,15 @@ async function closeIdle(drain: Drain, api: Generation['api']): Promise<number> 
   for (const place of drain.ports) {
     const here = sessions.filter(({ backend }) => backend === `btcp_${place.frontend}_${place.hub.port}`);
     if (here.length === 0) continue;
-    const before = await bytesOf(here, api);
-    const sockets = byMovedPeer(await establishedTo(place.netns, place.address, place.port));
-    for (const session of here) {
-      const socket = sockets.get(session.source);
-      if (socket === undefined || !isIdle(socket)) continue;
+    const idleNow = async (): Promise<(session: Session) => boolean> => {
+      const sockets = byMovedPeer(await establishedTo(place.netns, place.address, place.port));
+      return ({ source }) => { const socket = sockets.get(source); return socket !== undefined && isIdle(socket); };
+    };
+    // Only few are worth the questions that follow, and a process with many busy ones has better to do than to answer them.
+    const likely = here.filter(await idleNow()).slice(0, mostAtOnce);
+    if (likely.length === 0) continue;
+    const before = await bytesOf(likely, api);
+    for (const session of likely.filter(await idleNow())) {
       // Between the kernel's word and now a request may have come: only an unchanged session is closed, at once.
       const now = sessionBytes(await api.ask(`show sess ${session.id}`));
       if (now === '' || now !== before.get(session.id)) continue;
@@ -103,10 +111,11 @@ async function bytesOf(sessions: readonly Session[], api: Generation['api']): Pr
  *
  * @param ageMs since no more connections come
  */
-export async function dismiss({ ports }: Drain, generations: readonly Generation[], ageMs: number): Promise<void> {
-  const shut = ports.flatMap(({ frontend }) => [frontendName({ id: frontend }), ...(ageMs < innerShutMs ? [] : [tlsFrontendName({ id: frontend })])]);
-  // A generation that does not have the frontend, or has shut it already, answers an error that does not matter.
-  await Promise.all(generations.flatMap(({ api }) => shut.map(async (name) => { await api.ask(`shutdown frontend ${name}`).catch(() => undefined); })));
+export async function dismiss({ ports, shut }: Drain, generations: readonly Generation[], ageMs: number): Promise<void> {
+  const due = ports.flatMap(({ frontend }) => [frontendName({ id: frontend }), ...(ageMs < innerShutMs ? [] : [tlsFrontendName({ id: frontend })])]).filter((name) => !shut.has(name));
+  // A generation that does not have the frontend answers an error that does not matter; one that is to come will not have it.
+  await Promise.all(generations.flatMap(({ api }) => due.map(async (name) => { await api.ask(`shutdown frontend ${name}`).catch(() => undefined); })));
+  for (const name of due) shut.add(name);
   const busy = new Set((await Promise.all(generations.map(async ({ api }) => parseSessions(await api.ask('show sess'))))).flat().map(({ source }) => source));
   await Promise.all(ports.map(async ({ netns, address, port }) => {
     const silent = (await establishedTo(netns, address, port)).filter((socket) => isIdle(socket) && socket.sinceReceivedMs >= silentAfterMs && !busy.has(movedPeer(socket.peer)));

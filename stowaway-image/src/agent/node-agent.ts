@@ -84,6 +84,9 @@ export class NodeAgent {
   /** Hub ports that a drain has closed in the current process. */
   #closed = new Set<string>();
   #serving = new Set<string>();
+  /** Hub ports whose last check was refused. */
+  #refusing = new Set<string>();
+  #closingStranded = false;
   readonly #steadiness = new Steadiness();
   readonly #written = new Map<string, { uid: string | undefined; entries: BridgePod[] }>();
   /** Troubles found while acting, by pod UID. */
@@ -106,7 +109,7 @@ export class NodeAgent {
       gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
     });
     const polling = setInterval(() => {
-      void this.#pollServing();
+      void this.#pollServing().then(() => this.#closeStranded());
       // A process that ends takes its numbers along: asked before.
       void this.#count(({ retiredAt }) => retiredAt !== undefined).then(() => this.#proxy.endIdle());
     }, servingIntervalMs);
@@ -288,7 +291,7 @@ export class NodeAgent {
       const network = this.#networks.get(pod.metadata.uid ?? '');
       if (network === undefined || tcp.length === 0) continue;
       const name = leaving.has(key) ? key : bridgeKey(bridge);
-      const drain = this.#drains.get(name) ?? { name, leaving: leaving.has(key), ports: [], startedAt: Date.now() };
+      const drain = this.#drains.get(name) ?? { name, leaving: leaving.has(key), ports: [], startedAt: Date.now(), shut: new Set() };
       for (const { port, route } of tcp) drain.ports.push({ frontend: frontendId(pod.metadata.uid ?? '', port), netns: network.netns, address: network.address, port, hub: route.hub });
       this.#drains.set(drain.name, drain);
       if (!drain.leaving) ending.push(...tcp.map(({ port, route }) => ({ frontend: frontendId(pod.metadata.uid ?? '', port), route })));
@@ -362,7 +365,7 @@ export class NodeAgent {
       const stats = parseServerStats(await current.api.ask(serverStatsCommand));
       this.#counters.take(current.number, stats);
       if (this.#steadiness.note(stats, current.number, Date.now())) this.#loop.trigger();
-      await this.#closeStranded(refusingHubPorts(stats));
+      this.#refusing = refusingHubPorts(stats);
       const serving = servingHubPorts(stats);
       if (serving.size === this.#serving.size && [...serving].every((name) => this.#serving.has(name))) return;
       this.#serving = serving;
@@ -376,14 +379,20 @@ export class NodeAgent {
    * Where container or hub refuse what is new, open TCP connections have no future either: idle ones are closed, before the next
    * request is lost in them, and the client's new connection gets the original. A link that is only silent may come back with all of them.
    */
-  async #closeStranded(refusing: ReadonlySet<string>): Promise<void> {
-    if (refusing.size === 0) return;
+  async #closeStranded(): Promise<void> {
+    const refusing = this.#refusing;
+    if (refusing.size === 0 || this.#closingStranded) return;
+    this.#closingStranded = true;
     const ports = [...this.#served.values()].flatMap(({ pod, tcp }) => tcp.flatMap(({ port, route }): DrainingPort[] => {
       const network = this.#networks.get(pod.metadata.uid ?? '');
       const stranded = network !== undefined && route.fallback === 'original' && refusing.has(hubPortName(route.hub));
       return stranded ? [{ frontend: frontendId(pod.metadata.uid ?? '', port), netns: network.netns, address: network.address, port, hub: route.hub }] : [];
     }));
-    if (ports.length > 0) await advance({ name: '', leaving: false, ports, startedAt: Date.now() }, this.#proxy.generations);
+    try {
+      if (ports.length > 0) await advance({ name: '', leaving: false, ports, startedAt: Date.now(), shut: new Set() }, this.#proxy.generations);
+    } finally {
+      this.#closingStranded = false;
+    }
   }
 
   async #writeStatuses(bridges: readonly Bridge[], assignments: readonly Assignment[], serverFirst: ReadonlySet<string>): Promise<void> {
