@@ -94,6 +94,8 @@ export const timing = {
   imageBuildTimeoutMs: 900_000,
   imageLoadTimeoutMs: 300_000,
   imagePushTimeoutMs: 900_000,
+  /** From the moment in which a container gets nothing new until it is restarted: checks have failed, idle connections are closed, short requests are over. */
+  restMs: 1_500,
   /** An app that does not listen by then (or no longer) is told of. */
   notListeningDelayMs: 5_000,
   /** An agent or cargo that does not answer a question of `bridge status` by then keeps what it said last. */

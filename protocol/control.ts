@@ -42,6 +42,8 @@ export interface ControlMethods {
   status: { params: { waitForEchoMs?: number }; result: LinkStatus };
   /** Lead hub ports to a container, and with `egress` what it sends to a pod. Replaces what there was of the bridge. */
   forward: { params: { bridge: BridgeRef; forwards: Forward[]; egress?: ContainerEgress }; result: Record<string, never> };
+  /** Until this connection ends, the bridge's containers get nothing new: connections are refused, so that agents give them to the originals. What is open goes on. */
+  rest: { params: { bridge: BridgeRef }; result: Record<string, never> };
   unforward: { params: { bridge: BridgeRef }; result: Record<string, never> };
   /** Ask an agent for the pod's identity, and open it with cargo's key. */
   identity: { params: { agent: string; bridge: BridgeRef }; result: Identity };

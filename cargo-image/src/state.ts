@@ -22,6 +22,8 @@ export interface State {
   forwards: Led[];
   lifelines: BridgeRef[];
   ended: BridgeRef[];
+  /** Of those whose session has ended, they that still have forwards. Absent in what older versions wrote. */
+  closing?: BridgeRef[];
   /** Bridges whose files are brought, and the agents that are asked for them. Absent in what older versions wrote. */
   files?: { bridge: BridgeRef; agents: string[] }[];
 }
@@ -32,6 +34,7 @@ const schema = z.object({
   forwards: z.array(z.object({ bridge: bridgeRef, forwards: z.array(forward), egress: z.optional(containerEgress) })),
   lifelines: z.array(bridgeRef),
   ended: z.array(bridgeRef),
+  closing: z.optional(z.array(bridgeRef)),
   files: z.optional(z.array(z.object({ bridge: bridgeRef, agents: z.array(agentAddress) }))),
 });
 
@@ -46,8 +49,8 @@ export async function readState(path: string): Promise<State> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return noState();
   try {
-    const { link, relay, files, ...rest } = schema.parse(JSON.parse(text));
-    return { ...rest, ...(link === undefined ? {} : { link }), ...(relay === undefined ? {} : { relay }), ...(files === undefined ? {} : { files }) };
+    const { link, relay, closing, files, ...rest } = schema.parse(JSON.parse(text));
+    return { ...rest, ...(link === undefined ? {} : { link }), ...(relay === undefined ? {} : { relay }), ...(closing === undefined ? {} : { closing }), ...(files === undefined ? {} : { files }) };
   } catch {
     return noState();
   }

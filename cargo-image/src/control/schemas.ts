@@ -61,6 +61,7 @@ export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[
   relay: relayAccess,
   status: z.object({ waitForEchoMs: z.optional(z.int().check(z.minimum(0), z.maximum(waitMaxMs))) }),
   forward: z.object({ bridge: bridgeRef, forwards: z.array(forward).check(z.maxLength(forwardsMax)), egress: z.optional(containerEgress) }),
+  rest: bridgeOnly,
   unforward: bridgeOnly,
   identity: agentAndBridge,
   files: z.object({ agents: z.array(agentAddress).check(z.maxLength(agentsMax)), bridge: bridgeRef }),

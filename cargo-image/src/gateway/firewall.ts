@@ -58,21 +58,18 @@ table ${table} {
 `;
 }
 
-/** All that is led, anew, in one transaction; needs the base. */
-export function ledScript(led: readonly { forwards: Forward[]; egress?: ContainerEgress | undefined }[]): string {
+/** All that is led, anew, in one transaction; needs the base. What rests leads nowhere, but what is open in it lives. */
+export function ledScript(led: readonly { forwards: Forward[]; egress?: ContainerEgress | undefined; resting?: boolean }[]): string {
   const lines = [`flush map ${table} egress`];
-  const forwards = led.flatMap((one) => one.forwards);
+  const [leading, all] = [led.filter(({ resting }) => resting !== true), led].map((those) => those.flatMap((one) => one.forwards)) as [Forward[], Forward[]];
   const egress = led.flatMap((one) => one.egress ?? []);
   if (egress.length > 0) lines.push(`add element ${table} egress { ${egress.map(({ container, address }) => `${container} : ${address}`).join(', ')} }`);
   for (const protocol of ['TCP', 'UDP'] as const) {
     const suffix = protocol.toLowerCase();
-    const those = forwards.filter((forward) => forward.protocol === protocol);
+    const [those, open] = [leading, all].map((forwards) => forwards.filter((forward) => forward.protocol === protocol)) as [Forward[], Forward[]];
     lines.push(`flush map ${table} forward_${suffix}`, `flush set ${table} live_${suffix}`);
-    if (those.length === 0) continue;
-    lines.push(
-      `add element ${table} forward_${suffix} { ${those.map(({ hubPort, address, port }) => `${hubPort} : ${address} . ${port}`).join(', ')} }`,
-      `add element ${table} live_${suffix} { ${those.map(({ hubPort }) => hubPort).join(', ')} }`,
-    );
+    if (those.length > 0) lines.push(`add element ${table} forward_${suffix} { ${those.map(({ hubPort, address, port }) => `${hubPort} : ${address} . ${port}`).join(', ')} }`);
+    if (open.length > 0) lines.push(`add element ${table} live_${suffix} { ${open.map(({ hubPort }) => hubPort).join(', ')} }`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -23,8 +23,8 @@ function interfaceIn(subnet: string, interfaces: { name: string; address: string
 }
 
 export interface Gateway {
-  configure(link: LinkConfig, led: readonly Led[]): Promise<void>;
-  lead(led: readonly Led[]): Promise<void>;
+  configure(link: LinkConfig, led: readonly (Led & { resting?: boolean })[]): Promise<void>;
+  lead(led: readonly (Led & { resting?: boolean })[]): Promise<void>;
   /** Puts the default route right if someone changed it; true when it had to. */
   defendUplink(): Promise<boolean>;
 }

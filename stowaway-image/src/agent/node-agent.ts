@@ -11,7 +11,7 @@ import { looksInside } from '../../../protocol/traffic.ts';
 import { pause } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
-import { advance, drainLimitMs, refuseNew, type Drain } from './drain.ts';
+import { advance, dismiss, drainLimitMs, refuseNew, type Drain, type DrainingPort } from './drain.ts';
 import { buildFrontends, frontendId, lacks } from './frontends.ts';
 import { EgressWays } from './egress-ways.ts';
 import { openOriginals } from './open-originals.ts';
@@ -26,7 +26,7 @@ import { hubPortName } from './proxy/hub-port.ts';
 import type { Frontend, HubPort, Route } from './proxy/model.ts';
 import { RuleCheck } from './proxy/rule-check.ts';
 import { renderServerState } from './proxy/server-state.ts';
-import { parseServerStats, serverStatsCommand, servingHubPorts } from './proxy/stats.ts';
+import { parseServerStats, refusingHubPorts, serverStatsCommand, servingHubPorts } from './proxy/stats.ts';
 import { HaproxySupervisor, type Generation } from './proxy/supervisor.ts';
 import { statusEntries, type EntryState } from './status-entries.ts';
 import { Steadiness } from './steadiness.ts';
@@ -38,6 +38,8 @@ import { certificateLookMs, Certificates } from './tls/certificates.ts';
 /** Pods whose sandbox does not exist yet are looked for this often, so that they are bridged before they are Ready. */
 const scanIntervalMs = 50;
 const drainIntervalMs = 30;
+/** Of pods that end: there may be many at once. */
+const dismissIntervalMs = 200;
 const servingIntervalMs = 250;
 /** Configuration that nobody needs any more is dropped after this long: by then another change has often come. */
 const cleanupDelayMs = 3000;
@@ -82,6 +84,9 @@ export class NodeAgent {
   /** Hub ports that a drain has closed in the current process. */
   #closed = new Set<string>();
   #serving = new Set<string>();
+  /** Hub ports whose last check was refused. */
+  #refusing = new Set<string>();
+  #closingStranded = false;
   readonly #steadiness = new Steadiness();
   readonly #written = new Map<string, { uid: string | undefined; entries: BridgePod[] }>();
   /** Troubles found while acting, by pod UID. */
@@ -104,7 +109,7 @@ export class NodeAgent {
       gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
     });
     const polling = setInterval(() => {
-      void this.#pollServing();
+      void this.#pollServing().then(() => this.#closeStranded());
       // A process that ends takes its numbers along: asked before.
       void this.#count(({ retiredAt }) => retiredAt !== undefined).then(() => this.#proxy.endIdle());
     }, servingIntervalMs);
@@ -193,6 +198,12 @@ export class NodeAgent {
     this.#troubles = new Map();
     this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`${netnsPrefix}${metadata.uid}`, metadata.name]));
     this.#tapped.keep(new Set(assignments.filter(({ bridge }) => bridge.spec.mode === 'tap' || bridge.spec.diff === true).map(({ bridge }) => bridgeKey(bridge))));
+    // Pods that end do not wait for new ones to be entered and for HAProxy to start.
+    if ([...this.#served.values()].some(({ pod }) => assignments.some((now) => now.pod.leaving && now.pod.metadata.uid === pod.metadata.uid))) {
+      await this.#applyRules(assignments, this.#running);
+      await this.#startDrains(assignments);
+      await this.#advanceDrains();
+    }
     const wantedPods = [...new Map(assignments.map(({ pod }) => [pod.metadata.uid, pod])).values()];
     const absent = await this.#networks.enter(wantedPods);
     if (absent.length > 0) this.#loop.triggerIn(scanIntervalMs);
@@ -271,20 +282,23 @@ export class NodeAgent {
 
   async #startDrains(assignments: readonly Assignment[]): Promise<void> {
     const active = new Set(assignments.filter(({ draining }) => !draining).map(servedKey));
+    const leaving = new Set(assignments.filter(({ bridge, pod }) => pod.leaving && bridge.spec.state !== 'Draining').map(servedKey));
+    for (const [name, drain] of this.#drains) if (drain.leaving && !leaving.has(name)) this.#drains.delete(name);
     const ending: { frontend: string; route: Route }[] = [];
     for (const [key, { bridge, pod, tcp }] of this.#served) {
       if (active.has(key)) continue;
       this.#served.delete(key);
       const network = this.#networks.get(pod.metadata.uid ?? '');
       if (network === undefined || tcp.length === 0) continue;
-      const drain = this.#drains.get(bridgeKey(bridge)) ?? { bridge: bridgeKey(bridge), ports: [], startedAt: Date.now() };
+      const name = leaving.has(key) ? key : bridgeKey(bridge);
+      const drain = this.#drains.get(name) ?? { name, leaving: leaving.has(key), ports: [], startedAt: Date.now(), shut: new Set() };
       for (const { port, route } of tcp) drain.ports.push({ frontend: frontendId(pod.metadata.uid ?? '', port), netns: network.netns, address: network.address, port, hub: route.hub });
-      this.#drains.set(drain.bridge, drain);
-      ending.push(...tcp.map(({ port, route }) => ({ frontend: frontendId(pod.metadata.uid ?? '', port), route })));
+      this.#drains.set(drain.name, drain);
+      if (!drain.leaving) ending.push(...tcp.map(({ port, route }) => ({ frontend: frontendId(pod.metadata.uid ?? '', port), route })));
     }
     // A pod may go while its bridge stays: hub ports that others still use stay open.
-    const used = new Set(assignments.filter(({ draining }) => !draining).flatMap(({ tcp }) => tcp.map(({ route }) => hubPortName(route.hub))));
-    const closing = [...this.#drains.values()].flatMap(({ ports }) => ports.map(({ hub }) => hub)).filter((hub) => !used.has(hubPortName(hub)) && !this.#closed.has(hubPortName(hub)));
+    const used = new Set(assignments.filter(({ bridge }) => bridge.spec.state !== 'Draining').flatMap(({ tcp }) => tcp.map(({ route }) => hubPortName(route.hub))));
+    const closing = [...this.#drains.values()].filter(({ leaving: ofPod }) => !ofPod).flatMap(({ ports }) => ports.map(({ hub }) => hub)).filter((hub) => !used.has(hubPortName(hub)) && !this.#closed.has(hubPortName(hub)));
     if (closing.length === 0) return;
     await openOriginals(ending, this.#proxy.generations);
     await refuseNew(unique(closing), this.#proxy.generations);
@@ -293,10 +307,18 @@ export class NodeAgent {
 
   async #advanceDrains(): Promise<void> {
     for (const [key, drain] of this.#drains) {
+      const now = Date.now();
       const open = await advance(drain, this.#proxy.generations);
-      if (open > 0 && Date.now() - drain.startedAt < drainLimitMs) continue;
+      const ageMs = now - drain.startedAt;
+      if (drain.leaving && ageMs > acceptMs && now - (drain.dismissedAt ?? 0) > dismissIntervalMs) {
+        drain.dismissedAt = now;
+        // The pod may be gone in the middle of it.
+        await dismiss(drain, this.#proxy.generations, ageMs).catch(() => undefined);
+      }
+      // A pod that ends may have clients that ask nothing at the moment.
+      if (ageMs < drainLimitMs && (open > 0 || drain.leaving)) continue;
       this.#drains.delete(key);
-      this.#options.log('drained', { bridge: key, ms: Date.now() - drain.startedAt, leftOpen: open });
+      this.#options.log('drained', { what: key, ms: ageMs, leftOpen: open });
     }
     if (this.#drains.size > 0) this.#loop.triggerIn(drainIntervalMs);
   }
@@ -343,12 +365,33 @@ export class NodeAgent {
       const stats = parseServerStats(await current.api.ask(serverStatsCommand));
       this.#counters.take(current.number, stats);
       if (this.#steadiness.note(stats, current.number, Date.now())) this.#loop.trigger();
+      this.#refusing = refusingHubPorts(stats);
       const serving = servingHubPorts(stats);
       if (serving.size === this.#serving.size && [...serving].every((name) => this.#serving.has(name))) return;
       this.#serving = serving;
       this.#loop.trigger();
     } catch {
       // It is being replaced or has ended; the next look asks its successor.
+    }
+  }
+
+  /**
+   * Where container or hub refuse what is new, open TCP connections have no future either: idle ones are closed, before the next
+   * request is lost in them, and the client's new connection gets the original. A link that is only silent may come back with all of them.
+   */
+  async #closeStranded(): Promise<void> {
+    const refusing = this.#refusing;
+    if (refusing.size === 0 || this.#closingStranded) return;
+    this.#closingStranded = true;
+    const ports = [...this.#served.values()].flatMap(({ pod, tcp }) => tcp.flatMap(({ port, route }): DrainingPort[] => {
+      const network = this.#networks.get(pod.metadata.uid ?? '');
+      const stranded = network !== undefined && route.fallback === 'original' && refusing.has(hubPortName(route.hub));
+      return stranded ? [{ frontend: frontendId(pod.metadata.uid ?? '', port), netns: network.netns, address: network.address, port, hub: route.hub }] : [];
+    }));
+    try {
+      if (ports.length > 0) await advance({ name: '', leaving: false, ports, startedAt: Date.now(), shut: new Set() }, this.#proxy.generations);
+    } finally {
+      this.#closingStranded = false;
     }
   }
 
@@ -360,7 +403,7 @@ export class NodeAgent {
       const known = this.#written.get(key);
       const before = known !== undefined && known.uid === uid ? known.entries : (bridge.status?.pods ?? []).filter((entry) => entry.node === node);
       const states = assignments
-        .filter((assignment) => bridgeKey(assignment.bridge) === key && (!assignment.draining || this.#drains.has(key)))
+        .filter((assignment) => bridgeKey(assignment.bridge) === key && (!assignment.draining || this.#drains.has(key) || this.#drains.has(servedKey(assignment))))
         .map((assignment) => this.#state(assignment, serverFirst));
       const entries = statusEntries(states, before, node, agent, new Date());
       if (JSON.stringify(entries) === JSON.stringify(before)) continue;
@@ -380,7 +423,7 @@ export class NodeAgent {
     const { name, uid = '' } = pod.metadata;
     // A tap just does not see such a port.
     const greets = looksInside(bridge.spec) && bridge.spec.mode !== 'tap' ? tcp.find(({ port }) => serverFirst.has(frontendId(uid, port))) : undefined;
-    const message = draining ? 'draining'
+    const message = pod.leaving ? 'the pod ends' : draining ? 'draining'
       : trouble ?? this.#troubles.get(uid)
       ?? (greets !== undefined ? `the server at port ${greets.port} speaks first, so nothing in it can be told apart (bridge it without rules, certificate and mirroring)` : undefined)
       ?? (egress === undefined ? undefined : this.#egress.trouble(egress.tunnel))
@@ -391,7 +434,7 @@ export class NodeAgent {
     const flapping = tcp.some(({ route }) => this.#steadiness.wary(hubPortName(route.hub)));
     return {
       name, ready: message === undefined && inForce, ...(address === undefined ? {} : { address }),
-      ...(tcp.length === 0 || bridge.spec.mode === 'tap' ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
+      ...(tcp.length === 0 || pod.leaving || bridge.spec.mode === 'tap' ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
       ...(egress === undefined ? {} : { egress: this.#egress.isOpen(egress.tunnel) }),
       ...(message === undefined ? {} : { message }),
       ...(flapping ? { note: `the container goes up and down: it gets requests only after ${checkTimings.waryMs / 1000} s without a break` } : {}),
@@ -402,6 +445,8 @@ export class NodeAgent {
   async #leavePods(wanted: readonly NodePod[], log: Log): Promise<void> {
     const keep = new Set([...wanted.map(({ metadata }) => `${netnsPrefix}${metadata.uid}`), ...this.#running.map(({ netns }) => netns)]);
     for (const { contents } of this.#proxy.generations) for (const netns of contents) keep.add(netns);
+    const existing = new Set([...this.#options.pods()].map(({ metadata }) => metadata.uid));
+    for (const [uid, network] of this.#networks.entries()) if (!existing.has(uid)) await network.cutOff();
     for (const [uid, { netns }] of [...this.#networks.entries()]) {
       if (keep.has(netns)) continue;
       await this.#networks.leave(uid).catch((error: unknown) => log('leaving a pod', { netns, error: words(error) }));

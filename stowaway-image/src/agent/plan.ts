@@ -78,7 +78,7 @@ function ageOf(bridge: Bridge): { createdAt: string; bridge: string } {
 function assign({ bridge, pod, silent }: { bridge: Bridge; pod: NodePod; silent: boolean }, rulesError: World['rulesError'], certificate: NonNullable<World['certificate']>): Assignment {
   const { spec, status = {} } = bridge;
   const rules = spec.rules ?? [];
-  const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining', tcp: [], udp: [], egress: egressOf(bridge, pod), trouble: undefined };
+  const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining' || pod.leaving, tcp: [], udp: [], egress: egressOf(bridge, pod), trouble: undefined };
   if (spec.ports.length === 0) return assignment;
   if (pod.hostNetwork) return { ...assignment, trouble: "the pod uses its node's network (hostNetwork), whose ports cannot be bridged" };
   const unusable = rulesError(rules);

@@ -60,6 +60,12 @@ describe('forwards', () => {
     expect(ledScript([])).not.toContain('add element');
   });
 
+  test('one that rests leads nowhere, and what is open in it lives', () => {
+    const script = ledScript([{ resting: true, forwards: [{ hubPort: 20000, protocol: 'TCP', address: '10.87.1.10', port: 8080 }] }, { forwards: [{ hubPort: 20001, protocol: 'TCP', address: '10.87.1.11', port: 80 }] }]);
+    expect(script).toContain('add element ip podbridge forward_tcp { 20001 : 10.87.1.11 . 80 }');
+    expect(script).toContain('add element ip podbridge live_tcp { 20000, 20001 }');
+  });
+
   test('the base replaces an earlier one in the same transaction', () => {
     expect(baseScript(link, 'eth0')).toMatch(/^add table ip podbridge\ndelete table ip podbridge\ntable ip podbridge \{/);
   });

@@ -4,6 +4,7 @@ import { tunnelDevice } from '../../../../protocol/egress.ts';
 import { closeTunnel, letTunnelIn, makeTunnel } from '../../adapters/egress.ts';
 import { addReturnRoute, attachNetns, detachNetns, netnsAddresses, nodeSourceAddress, removeReturnRoute } from '../../adapters/netns.ts';
 import { nft } from '../../adapters/nft.ts';
+import { destroySockets } from '../../adapters/socket-idle.ts';
 import { whoSpeaksFirst, type FirstByte } from '../../adapters/first-byte.ts';
 import { freePort, listeningPorts } from './listening.ts';
 import { linkWords, openLines, type PodEgress } from './egress.ts';
@@ -27,6 +28,7 @@ export class PodNetwork {
   #returns = false;
   /** By device. */
   readonly #egress = new Map<string, PodEgress>();
+  #cutOff = false;
 
   private constructor(netns: string, address: string, nodeAddress: string | undefined, instance: string, pid: number) {
     this.netns = netns;
@@ -136,6 +138,13 @@ export class PodNetwork {
   /** Where the rule for this port leads to, if there ever was one. */
   listenerOf(port: number): number | undefined {
     return this.#listenPorts.get(port);
+  }
+
+  /** The pod is gone, and its interface: whatever is still open here would only wait for its timeouts, and keep HAProxy with it. */
+  async cutOff(): Promise<void> {
+    if (this.#cutOff) return;
+    this.#cutOff = true;
+    await destroySockets(this.netns);
   }
 
   /** Removes every trace and the name. The pod may be gone already. */
