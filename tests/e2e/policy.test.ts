@@ -67,6 +67,6 @@ test('what is allowed works, can be ended when the rules have become stricter, a
   await suite.run(name, 'local', [...allowed.slice(0, -1), '20s']);
   await until('the end of its lifetime', async () => (await suite.kube.find(resources.Bridge, name, namespace) === undefined ? true : undefined), limitMs);
   expect((await suite.prober.run('http', '--url', `http://${address}/`, '--count', '10', '--header', 'baggage: bridge=ann')).byWho).toEqual({ original: 10 });
-  // A detached container is its owner's, with or without a bridge.
-  await suite.stop(name);
+  // Whose bridge is gone, that container goes with the next command.
+  await suite.bridge(['list']);
 });

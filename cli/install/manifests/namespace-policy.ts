@@ -10,6 +10,8 @@ interface Validation {
 
 const { requireRule, forbiddenTargets, maxLifetime, allowedModes, contact } = policyAnnotations;
 
+const kinds = "{'Deployment': 'deploy', 'StatefulSet': 'sts', 'DaemonSet': 'ds', 'ReplicaSet': 'rs', 'Pod': 'pod', 'Job': 'job', 'Service': 'svc'}";
+
 /** CEL variables. Later ones use earlier ones. */
 export const namespacePolicyVariables: { name: string; expression: string }[] = [
   { name: 'annotations', expression: 'has(namespaceObject.metadata.annotations) ? namespaceObject.metadata.annotations : {}' },
@@ -17,7 +19,7 @@ export const namespacePolicyVariables: { name: string; expression: string }[] = 
   { name: 'exempt', expression: "request.operation == 'UPDATE' && (object.spec == oldObject.spec || (has(object.spec.state) && object.spec.state == 'Draining'))" },
   { name: 'mode', expression: "has(object.spec.mode) ? object.spec.mode : 'steal'" },
   { name: 'ruled', expression: 'has(object.spec.rules) && object.spec.rules.size() > 0' },
-  { name: 'kind', expression: "{'Deployment': 'deploy', 'StatefulSet': 'sts', 'DaemonSet': 'ds', 'ReplicaSet': 'rs', 'Pod': 'pod', 'Job': 'job', 'Service': 'svc'}[object.spec.target.kind]" },
+  { name: 'kind', expression: `object.spec.target.kind in ${kinds} ? ${kinds}[object.spec.target.kind] : object.spec.target.kind.lowerAscii()` },
   { name: 'target', expression: "variables.kind + '/' + object.spec.target.name" },
   { name: 'ask', expression: `'${contact}' in variables.annotations ? ' Ask ' + variables.annotations['${contact}'] + '.' : ' Ask whoever administers namespace ' + request.namespace + '.'` },
 ];

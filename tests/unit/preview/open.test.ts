@@ -12,7 +12,7 @@ const listen = (server: Server) => new Promise<void>((resolve) => { server.liste
 
 beforeEach(async () => {
   upstream = createServer((request, response) => { response.writeHead(200, { 'x-path': request.url ?? '' }).end(JSON.stringify(request.headers)); });
-  new WebSocketServer({ server: upstream }).on('connection', (socket, { headers }) => socket.on('message', (data: Buffer) => socket.send(`${String(data)} ${headers['baggage']}`)));
+  new WebSocketServer({ server: upstream }).on('connection', (socket, { headers }) => socket.on('message', (data: Buffer) => socket.send(`${String(data)} ${String(headers['baggage'])}`)));
   await listen(upstream);
   proxy = serveOpen({ routes: [{ path: '/', match: 'prefix', host: '127.0.0.1', port: portOf(upstream), tls: false }, { path: '/gone', match: 'exact', host: '127.0.0.1', port: 1, tls: false }], mark: 'ann', headers: [['X-User', 'ann']], names: ['web'] });
   await listen(proxy);

@@ -69,7 +69,7 @@ end
 
 -- The original's answer, as it goes by.
 local function answer_headers(self, message)
-  local status = message:get_stline().code
+  local status = tonumber(message:get_stline().code) or 0
   if not self.pair or status < 200 then return end
   local headers = message:get_headers()
   self.pair.status, self.pair.kind, self.pair.encoding = status, first(headers, 'content-type') or '', first(headers, 'content-encoding') or ''
