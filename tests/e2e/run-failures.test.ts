@@ -43,7 +43,7 @@ const cases: Record<string, Case> = {
   'the cluster does not answer': { options: () => ({ kubeconfig: join(folder, 'nowhere') }), exitCode: 3, code: 'cluster-unreachable', what: /127\.0\.0\.1:9/, next: /kubectl|context/ },
   'the context does not exist': { options: () => ({ context: 'no-such-context' }), exitCode: 2, code: 'context-missing', what: /no-such-context/, next: /context/ },
   'Docker does not run': { options: () => ({ env: { DOCKER_HOST: `unix://${join(folder, 'no-docker.sock')}` } }), exitCode: 3, code: 'docker-unreachable', what: /Docker/, next: /docker/i },
-  'the user has no rights in the namespace': { options: () => ({ kubeconfig: stranger.kubeconfigPath, context: stranger.context }), exitCode: 4, code: 'cluster-forbidden', what: /deployments|bridges|clients/, next: /kubectl .*auth can-i/ },
+  'the user has no rights in the namespace': { options: () => ({ kubeconfig: stranger.kubeconfigPath, context: stranger.context }), exitCode: 4, code: 'cluster-forbidden', what: /deployments|bridges|clients/, next: /kubectl .*auth can-i[\s\S]*kubectl create rolebinding podbridge-user-/ },
 };
 
 beforeAll(async () => {

@@ -25,5 +25,5 @@ test('headers and methods hold together; marks and paths are alternatives', () =
 });
 
 test.each([
-  [{ mark: ['a b'] }], [{ mark: [''] }], [{ path: ['x'] }], [{ pathPrefix: ['x'] }], [{ pathRegex: ['('] }], [{ method: ['G ET'] }], [{ mark: ['-a'] }],
+  [{ mark: ['a b'] }], [{ mark: [''] }], [{ path: ['x'] }], [{ pathPrefix: ['x'] }], [{ pathRegex: ['('] }], [{ pathRegex: ['['] }], [{ method: ['G ET'] }], [{ mark: ['-a'] }],
 ])('%j is refused', (flags) => expect(() => rulesFromFlags({ ...none, ...flags })).toThrow(/is no rule/));
