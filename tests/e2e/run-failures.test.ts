@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { labels, managedBy, names, systemNamespace } from '../../protocol/names.ts';
 import { resources } from '../../cli/adapters/cluster/index.ts';
-import { bridge, startBridge, type BridgeOptions } from '../support/bridge-command.ts';
+import { bridge, bridgeOk, startBridge, type BridgeOptions } from '../support/bridge-command.ts';
 import { grant, makeUser, type User } from '../support/user.ts';
 import { until } from '../support/wait.ts';
 import { deployment, service } from '../workloads/manifests.ts';
@@ -87,6 +87,14 @@ describe.each(Object.entries(cases))('when %s', (_, failure) => {
     expect(await leftovers()).toEqual([]);
     expect(await suite.state()).toBe(before);
   });
+});
+
+test('a link that was made for a run that failed has gone with it', async () => {
+  const as: Partial<BridgeOptions> = { kubeconfig: stranger.kubeconfigPath, context: stranger.context };
+  await bridge(['down'], { ...suite.user, ...as });
+  expect((await suite.bridge(['run', '-d', '--image', suite.image, '--target', 'deploy/nothing'], as)).exitCode).toBe(4);
+  const { links } = JSON.parse((await bridgeOk(['list', '-o', 'json', '-n', systemNamespace], { ...suite.user, ...as })).stdout) as { links: { owner: string }[] };
+  expect(links.filter(({ owner }) => owner === stranger.username)).toEqual([]);
 });
 
 test('in the foreground the same failures end with 125, because other codes are the container\'s', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { execa } from 'execa';
-import { bridge, startBridge } from '../support/bridge-command.ts';
+import { bridge, bridgeOk, startBridge } from '../support/bridge-command.ts';
 import { until } from '../support/wait.ts';
 import { deployment, service } from '../workloads/manifests.ts';
 import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
@@ -75,6 +75,20 @@ test('under load: another edition, a mounted file, a build that fails, a program
     expect((await running).exitCode).toBe(130);
   }
   expect((await execa('docker', ['ps', '--all', '--quiet', '--filter', `name=^${name}$`])).stdout).toBe('');
+});
+
+test('--debug: a debugger answers on this machine, and on no other address of it', async () => {
+  // Cargo's image has Node.
+  const { stdout: image } = await execa('docker', ['ps', '--filter', 'label=podbridge.dev/role=cargo', '--format', '{{.Image}}']);
+  const debugged = ['run', '-d', '--image', image.split('\n')[0]!, '--name', `${name}-debug`, '--debug', '29229:9229', '--entrypoint', 'node', '-n', namespace, '--', '--inspect=0.0.0.0:9229', '-e', 'setInterval(() => 0, 1000)'];
+  await bridgeOk(debugged, suite.user);
+  try {
+    expect((await execa('docker', ['port', `${name}-debug`])).stdout).toBe('9229/tcp -> 127.0.0.1:29229');
+    const [{ type, webSocketDebuggerUrl }] = await until('the debugger', () => fetch('http://127.0.0.1:29229/json/list').then((answer) => answer.json() as Promise<[{ type: string; webSocketDebuggerUrl: string }]>, () => undefined), testLimitMs / 6);
+    expect({ type, webSocketDebuggerUrl }).toEqual({ type: 'node', webSocketDebuggerUrl: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:29229\//) });
+  } finally {
+    await bridgeOk(['stop', `${name}-debug`, '-n', namespace], suite.user);
+  }
 });
 
 test.each([
