@@ -1,13 +1,14 @@
 // An integration test as a program: the container takes the place of the target for requests with a mark of this run, is asked, and goes.
-// node examples/library/check.mjs deploy/api api:dev /healthz
+// node examples/library/check.mjs deploy/api api:dev 8080 /healthz
 import { createBridge } from 'podbridge';
 
-const [target, image, path = '/'] = process.argv.slice(2);
+const [target, image, ports, path = '/'] = process.argv.slice(2);
 const mark = `check-${process.pid}`;
 
 const bridge = await createBridge({
   target,
   image,
+  ports,
   name: mark,
   rules: { mark },
   env: { WHO: mark },

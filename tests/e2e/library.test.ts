@@ -37,7 +37,7 @@ const program = async (text: string): Promise<string> => {
 };
 
 test('the example: a bridge, an answer of its container, and nothing left', async () => {
-  const { exitCode, stdout, all } = await node(['examples/library/check.mjs', 'deploy/web', suite.image, '/healthz']);
+  const { exitCode, stdout, all } = await node(['examples/library/check.mjs', 'deploy/web', suite.image, 'http', '/healthz']);
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^200 from check-\d+$/) });
   expect(all).toMatch(/bridged: 1 pods, port 8080/);
   expect(await bridges()).toEqual([]);
