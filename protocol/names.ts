@@ -30,6 +30,8 @@ export const labels = {
   session: 'podbridge.dev/session',
   /** Docker only, on an app container that goes out as a pod: ports of its 127.0.0.1 that lead to the pod's, with commas. */
   loopback: 'podbridge.dev/loopback',
+  /** Docker only, `true`: the link was made for the Compose project of this container, and ends with it when nobody else uses it. */
+  madeLink: 'podbridge.dev/made-link',
   /** Docker only, `true`: the user wants to keep it (`--retain`), no sweep removes it. */
   retain: 'podbridge.dev/retain',
 } as const;

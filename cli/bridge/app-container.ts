@@ -5,6 +5,7 @@ import type { Identity } from '../../protocol/identity.ts';
 import type { ContainerSpec as DockerContainer, ImageInfo, PortPublish } from '../adapters/docker/index.ts';
 import type { ContainerSpec as PodContainer } from '../target/kube-types.ts';
 import { version } from '../version.ts';
+import type { EnvFilter } from './env-filter.ts';
 import { shapeOfPod } from './as-pod.ts';
 import { loopbackLabel } from './loopback.ts';
 import { declaredBy, mergeEnv, type EnvEntry } from './merge-env.ts';
@@ -14,6 +15,8 @@ export interface ContainerFlags {
   image: string;
   name: string;
   env: EnvEntry[];
+  /** `--env-only`, `--env-except`. */
+  envFilter?: EnvFilter;
   /** As docker wants them: absolute sources. */
   binds: string[];
   publish: PortPublish[];
@@ -39,7 +42,8 @@ export interface ContainerFlags {
 /** Where the container stands. */
 export interface ContainerPlace {
   network: string;
-  address: string;
+  /** Absent: one that Docker chooses. */
+  address?: string;
   /** Cargo's address in that network, which answers DNS. */
   dns: string;
   /** The cluster's domain, `cluster.local`. */
@@ -86,13 +90,13 @@ export function appContainer(flags: ContainerFlags, image: ImageInfo, place: Con
     ...(flags.entrypoint === undefined ? {} : { entrypoint: [flags.entrypoint] }),
     env: mergeEnv({
       pod: identity?.env ?? [], image: image.env, own: flags.env,
-      declared: declaredBy(origin?.podContainer),
+      declared: declaredBy(origin?.podContainer), ...(flags.envFilter === undefined ? {} : { filter: flags.envFilter }),
     }),
     ...(flags.workdir === undefined ? {} : { workingDir: flags.workdir }),
     ...(flags.user === undefined ? {} : { user: flags.user }),
     tty: flags.tty,
     openStdin: flags.interactive,
-    networks: [{ network: place.network, ipv4Address: place.address, gatewayPriority }],
+    networks: [{ network: place.network, ...(place.address === undefined ? {} : { ipv4Address: place.address }), gatewayPriority }],
     dns: { servers: [place.dns], ...dns },
     extraHosts: [
       ...(identity?.hosts ?? []).flatMap(({ ip, names }) => names.map((name) => `${name}:${ip}`)),

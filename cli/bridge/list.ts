@@ -44,7 +44,8 @@ export interface Listed {
   bridges: ListedBridge[];
   /** Containers without a bridge: started without --target, or kept by --retain. */
   containers: ListedContainer[];
-  links: ListedLink[];
+  /** All of this Docker; `current`: of this context, cluster and user. */
+  links: (ListedLink & { current: boolean })[];
 }
 
 function listedContainer(container: ContainerSummary): ListedContainer {
@@ -92,7 +93,7 @@ export async function listAll({ docker, cluster, link, namespace, allNamespaces 
   return {
     bridges: bridges.map((bridge) => listedBridge(bridge, link, containerOf(bridge))),
     containers: apps.filter((app) => !used.has(app.id) && (namespace === undefined || app.labels[labels.namespace] === namespace)).map(listedContainer),
-    links,
+    links: links.map((each) => ({ ...each, current: each.link === link })),
   };
 }
 
@@ -124,7 +125,7 @@ export function listText(listed: Listed, wide: boolean, now: number): string {
     sections.push(table(['CONTAINER', 'NAMESPACE', 'IMAGE', 'STATE', 'ADDRESS'], listed.containers.map(({ name, namespace, image, state, address }) => [name, namespace ?? '', image, state, address ?? ''])));
   }
   if (listed.links.length > 0) {
-    sections.push(table(['LINK', 'CONTEXT', 'OWNER', 'STATE', 'TRANSPORT', 'CONTAINERS', 'VERSION'], listed.links.map((link) => [link.link, link.context, link.owner, link.condition ?? link.state, link.transport ?? '', String(link.containers), link.version])));
+    sections.push(table(['', 'LINK', 'CONTEXT', 'OWNER', 'STATE', 'TRANSPORT', 'CONTAINERS', 'VERSION'], listed.links.map((link) => [link.current ? '*' : '', link.link, link.context, link.owner, link.condition ?? link.state, link.transport ?? '', String(link.containers), link.version])));
     sections.push(...listed.links.flatMap(({ link, attention }) => (attention === null ? [] : [`Link ${link}: ${attention.what}\n  next: ${attention.next}`])));
   }
   return sections.length === 0 ? 'There are no bridges, containers or links.' : sections.join('\n\n');

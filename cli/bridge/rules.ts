@@ -30,7 +30,7 @@ function checkValue(flag: string, given: string, { match, value }: StringMatch, 
   try {
     new RegExp(value);
   } catch (error) {
-    throw fail(flag, given, error instanceof Error ? error.message : String(error), next);
+    throw fail(flag, given, error instanceof Error ? error.message : String(error), `write signs that stand for themselves with a backslash: ${next.replace(/REGEX.*$/, '')}'${value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}'`);
   }
 }
 

@@ -32,6 +32,10 @@ export interface RunRequest {
   /** Builds `flags.image` instead of pulling it. */
   build?: AppBuild & { ours: boolean };
   pull: PullPolicy;
+  /** `--watch`. */
+  watch?: boolean;
+  /** Of a detached one, what is asked of its ports: to accept connections (`--wait`), nothing because its program comes later, or (absent) a look and a warning. */
+  serving?: 'wait' | 'later';
   /** Absent: only the cluster's network and a namespace's DNS. */
   target?: TargetRef;
   /** `-n`; absent: the context's. */
@@ -61,6 +65,8 @@ export interface RunParts {
   openLink: (docker: Docker, cluster: Cluster, steps: Steps) => Promise<UsableLink>;
   /** Removes what an earlier, killed run left behind; never fails. */
   sweep: (docker: Docker, cluster: Cluster, host: Pick<Host, 'process'>) => Promise<void>;
+  /** Of the container, beside the usual ones; asked when the link is up. */
+  labels?: () => Record<string, string>;
   /** Everything stands. */
   onReady: (summary: RunSummary) => void;
   /** Of a mirror that compares: a pair of answers. */

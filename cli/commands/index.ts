@@ -23,6 +23,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'exec', summary: 'Run a command in the container of a bridge', load: async () => (await import('./exec.ts')).command },
   { name: 'env', summary: 'Show the environment that a pod\'s process has', load: async () => (await import('./env.ts')).command },
   { name: 'files', summary: 'Copy the files of a pod\'s volumes to this machine', load: async () => (await import('./files.ts')).command },
+  { name: 'compose', summary: 'Run a Docker Compose project whose services stand in the cluster', load: async () => (await import('./compose.ts')).command },
   { name: 'up', summary: 'Connect this machine\'s Docker to the cluster', load: async () => (await import('./up.ts')).command },
   { name: 'down', summary: 'End the link to the cluster, and every bridge over it', load: async () => (await import('./down.ts')).command },
   { name: 'clients', summary: 'See who has a link, invite people without credentials, and end links of others', load: async () => (await import('./clients.ts')).command },

@@ -66,9 +66,9 @@ export const command: Command = {
     const delivery = deliveryOf(context);
     const preview = previewOf(context);
     if (flag(context, 'dryRun')) return dryRun(delivery, preview);
-    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled, grantLines }, { ask }, { isInteractive }] = await Promise.all([
+    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled }, { grantLines }, { ask }, { isInteractive }] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../install/install-here.ts'), import('../steps/steps.ts'),
-      import('../install/version.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
+      import('../install/version.ts'), import('../grant-lines.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
     ]);
     const { host, reporter } = context;
     const cluster = await connectCluster(host, clusterChoice(context));

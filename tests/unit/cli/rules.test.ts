@@ -31,5 +31,5 @@ test('a mark may be a header of one\'s own', () => {
 });
 
 test.each([
-  [{ mark: ['x-a^=b'] }], [{ mark: ['x-a='] }], [{ mark: ['=ann'] }], [{ mark: ['a b'] }], [{ mark: [''] }], [{ path: ['x'] }], [{ pathPrefix: ['x'] }], [{ pathRegex: ['('] }], [{ method: ['G ET'] }], [{ mark: ['-a'] }],
+  [{ mark: ['x-a^=b'] }], [{ mark: ['x-a='] }], [{ mark: ['=ann'] }], [{ mark: ['a b'] }], [{ mark: [''] }], [{ path: ['x'] }], [{ pathPrefix: ['x'] }], [{ pathRegex: ['('] }], [{ pathRegex: ['['] }], [{ method: ['G ET'] }], [{ mark: ['-a'] }],
 ])('%j is refused', (flags) => expect(() => rulesFromFlags({ ...none, ...flags })).toThrow(/is no rule/));
