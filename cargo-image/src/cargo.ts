@@ -72,7 +72,7 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
 
   const heartbeats = createHeartbeats(() => state.ended, (gone) => background('forget', async () => {
     state.ended = withoutGone(state.ended, gone);
-    for (const bridge of gone.filter(closings.has)) closings.begin(bridge, drainMs);
+    for (const bridge of gone.filter((one) => closings.has(one))) closings.begin(bridge, drainMs);
     await remember();
   }));
   const closings = createClosings((bridge) => background('close', async () => {

@@ -18,13 +18,13 @@ async function inviteSomebody(context: CommandContext, name: string): Promise<Co
   const { host, reporter } = context;
   const file = text(context, 'out');
   if (file === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no file for the invitation was named', why: 'it holds a secret, so it is not printed', next: `bridge clients invite ${name} --out ${name}.yaml` });
-  const [{ connectCluster }, { invite, checkGuestName }, { open, unlink }, { resolve }] = await Promise.all([import('../adapters/cluster/index.ts'), import('../clients/invite.ts'), import('node:fs/promises'), import('node:path')]);
+  const [{ connectCluster }, { invite, checkGuestName }, { open, unlink }, paths] = await Promise.all([import('../adapters/cluster/index.ts'), import('../clients/invite.ts'), import('node:fs/promises'), import('node:path')]);
   checkGuestName(name);
   const askedMs = expiryMs(text(context, 'expires') ?? '30d');
   const cluster = await connectCluster(host, clusterChoice(context));
   try {
     const namespaces = [...new Set((text(context, 'namespace') ?? cluster.context.namespace).split(',').filter((each) => each !== ''))];
-    const path = resolve(host.cwd, file);
+    const path = paths.resolve(host.cwd, file);
     // Made first, so that nothing is granted that cannot be handed over; and never over something else.
     const target = await open(path, 'wx', 0o600).catch((error: unknown) => {
       throw new BridgeError({ kind: 'usage', code: 'invite-unwritable', what: `${path} cannot be written`, why: (error as { code?: string }).code === 'EEXIST' ? 'it is there already' : String(error), next: '--out ANOTHER_FILE' });

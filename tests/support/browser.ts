@@ -91,7 +91,7 @@ export async function startBrowser(): Promise<Browser> {
             listeners.add(listener);
           });
           const { errorText } = await call('Page.navigate', { url }, sessionId);
-          if (errorText !== undefined) throw new Error(`${url}: ${String(errorText)}`);
+          if (errorText !== undefined) throw new Error(`${url}: ${errorText as string}`);
           await loaded;
         },
         async evaluate<T>(expression: string) {

@@ -91,12 +91,12 @@ export async function enforcePolicies(kube: Kube, places: readonly string[], nod
     }));
   };
   await enforce();
-  let failure: unknown;
+  let failure: Error | undefined;
   let stopped = false;
   const loop = (async () => {
     while (!stopped) {
       // A pod may end between being listed and being entered.
-      await enforce().catch((error: unknown) => { failure = error; });
+      await enforce().catch((error: unknown) => { failure = error instanceof Error ? error : new Error(String(error)); });
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   })();
