@@ -9,8 +9,8 @@ export const objectsFile = 'docs/objects.md';
 function form(schema: Schema): string {
   if (schema.type === 'array') return `list of ${form(schema.items as Schema)}`;
   if (schema.enum !== undefined) return (schema.enum as string[]).join(', ');
-  if (schema.type === 'integer' && schema.minimum !== undefined) return `${String(schema.minimum)} to ${String(schema.maximum)}`;
-  if (schema.type === 'string') return schema.format === undefined ? 'text' : String(schema.format);
+  if (schema.type === 'integer' && schema.minimum !== undefined) return `${schema.minimum as number} to ${schema.maximum as number}`;
+  if (schema.type === 'string') return schema.format === undefined ? 'text' : schema.format as string;
   return schema.type === 'boolean' ? 'true or false' : schema.type;
 }
 
@@ -21,7 +21,7 @@ function fields(schema: Schema, path: string): string[][] {
   const required = new Set((object.required ?? []) as string[]);
   return Object.entries((object.properties ?? {}) as Record<string, Schema>).flatMap(([name, field]) => {
     const [own, list] = [`${path}${name}`, field.type === 'array' ? '[]' : ''];
-    const words = [...(field.description === undefined ? [] : [String(field.description).replace(/\.$/, '')]), ...messages(field)];
+    const words = [...(field.description === undefined ? [] : [(field.description as string).replace(/\.$/, '')]), ...messages(field)];
     return [[`\`${own}${list}\``, form(field), required.has(name) ? 'yes' : '', cell(words.join('; '))], ...fields(field, `${own}${list}.`)];
   });
 }

@@ -58,7 +58,7 @@ test('commands in the container, its output, its end; requests come to it meanwh
   await until('the bridge', async () => (output.includes('\n') ? true : undefined), testLimitMs / 3).catch(() => { throw new Error(output); });
   expect(JSON.parse(output)).toEqual({ exitCode: 0, resolved: true, bridge: { namespace, name: 'e2e-library-one' }, lines: true });
   expect((await suite.prober.fetch(`http://${await suite.addressOf('web')}/`)).body).toContain('"library"');
-  running.stdin!.write('stop\n');
+  running.stdin.write('stop\n');
   const { exitCode } = await running;
   expect({ exitCode, last: output.trim().split('\n').at(-1) }).toEqual({ exitCode: 0, last: expect.stringMatching(/^\d+$/) });
   expect([await bridges(), await containers('e2e-library-')]).toEqual([[], '']);
