@@ -98,8 +98,6 @@ export const timing = {
   restMs: 1_500,
   /** An app that does not listen by then (or no longer) is told of. */
   notListeningDelayMs: 5_000,
-  /** Requests are led away from a container this long before it is stopped: those that were on their way have come then. */
-  leadAwayMs: 300,
   /** Files that changed are quiet for so long before they are built. */
   watchSettleMs: 200,
   /** `bridge run -d` looks this long whether the app listens, before it says that it does not; with --wait it gives up after the second. */

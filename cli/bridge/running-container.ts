@@ -1,8 +1,7 @@
 /**
- * The app's container in the foreground: its streams, its end, its restarts, and its replacement by one of another image. The bridge stays meanwhile:
- * nothing is led to the container while it is away, so the pods answer, and its address remains.
+ * The app's container in the foreground: its streams, its end, its restarts, and its replacement by one of another image. The bridge stays meanwhile,
+ * and the address too: while nothing listens there the pods answer.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { timing } from '../timing.ts';
@@ -20,9 +19,6 @@ export interface RunningQuestion {
   onIo: (io: ContainerIo) => void;
   /** The whole run ends. */
   signal: AbortSignal;
-  /** Leads requests to the container, and away from it. */
-  lead: () => Promise<void>;
-  leadAway: () => Promise<void>;
   /** Called after each start but the first. */
   onStarted?: (id: string) => Promise<void>;
   /** An end of its own is told and the run goes on: the next change starts it again. */
@@ -107,12 +103,11 @@ export class RunningContainer {
   }
 
   async #restart(make: (() => Promise<string>) | undefined): Promise<void> {
-    const { docker, signal, lead, leadAway } = this.#parts;
+    const { docker, signal } = this.#parts;
     const { id } = this.#life!;
     // Whatever goes wrong from here on, the end of the old one is not the end of the run.
     this.#life = { id, ended: never };
-    await leadAway();
-    await sleep(timing.leadAwayMs, undefined, { signal });
+    // It is asked to end, so what it has begun it may finish.
     if (make === undefined) await docker.containers.stop(id, timing.containerStopTimeoutMs / 1000);
     else await removeContainer(docker, id, signal);
     signal.throwIfAborted();
@@ -120,6 +115,5 @@ export class RunningContainer {
     await this.tie(next);
     await docker.containers.start(next);
     await this.#parts.onStarted?.(next);
-    await lead();
   }
 }

@@ -108,8 +108,7 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
   };
   const running = new RunningContainer({
     docker, host, interactive: flags.interactive, tty: flags.tty, onIo, signal: steps.signal, ...(onLine === undefined ? {} : { onLine }),
-    lead: () => lead(made!.address), ...(flags.egress === 'pod' ? { onStarted: (id: string) => startLoopback(docker, id) } : {}),
-    leadAway: async () => { if (bridged !== undefined) await link.control.call('unforward', { bridge: bridged.watch.ref }); },
+    ...(flags.egress === 'pod' ? { onStarted: (id: string) => startLoopback(docker, id) } : {}),
     ...(request.watch === true ? { onEnd: (code: number) => parts.reporter.emit({ type: 'warning', code: 'container-ended', text: `the container has ended with exit code ${code}: requests go to the pods until the next change`, at: host.now() }) } : {}),
   });
   const describe = (containerName: string, address: string, info: ImageInfo): ContainerSpec => {

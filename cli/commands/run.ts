@@ -44,7 +44,7 @@ export async function requestOf(context: CommandContext, service: ProjectService
   const { host } = context;
   const build = buildOf(context, service);
   const image = text(context, 'image') ?? build?.tag;
-  if (image === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no image was named', next: 'bridge run --image IMAGE --target deploy/NAME' });
+  if (image === undefined || image.trim() === '') throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no image was named', next: 'bridge run --image IMAGE --target deploy/NAME' });
   const target = text(context, 'target');
   const [container, ports] = [text(context, 'container'), texts(context, 'port')];
   for (const port of ports) checks.port?.(port);
