@@ -8,6 +8,7 @@ import { timing } from '../timing.ts';
 import { comesBack } from './comes-back.ts';
 import { attachContainer, type ContainerIo } from './container-io.ts';
 import { removeContainer } from './remove-container.ts';
+import type { Rest } from './rest.ts';
 
 export interface RunningQuestion {
   docker: Docker;
@@ -19,6 +20,8 @@ export interface RunningQuestion {
   onIo: (io: ContainerIo) => void;
   /** The whole run ends. */
   signal: AbortSignal;
+  /** Keeps what is new from the container; called before it is stopped for another start. */
+  rest: () => Promise<Rest | undefined>;
   /** Called after each start but the first. */
   onStarted?: (id: string) => Promise<void>;
   /** An end of its own is told and the run goes on: the next change starts it again. */
@@ -107,13 +110,17 @@ export class RunningContainer {
     const { id } = this.#life!;
     // Whatever goes wrong from here on, the end of the old one is not the end of the run.
     this.#life = { id, ended: never };
-    // It is asked to end, so what it has begun it may finish.
-    if (make === undefined) await docker.containers.stop(id, timing.containerStopTimeoutMs / 1000);
-    else await removeContainer(docker, id, signal);
-    signal.throwIfAborted();
-    const next = make === undefined ? id : await make();
-    await this.tie(next);
-    await docker.containers.start(next);
-    await this.#parts.onStarted?.(next);
+    const resting = await this.#parts.rest().catch(() => undefined);
+    try {
+      if (make === undefined) await docker.containers.stop(id, timing.containerStopTimeoutMs / 1000);
+      else await removeContainer(docker, id, signal);
+      signal.throwIfAborted();
+      const next = make === undefined ? id : await make();
+      await this.tie(next);
+      await docker.containers.start(next);
+      await this.#parts.onStarted?.(next);
+    } finally {
+      resting?.end();
+    }
   }
 }

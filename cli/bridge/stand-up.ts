@@ -15,6 +15,7 @@ import { containerNames, makeContainer, type MadeContainer } from './make-contai
 import type { UsableLink } from './needs.ts';
 import { removeContainer } from './remove-container.ts';
 import { RunningContainer } from './running-container.ts';
+import { rest } from './rest.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import { awaitServing } from './serving.ts';
 import { sessionOf } from './sweep.ts';
@@ -108,6 +109,7 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
   };
   const running = new RunningContainer({
     docker, host, interactive: flags.interactive, tty: flags.tty, onIo, signal: steps.signal, ...(onLine === undefined ? {} : { onLine }),
+    rest: async () => (bridged === undefined ? undefined : await rest(docker, link.client, bridged.watch.ref)),
     ...(flags.egress === 'pod' ? { onStarted: (id: string) => startLoopback(docker, id) } : {}),
     ...(request.watch === true ? { onEnd: (code: number) => parts.reporter.emit({ type: 'warning', code: 'container-ended', text: `the container has ended with exit code ${code}: requests go to the pods until the next change`, at: host.now() }) } : {}),
   });

@@ -57,8 +57,8 @@ describe('a bridge with a header rule', () => {
     const sse = await suite.prober.run('sse', '--url', `http://${address}/sse?n=30&ms=50`, ...header);
     expect(sse).toMatchObject({ total: 30, failed: 0 });
     expect(sse.byWho).toEqual({ [who]: 30 });
-    // Each event on its own, not in bunches.
-    expect(sse.p99Ms).toBeLessThan(150);
+    // One every 50 ms, each on its own: in bunches most would come right after another.
+    expect(sse.p50Ms).toBeGreaterThan(20);
   });
 
   test('the response says where it was made', async () => {

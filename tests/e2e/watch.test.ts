@@ -37,7 +37,7 @@ afterAll(async () => {
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 
-test('another edition, a mounted file, a build that fails, a program that crashes', async () => {
+test('another edition, a mounted file, a build that fails: not a request is lost; a program that crashes waits for the next change', async () => {
   const running = startBridge(['run', '--watch', '--build', folder, '-v', `${join(folder, 'mounted')}:/mounted`, '--name', name, '--target', 'deploy/web', '--port', 'http', '-n', namespace], suite.user);
   let output = '';
   running.all.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -45,6 +45,7 @@ test('another edition, a mounted file, a build that fails, a program that crashe
   try {
     await told(/Watching .*podbridge-watch-/);
     await answers('first');
+    const load = await suite.prober.start('http', '--url', url, '--rate', '50', '--duration', '180s');
     await dockerfile('second');
     await answers('second');
     const before = await startedAt();
@@ -60,6 +61,10 @@ test('another edition, a mounted file, a build that fails, a program that crashe
 
     await dockerfile('third');
     await answers('third');
+    const report = await load.stop();
+    expect({ failed: report.failed, errors: report.errors }).toEqual({ failed: 0, errors: {} });
+    expect(Object.keys(report.byWho).sort()).toEqual(expect.arrayContaining(['first', 'second', 'third', 'web']));
+
     await execa('docker', ['kill', name]);
     await told(/the container has ended with exit code 137: requests go to the pods until the next change/);
     await answers('web');
