@@ -2,6 +2,7 @@
 import { keepRenewed } from '../link/renew-relay.ts';
 import { Steps } from '../steps/steps.ts';
 import type { ContainerIo } from './container-io.ts';
+import type { UsableLink } from './needs.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import { standUp, type Standing } from './stand-up.ts';
 
@@ -19,8 +20,11 @@ export interface BegunRun {
 export function beginRun(request: RunRequest, parts: RunParts): BegunRun {
   const steps = new Steps(parts.reporter, () => parts.host.now());
   let io: ContainerIo | undefined;
+  /** A run that fails may have one on its way that nobody waits for any more. */
+  let link: Promise<UsableLink> | undefined;
+  const openLink: RunParts['openLink'] = (...question) => (link = parts.openLink(...question));
   const stand = async (): Promise<Standing> => {
-    const standing = await standUp(request, parts, steps, (made) => (io = made));
+    const standing = await standUp(request, { ...parts, openLink }, steps, (made) => (io = made));
     if (!request.flags.detach) keepRenewed({ docker: standing.docker, cluster: await parts.cluster(), link: standing.link.client }, standing.link.control, steps.signal);
     return standing;
   };
@@ -34,10 +38,8 @@ export function beginRun(request: RunRequest, parts: RunParts): BegunRun {
       io?.detach();
       if (request.flags.retain) steps.keep();
       await steps.undo(force);
-      void standing.then(({ link, watch }) => {
-        watch?.close();
-        link.control.close();
-      }, () => undefined);
+      void standing.then(({ watch }) => watch?.close(), () => undefined);
+      void link?.then(({ control }) => control.close(), () => undefined);
     },
   };
 }

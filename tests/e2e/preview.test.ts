@@ -67,6 +67,8 @@ describe('in a browser', () => {
 
   test('a colleague with the link sees the changed shop, others the ordinary one; the link says when it has ended', async () => {
     const { url, name } = await preview('--bridge', shopBridge, '--entry', 'svc/web:80');
+    // Nodes take a moment to open the port of a Service that has its first pod.
+    await until('the port of the gateway', () => fetch(new URL('/', url)).then(() => true, () => undefined), testLimitMs / 6);
     const colleague = await browser.newView();
     await colleague.open(url);
     expect(await textOf(colleague)).toContain('twenty percent off');

@@ -112,7 +112,7 @@ describe('targets', () => {
       try {
         const { code, next = '' } = await refused(target, { kubeconfig: person.kubeconfigPath, context: person.context });
         expect(code).toBe('target-scale-forbidden');
-        expect(next).toMatch(/auth can-i get fleets\.one\.e2e-targets\.dev --subresource scale -n e2e-targets$/);
+        expect(next).toMatch(/auth can-i get fleets\.one\.e2e-targets\.dev --subresource scale -n e2e-targets$/m);
       } finally {
         await person.dispose();
       }
