@@ -63,11 +63,11 @@ test('another edition, a mounted file, a build that fails: not a request is lost
     await answers('third');
     const report = await load.stop();
     expect({ failed: report.failed, errors: report.errors }).toEqual({ failed: 0, errors: {} });
-    expect(Object.keys(report.byWho).sort()).toEqual(expect.arrayContaining(['first', 'second', 'third', 'web']));
+    expect(Object.keys(report.byWho).sort()).toEqual(expect.arrayContaining(['first', 'original', 'second', 'third']));
 
     await execa('docker', ['kill', name]);
     await told(/the container has ended with exit code 137: requests go to the pods until the next change/);
-    await answers('web');
+    await answers('original');
     await dockerfile('fourth');
     await answers('fourth');
   } finally {
