@@ -62,6 +62,7 @@ const status = object({
     agent: text(64, { pattern: '^[0-9a-fA-F.:\\[\\]]+:[0-9]+$' }),
     address: ipv4,
     serving: flag(),
+    frozen: flag(),
     message: text(1024),
     note: text(1024),
   }, ['name', 'node', 'ready', 'since', 'agent']), ['name'], 10000),

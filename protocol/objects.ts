@@ -184,6 +184,8 @@ export interface BridgePod {
   address?: string;
   /** Does the app container's port accept connections, as HAProxy's check sees it? False: requests go to the original. */
   serving?: boolean;
+  /** The original's processes stand still; absent unless the bridge asks for it. */
+  frozen?: boolean;
   /** Why it is not ready, for people. */
   message?: string;
   /** What else people should know of it, though it is ready. */

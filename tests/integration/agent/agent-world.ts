@@ -80,8 +80,8 @@ export class AgentWorld {
   /** Exactly these bridges from now on. */
   async bridges(...wishes: BridgeWish[]): Promise<void> {
     const pod: NodePod = {
-      metadata: { name: 'pod', namespace: 'shop', uid: this.#podId, labels: {} }, node: 'node', serviceAccount: 'default', hostNetwork: false, completed: false, addresses: [], hostAliases: [],
-      containers: [{ name: 'main', image: 'x', limits: {}, ports: Object.values(originalPorts), mounts: [], probes: wishes.flatMap(({ probes = [] }) => probes) }],
+      metadata: { name: 'pod', namespace: 'shop', uid: this.#podId, labels: {} }, node: 'node', serviceAccount: 'default', hostNetwork: false, completed: false, ending: false, addresses: [], hostAliases: [],
+      containers: [{ name: 'main', image: 'x', ready: true, execProbe: false, limits: {}, ports: Object.values(originalPorts), mounts: [], probes: wishes.flatMap(({ probes = [] }) => probes) }],
     };
     const client: Client = { apiVersion: '', kind: 'Client', metadata: { name: 'ann-1' }, spec: { owner: 'ann', publicKey: 'x' } };
     const objects: AgentObjects = { bridges: wishes.map((wish, index) => this.#bridge(wish, index)), clients: [client], pods: [pod] };
