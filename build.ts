@@ -58,7 +58,7 @@ const parts: Record<string, () => Promise<unknown>> = {
   async cli() {
     await rm('dist', { recursive: true, force: true });
     await build({
-      ...shared, entryPoints: { bin: 'cli/bin.ts' }, outdir: 'dist', splitting: true, chunkNames: 'chunks/[name]-[hash]',
+      ...shared, entryPoints: { bin: 'cli/bin.ts', library: 'cli/library.ts' }, outdir: 'dist', splitting: true, chunkNames: 'chunks/[name]-[hash]',
       plugins: [kubeConfigOnly, plainDockerode, versionOnly],
       // React's development build is four times as large and slower.
       define: { 'process.env.NODE_ENV': '"production"' },

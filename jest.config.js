@@ -1,4 +1,4 @@
-/** Three projects. Integration and e2e share one Docker and one cluster, so `npm test` runs one suite at a time, unit tests first. */
+/** Four projects. All but unit share one Docker and one cluster, so `npm test` runs one suite at a time, unit tests first. */
 const shared = {
   // A busy machine is slow, not wrong: what must come soon is measured in tests/bench.
   testTimeout: 60_000,
@@ -17,5 +17,7 @@ export default {
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/tests/unit/**/*.test.ts?(x)'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/tests/integration/**/*.test.ts?(x)'], globalSetup: '<rootDir>/tests/ci/prepare.ts' },
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/tests/e2e/**/*.test.ts?(x)'], globalSetup: '<rootDir>/tests/ci/prepare.ts' },
+    // The long form is what `npm run test:chaos` asks for.
+    { ...shared, displayName: 'chaos', testMatch: ['<rootDir>/tests/chaos/*.test.ts', ...(process.env.PODBRIDGE_CHAOS === 'long' ? ['<rootDir>/tests/chaos/long/*.test.ts'] : [])], globalSetup: '<rootDir>/tests/ci/prepare.ts' },
   ],
 };

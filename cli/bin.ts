@@ -1,46 +1,9 @@
-/** The program's entry: the only place that touches `process`. Node's version is checked before anything newer than it is loaded. */
+/** The program's entry. Node's version is checked before anything newer than it is loaded. */
 import module from 'node:module';
-import { homedir, hostname } from 'node:os';
 import { basename } from 'node:path';
-import type { Host } from './host.ts';
+import { processHost, signalHandlers as handlers } from './process-host.ts';
 
 const oldestNode = 22;
-const handlers = new Set<Parameters<Host['onSignal']>[0]>();
-
-/** Signal 0 only asks; EPERM is somebody else's living process. */
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function makeHost(): Host {
-  return {
-    argv: process.argv.slice(2),
-    env: process.env,
-    cwd: process.cwd(),
-    homeDir: process.env.HOME ?? homedir(),
-    nodeVersion: process.versions.node,
-    process: { pid: process.pid, machine: hostname(), isRunning },
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    now: () => performance.now(),
-    onSignal(handler) {
-      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-      const listeners = signals.map((signal) => [signal, () => handler(signal)] as const);
-      for (const [signal, listener] of listeners) process.on(signal, listener);
-      handlers.add(handler);
-      return () => {
-        for (const [signal, listener] of listeners) process.off(signal, listener);
-        handlers.delete(handler);
-      };
-    },
-  };
-}
-
 /**
  * Nobody reads any more (`bridge list | head`, a closed terminal): the end of the program, and no error of ours. What has
  * something to undo is told as if the terminal hung up.
@@ -71,11 +34,16 @@ async function start(): Promise<number> {
   process.noDeprecation = true;
   watchStreams();
   const { main } = await import('./main.ts');
-  const host = makeHost();
+  const host = processHost();
   // As a plugin of docker this same file is called docker-bridge (kubectl needs nothing: it passes everything on).
-  if (basename(process.argv[1] ?? '').startsWith('docker-bridge')) {
+  const program = basename(process.argv[1] ?? '');
+  if (program.startsWith('docker-bridge')) {
     const { asDockerPlugin } = await import('./docker-plugin.ts');
     return asDockerPlugin(host, main);
+  }
+  if (program.startsWith('podbridge') && host.argv[0] === 'compose') {
+    const { asComposeProvider, isProviderCall } = await import('./compose-provider.ts');
+    if (isProviderCall(host.argv)) return asComposeProvider(host);
   }
   return main(host.argv, host);
 }

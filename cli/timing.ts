@@ -16,6 +16,10 @@ export const timing = {
   apiKeepAliveDelayMs: 15_000,
   /** A Bridge whose maker was killed before cargo held its lifeline is removed by the controller after this; a link comes up in less, or not at all. */
   bridgeClaimLimitMs: 60_000,
+  /** The preview gateway's pod runs: its image is on some node already, the hub's. */
+  previewGatewayTimeoutMs: 90_000,
+  /** After the last probe of a check: what agents have seen is fetched in turns of up to two seconds. */
+  propagationSettleMs: 5_000,
   /** All pods of the target attached, from the creation of the bridge. */
   bridgeReadyTimeoutMs: 90_000,
   /** A link that comes up has made its Client by then; its own timeouts are shorter. */
@@ -90,8 +94,17 @@ export const timing = {
   imageBuildTimeoutMs: 900_000,
   imageLoadTimeoutMs: 300_000,
   imagePushTimeoutMs: 900_000,
+  /** From the moment in which a container gets nothing new until it is restarted: checks have failed, idle connections are closed, short requests are over. */
+  restMs: 1_500,
   /** An app that does not listen by then (or no longer) is told of. */
   notListeningDelayMs: 5_000,
+  /** Requests are led away from a container this long before it is stopped: those that were on their way have come then. */
+  leadAwayMs: 300,
+  /** Files that changed are quiet for so long before they are built. */
+  watchSettleMs: 200,
+  /** `bridge run -d` looks this long whether the app listens, before it says that it does not; with --wait it gives up after the second. */
+  servingNoticeMs: 2_000,
+  servingTimeoutMs: 60_000,
   /** An agent or cargo that does not answer a question of `bridge status` by then keeps what it said last. */
   statusAnswerTimeoutMs: 3_000,
   /** Packets of several sizes and a name, each with repetitions. */

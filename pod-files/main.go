@@ -13,6 +13,10 @@
 //	pod-files dial           speaks SFTP on stdio for sshfs
 //	pod-files export         writes a tar of all volumes to stdout, once
 //	pod-files unmount        undoes what a killed `mount` has left mounted
+//
+// And beside an app container that goes out as a pod:
+//
+//	pod-files loopback       leads ports of its 127.0.0.1 to those of the pod
 package main
 
 import (
@@ -27,7 +31,8 @@ import (
 func init() { runtime.LockOSThread() }
 
 var programs = map[string]func(args []string) error{
-	"serve": serve, "session": session, "mount": mount, "apply": apply, "export": export, "unmount": unmountLeft, "freeze": freeze,
+	"serve": serve, "session": session, "mount": mount, "apply": apply, "export": export, "unmount": unmountLeft,
+	"loopback": loopback, "freeze": freeze,
 }
 
 func main() {
@@ -37,7 +42,7 @@ func main() {
 	}
 	program := programs[name]
 	if program == nil {
-		fmt.Fprintln(os.Stderr, "usage: pod-files serve | session NAME | mount | apply | export | unmount | freeze")
+		fmt.Fprintln(os.Stderr, "usage: pod-files serve | session NAME | mount | apply | export | unmount | loopback | freeze")
 		os.Exit(2)
 	}
 	if err := program(os.Args[2:]); err != nil {

@@ -1,6 +1,8 @@
 /** Schema of {@link Bridge}. */
 import { conditions, flag, integer, ipv4, list, mapList, object, oneLine, portNumber, rules, text, time, word, type Schema } from './schema.ts';
+import { tunnelNumbers } from './egress.ts';
 import { owner } from './owner-schema.ts';
+import { previewsSchema } from './preview.ts';
 import { hubPortRange } from './ports.ts';
 import { targetKinds } from './target.ts';
 import { trafficFields, trafficRules } from './traffic-schema.ts';
@@ -44,6 +46,12 @@ const spec = object({
   state: word(['Active', 'Draining']),
   servedBy: flag(),
   takeOver: flag(),
+  egress: word(['hub', 'pod'], { description: "Where the container's connections come from: the hub's pod, or one of the target's." }),
+  previews: previewsSchema,
+  lifetime: text(32, {
+    pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$', description: 'So long after its creation the bridge is removed. Absent: never.',
+    ...rules(["duration(self) >= duration('1s')", 'at least one second'], ['self == oldSelf', 'the lifetime of a bridge cannot change']),
+  }),
   ...trafficFields,
 }, ['owner', 'client', 'target', 'ports'], rules(
   ["!has(self.rules) || self.rules.size() == 0 || self.ports.all(p, p.protocol == 'TCP')", 'rules look at HTTP requests: a bridge with rules has TCP ports only'],
@@ -63,11 +71,13 @@ const status = object({
     address: ipv4,
     serving: flag(),
     frozen: flag(),
+    egress: flag(),
     message: text(1024),
     note: text(1024),
   }, ['name', 'node', 'ready', 'since', 'agent']), ['name'], 10000),
   ports: mapList(object({ ...bridgePort, hubPort: integer(hubPortRange.first, hubPortRange.last) }, ['port', 'protocol', 'local', 'hubPort']), ['port', 'protocol'], 64),
   hubAddress: ipv4,
+  egress: object({ address: ipv4, tunnel: integer(0, tunnelNumbers - 1), pod: name() }, ['address', 'tunnel']),
   summary: object({ target: text(320), pods: text(32), ports: text(512), match: text(4096) }),
   conditions,
   observedGeneration: integer(0, Number.MAX_SAFE_INTEGER, { format: 'int64' }),

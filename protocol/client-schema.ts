@@ -29,6 +29,7 @@ const status = object({
   transport: word(['docker', 'udp', 'api']),
   address: ipv4,
   cluster: clusterFacts,
+  traffic: object({ fromClient: integer(0, Number.MAX_SAFE_INTEGER, { format: 'int64' }), toClient: integer(0, Number.MAX_SAFE_INTEGER, { format: 'int64' }) }, ['fromClient', 'toClient']),
   hub: object({ publicKey, address: ipv4, pool: cidr }, ['publicKey', 'address', 'pool']),
   conditions,
 });

@@ -40,8 +40,10 @@ export interface ControlMethods {
   relay: { params: RelayAccess; result: Record<string, never> };
   /** With `waitForEchoMs`: answered as soon as a heartbeat has come back, at the latest after that time. */
   status: { params: { waitForEchoMs?: number }; result: LinkStatus };
-  /** Lead hub ports to a container. Replaces the bridge's earlier forwards. */
-  forward: { params: { bridge: BridgeRef; forwards: Forward[] }; result: Record<string, never> };
+  /** Lead hub ports to a container, and with `egress` what it sends to a pod. Replaces what there was of the bridge. */
+  forward: { params: { bridge: BridgeRef; forwards: Forward[]; egress?: ContainerEgress }; result: Record<string, never> };
+  /** Until this connection ends, the bridge's containers get nothing new: connections are refused, so that agents give them to the originals. What is open goes on. */
+  rest: { params: { bridge: BridgeRef }; result: Record<string, never> };
   unforward: { params: { bridge: BridgeRef }; result: Record<string, never> };
   /** Ask an agent for the pod's identity, and open it with cargo's key. */
   identity: { params: { agent: string; bridge: BridgeRef }; result: Identity };
@@ -145,6 +147,14 @@ export interface LinkCheck {
   packets: { bytes: number; answered: boolean }[];
   /** A name of the cluster, asked of cargo's own DNS as containers do. */
   dns: { name: string; addresses: string[]; elapsedMs: number; error?: string };
+}
+
+/** `--egress pod`: the hub knows by the source address where to let the container's packets out. */
+export interface ContainerEgress {
+  /** The app container's address in the link's network. */
+  container: string;
+  /** The bridge's address in the tunnel. */
+  address: string;
 }
 
 export interface Forward {

@@ -14,6 +14,8 @@ export interface Identity {
   hosts: { ip: string; names: string[] }[];
   limits: { cpuMillis?: number; memoryBytes?: number };
   command: string[];
+  /** TCP ports of the pod's loopback on which its other containers listen. */
+  loopbackPorts: number[];
 }
 
 /** GET on the agent's port; answers 200 with {@link SealedMessage}, 404 when this agent has no pod of the bridge. */

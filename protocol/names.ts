@@ -17,7 +17,7 @@ export const labels = {
   link: 'podbridge.dev/link',
   bridge: 'podbridge.dev/bridge',
   owner: 'podbridge.dev/owner',
-  /** Docker only: what the object is for: `cargo`, `app`, `network`, `volume`, `mounter`. */
+  /** Docker only: what the object is for: `cargo`, `app`, `network`, `volume`, `mounter`, `loopback`. */
   role: 'podbridge.dev/role',
   /** Docker only: namespace of the bridge that the container belongs to. */
   namespace: 'podbridge.dev/namespace',
@@ -28,6 +28,10 @@ export const labels = {
   server: 'podbridge.dev/server',
   /** Docker only: `<machine>/<pid>` of the foreground `bridge run` that the container must not outlive. */
   session: 'podbridge.dev/session',
+  /** Docker only, on an app container that goes out as a pod: ports of its 127.0.0.1 that lead to the pod's, with commas. */
+  loopback: 'podbridge.dev/loopback',
+  /** Docker only, `true`: the link was made for the Compose project of this container, and ends with it when nobody else uses it. */
+  madeLink: 'podbridge.dev/made-link',
   /** Docker only, `true`: the user wants to keep it (`--retain`), no sweep removes it. */
   retain: 'podbridge.dev/retain',
 } as const;
@@ -37,6 +41,9 @@ export const labels = {
  * controller removes it. The CLI takes it away as soon as cargo holds its lifeline; killed before that, it cannot.
  */
 export const unclaimedAnnotation = 'podbridge.dev/unclaimed';
+
+/** On what an invitation made (`bridge clients invite`): the guest's name. */
+export const guestLabel = `${apiGroup}/guest`;
 
 /** Value of {@link labels.managedBy} on every object of ours. */
 export const managedBy = 'podbridge';
@@ -55,6 +62,8 @@ export const names = {
   controllerLease: 'stowaway-controller',
   /** Agents are bare pods `stowaway-agent-<hash of the node name>`. */
   agent: 'stowaway-agent',
+  /** The gateway of preview links: a pod, while there are some, and the Service that leads to it. */
+  preview: 'stowaway-preview',
   /** Whom cargo is for the API server: may open port-forwards to the hub's pod. */
   linkAccount: 'podbridge-link',
   userRole: 'podbridge-user',

@@ -1,4 +1,5 @@
 /** The two custom resources, as they stand in the cluster (group podbridge.dev, version v1alpha1). Schemas: crds.ts. */
+import type { Preview } from './preview.ts';
 import type { Rule } from './rule.ts';
 import type { TargetName } from './target.ts';
 import type { Traffic } from './traffic.ts';
@@ -57,7 +58,15 @@ export interface ClientStatus {
   cluster?: ClusterFacts;
   /** Written by the hub once the peer is configured. */
   hub?: HubFacts;
+  /** Written by the hub now and then. */
+  traffic?: ClientTraffic;
   conditions?: Condition[];
+}
+
+/** Bytes through the tunnel, of all hubs that there were. */
+export interface ClientTraffic {
+  fromClient: number;
+  toClient: number;
 }
 
 export interface ClusterFacts {
@@ -129,6 +138,12 @@ export interface BridgeSpec extends Traffic {
   takeOver?: boolean;
   /** Say in responses which side answered ({@link servedByHeader}); only with rules. Default true. */
   servedBy?: boolean;
+  /** Where the container's connections come from: the hub's pod (default), or one of the target's pods. */
+  egress?: 'hub' | 'pod';
+  /** A Go duration after which the bridge is removed; counted from its creation. */
+  lifetime?: string;
+  /** Links for browsers. */
+  previews?: Preview[];
 }
 
 export type BridgePhase = 'Pending' | 'Attaching' | 'Ready' | 'Suspended' | 'Draining' | 'Failed';
@@ -145,11 +160,22 @@ export interface BridgeStatus {
   ports?: AssignedPort[];
   /** The hub pod's address, where the hub ports are. Written by the controller. */
   hubAddress?: string;
+  /** With `egress: pod`. Written by the controller. */
+  egress?: BridgeEgress;
   /** For people: what `kubectl get bridges` shows. Written by the controller. */
   summary?: BridgeSummary;
   conditions?: Condition[];
   /** Times of `Ready` etc. stand in conditions. */
   observedGeneration?: number;
+}
+
+export interface BridgeEgress {
+  /** From the clients' pool: what the container's packets have as their source in the tunnel. Only the bridge's client may use it. Stays as long as the bridge. */
+  address: string;
+  /** Number of the tunnel (VXLAN network identifier) between hub and pod; another one whenever the pod is another one. See egress.ts. */
+  tunnel: number;
+  /** The pod that packets leave from; absent while there is none. */
+  pod?: string;
 }
 
 export interface BridgeSummary {
@@ -186,6 +212,8 @@ export interface BridgePod {
   serving?: boolean;
   /** The original's processes stand still; absent unless the bridge asks for it. */
   frozen?: boolean;
+  /** The bridge's way out leads through this pod, and is open. */
+  egress?: boolean;
   /** Why it is not ready, for people. */
   message?: string;
   /** What else people should know of it, though it is ready. */

@@ -11,8 +11,14 @@ export const ports = {
   agent: 7080,
   /** TCP, agent pod address: SSH server for the files of bridged pods. Each bridge has a key of its own. */
   files: 7082,
+  /** UDP, addresses of hub's and agents' pods: what leaves as a pod, between hub and agent (VXLAN). */
+  egress: 4790,
   /** TCP, address of the hub's and the controller's pod: /healthz, for the kubelet. Agents serve it on {@link ports.agent}. */
   health: 7081,
+  /** TCP, pod of the preview gateway: HTTP from browsers. */
+  preview: 7090,
+  /** TCP, container of `bridge open`. */
+  open: 7091,
 } as const;
 
 /** Range (inclusive) from which the controller assigns one hub port per bridged port. The same number is used on the client's WireGuard address. */

@@ -45,3 +45,15 @@ export function describeRule(rule: Rule): string {
   ];
   return parts.join(' and ');
 }
+
+/**
+ * The headers with which a request satisfies one of these rules, as far as headers can: undefined when none of them can be told
+ * (regular expressions). Without rules none are needed. A rule with a mark is preferred, because marks travel.
+ */
+export function headersFor(rules: readonly Rule[]): { mark?: string; headers: [name: string, value: string][] } | undefined {
+  if (rules.length === 0) return { headers: [] };
+  const usable = rules.filter(({ headers = [] }) => headers.every(({ match }) => match !== 'regex'));
+  const rule = usable.find(({ mark }) => mark !== undefined) ?? usable[0];
+  if (rule === undefined) return undefined;
+  return { ...(rule.mark === undefined ? {} : { mark: rule.mark }), headers: (rule.headers ?? []).map(({ name, value }) => [name, value]) };
+}

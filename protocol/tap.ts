@@ -25,7 +25,21 @@ export interface TapEvent {
   /** Only when asked for; secrets are masked. */
   requestHeaders?: [name: string, value: string][];
   responseHeaders?: [name: string, value: string][];
+  /** Of a mirror whose answers are compared: how the copy's answer differs; absent: it is the same. */
+  difference?: AnswerDifference;
 }
+
+export interface AnswerDifference {
+  /** Of the copy; absent: it gave no answer. */
+  status?: number;
+  bytes: number;
+  /** At most {@link mostDifferences}; of JSON by path (`$.items[0].price`), of other text by line. Values are cut, and masked where their name looks like a secret's. Absent side: it is not there. */
+  at: { place: string; original?: string; copy?: string }[];
+  /** Those that are left out. */
+  more: number;
+}
+
+export const mostDifferences = 20;
 
 /** Plaintext inside the sealed answer. */
 export interface TapAnswer {

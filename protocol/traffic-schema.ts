@@ -19,6 +19,7 @@ export const trafficFields: Record<string, Schema> = {
   mode: word(['steal', 'mirror', 'tap'], { description: 'mirror: the original answers, the container gets a copy. tap: the client is told of the requests. Default steal.' }),
   freeze: flag({ description: "The processes of the target container stand still while the client's container serves." }),
   tapHeaders: flag({ description: 'Mode tap: headers too.' }),
+  diff: flag({ description: 'Mode mirror: tell the client where answers differ.' }),
   delayMs: integer(1, mostDelayMs, { description: 'Requests of the bridge wait so many milliseconds.' }),
   fault: object({ percent: integer(1, 100), status: integer(400, 599) }, ['percent'], { description: 'So many requests in a hundred are answered with this status (default 503) instead of being sent.' }),
 };
@@ -30,5 +31,6 @@ export const trafficRules: [rule: string, message: string][] = [
   ['!has(self.plaintext) || !self.plaintext || has(self.tls)', 'plaintext says how to go on with TLS that is opened: it needs tls'],
   ['(!has(self.delayMs) && !has(self.fault)) || (has(self.rules) && self.rules.size() > 0)', 'delayMs and fault are for requests that a rule chooses: without rules everybody would suffer'],
   ["!has(self.mode) || self.mode == 'steal' || (!has(self.delayMs) && !has(self.fault) && !has(self.fallback))", 'unless the mode is steal the original answers: delayMs, fault and fallback have no meaning'],
+  ["!has(self.diff) || !self.diff || (has(self.mode) && self.mode == 'mirror')", 'diff compares the answers of a mirror'],
   ["!has(self.mode) || self.mode == 'steal' || self.ports.all(p, p.protocol == 'TCP')", 'HTTP requests are mirrored and tapped: ports are TCP'],
 ];

@@ -27,6 +27,8 @@ export interface Traffic {
    * up), and probes are answered for them. Without rules only: what no rule takes would need the original.
    */
   freeze?: boolean;
+  /** Mode mirror: the client is told where the container's answers differ from the original's. */
+  diff?: boolean;
   /** Mode tap: headers too. */
   tapHeaders?: boolean;
   /** Every request of the bridge waits for so long before anything else. Needs rules. */

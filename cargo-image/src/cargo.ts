@@ -1,11 +1,12 @@
 /** Puts the parts together: one link, its forwards, its sessions. Changes run one after the other. */
-import type { Forward, LinkConfig, LinkStatus } from '../../protocol/control.ts';
+import type { ContainerEgress, Forward, LinkConfig, LinkStatus } from '../../protocol/control.ts';
 import { relayMtu } from '../../protocol/datagram-stream.ts';
 import type { TicketAnswer } from '../../protocol/files.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Ip } from './adapters/ip.ts';
 import type { Implementation } from './adapters/tunnel-device.ts';
 import { checkLink } from './check/check.ts';
+import { createClosings, drainMs, unheardMs } from './control/closings.ts';
 import { ControlError } from './control/errors.ts';
 import { createLifelines } from './control/lifelines.ts';
 import type { Handlers } from './control/server.ts';
@@ -21,7 +22,7 @@ import { fetchTapped } from './identity/tapped.ts';
 import type { Log } from './log.ts';
 import { createCarrier } from './path/carrier.ts';
 import type { Relay } from './relay/relay.ts';
-import { sameBridge, type State } from './state.ts';
+import { sameBridge, type Led, type State } from './state.ts';
 import type { KeyPair } from './wireguard/key.ts';
 import type { Tunnel } from './wireguard/tunnel.ts';
 
@@ -62,6 +63,7 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
   };
   const remember = async (): Promise<void> => {
     state.lifelines = lifelines.list();
+    state.closing = closings.list();
     await save(state);
   };
   const background = (what: string, run: () => Promise<unknown>): void => {
@@ -70,25 +72,36 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
 
   const heartbeats = createHeartbeats(() => state.ended, (gone) => background('forget', async () => {
     state.ended = withoutGone(state.ended, gone);
+    for (const bridge of gone.filter(closings.has)) closings.begin(bridge, drainMs);
     await remember();
+  }));
+  const closings = createClosings((bridge) => background('close', async () => {
+    // Meanwhile another session may have begun with the name.
+    if (closings.has(bridge)) await setForwards(bridge, []);
   }));
   const carrier = createCarrier({ tunnel, ip, makeRelay, heartbeats, inTurn: background, log });
   if (state.relay !== undefined) carrier.give(state.relay);
-  const allForwards = (): Forward[] => state.forwards.flatMap(({ forwards }) => forwards);
+  /** One for each connection that wants it. */
+  let rests: { bridge: BridgeRef }[] = [];
+  const led = (): (Led & { resting: boolean })[] => state.forwards.map((entry) => ({ ...entry, resting: rests.some(({ bridge }) => sameBridge(bridge, entry.bridge)) }));
 
-  async function setForwards(bridge: BridgeRef, forwards: Forward[]): Promise<void> {
+  async function setForwards(bridge: BridgeRef, forwards: Forward[], egress?: ContainerEgress): Promise<void> {
     const before = state.forwards;
-    const others = before.filter((entry) => !sameBridge(entry.bridge, bridge));
-    const taken = others.find((entry) => entry.forwards.some((a) => forwards.some((b) => a.hubPort === b.hubPort && a.protocol === b.protocol)));
+    const overlaps = (entry: State['forwards'][number]): boolean => entry.forwards.some((a) => forwards.some((b) => a.hubPort === b.hubPort && a.protocol === b.protocol));
+    // The cluster gives a hub port to somebody else as soon as its bridge is gone.
+    const others = before.filter((entry) => !sameBridge(entry.bridge, bridge) && !(closings.has(entry.bridge) && overlaps(entry)));
+    const taken = others.find(overlaps);
     if (taken !== undefined) throw new ControlError('refused', `a hub port of ${bridge.namespace}/${bridge.name} already leads to ${taken.bridge.namespace}/${taken.bridge.name}`);
-    state.forwards = forwards.length === 0 ? others : [...others, { bridge, forwards }];
+    const none = forwards.length === 0 && egress === undefined;
+    state.forwards = none ? others : [...others, { bridge, forwards, ...(egress === undefined ? {} : { egress }) }];
     try {
-      if (state.link !== undefined) await gateway.forward(allForwards());
-      else if (forwards.length > 0) throw new ControlError('usage', 'not configured yet');
+      if (state.link !== undefined) await gateway.lead(led());
+      else if (!none) throw new ControlError('usage', 'not configured yet');
     } catch (error) {
       state.forwards = before;
       throw error;
     }
+    closings.cancel(bridge);
     await remember();
   }
 
@@ -96,7 +109,8 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
     log('session-ended', { bridge });
     state.ended = [...state.ended.filter((other) => !sameBridge(other, bridge)), bridge];
     heartbeats.now();
-    background('end of a session', () => setForwards(bridge, []));
+    closings.begin(bridge, unheardMs);
+    background('end of a session', remember);
   });
 
   // Before anyone can speak: a session that comes back must find its lifeline here, not be followed by it.
@@ -108,7 +122,7 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
   async function apply(link: LinkConfig): Promise<Implementation> {
     const implementation = await device;
     applied = undefined;
-    await Promise.all([carrier.start(link), gateway.configure({ ...link, mtu: link.transport === 'api' ? relayMtu : link.mtu }, allForwards())]);
+    await Promise.all([carrier.start(link), gateway.configure({ ...link, mtu: link.transport === 'api' ? relayMtu : link.mtu }, led())]);
     heartbeats.start(link, () => carrier.transport());
     await dns.serve(link);
     applied = JSON.stringify(link);
@@ -154,14 +168,27 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
         mtu: carrier.mtu(),
         relay: carrier.relay(),
         heartbeats: heartbeats.counted(),
-        forwards: state.forwards,
+        forwards: state.forwards.map(({ bridge, forwards }) => ({ bridge, forwards })),
         sessions: lifelines.list(),
       };
     },
-    forward: ({ bridge, forwards }) => inTurn(async () => {
-      await setForwards(bridge, forwards);
+    forward: ({ bridge, forwards, egress }) => inTurn(async () => {
+      await setForwards(bridge, forwards, egress);
       return {};
     }),
+    rest: ({ bridge }, session) => {
+      const wish = { bridge };
+      rests.push(wish);
+      session.onEnd(() => {
+        rests = rests.filter((other) => other !== wish);
+        background('end of a rest', async () => { if (state.link !== undefined) await gateway.lead(led()); });
+      });
+      return inTurn(async () => {
+        linked();
+        await gateway.lead(led());
+        return {};
+      });
+    },
     unforward: ({ bridge }) => inTurn(async () => {
       state.files = filesOfOthers(bridge);
       await setForwards(bridge, []);
@@ -185,6 +212,7 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
       lifelines.hold(bridge, session);
       return inTurn(async () => {
         state.ended = state.ended.filter((other) => !sameBridge(other, bridge));
+        closings.cancel(bridge);
         await remember();
         return {};
       });
@@ -202,6 +230,8 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
     handlers,
     async resume() {
       const { link } = state;
+      // Nothing is open any more that could finish.
+      state.forwards = state.forwards.filter(({ bridge }) => !(state.closing ?? []).some((other) => sameBridge(other, bridge)));
       if (link !== undefined) await inTurn(() => apply(link));
     },
     tick: () => inTurn(async () => {

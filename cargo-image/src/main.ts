@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { controlSocket } from '../../protocol/control.ts';
+import { ports } from '../../protocol/ports.ts';
 import { ip } from './adapters/ip.ts';
 import { nft } from './adapters/nft.ts';
 import { makeTunnelDevice } from './adapters/tunnel-device.ts';
@@ -12,6 +13,7 @@ import { createForwarder } from './dns/forwarder.ts';
 import { serveTickets } from './files/socket.ts';
 import { createGateway, uplinkCheckIntervalMs } from './gateway/gateway.ts';
 import type { Log } from './log.ts';
+import { serveOpen, type OpenSettings } from './open/open.ts';
 import { openPortForward } from './relay/port-forward.ts';
 import { createRelay } from './relay/relay.ts';
 import { readState, writeState } from './state.ts';
@@ -83,5 +85,13 @@ async function main(): Promise<void> {
   }
 }
 
+/** The other program of this image, in a container of its own. */
+function open(): void {
+  const server = serveOpen(JSON.parse(process.env['PODBRIDGE_OPEN'] ?? '{}') as OpenSettings);
+  server.listen(ports.open);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
+}
+
 // No top-level await: the bundle is CommonJS, which needs 10 MB less (ESM wrappers of node: modules load all that they export).
-void main();
+if (process.argv[2] === 'open') open();
+else void main();

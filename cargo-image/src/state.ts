@@ -5,16 +5,25 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod/mini';
-import type { Forward, LinkConfig, RelayAccess } from '../../protocol/control.ts';
+import type { ContainerEgress, Forward, LinkConfig, RelayAccess } from '../../protocol/control.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
-import { agentAddress, bridgeRef, forward, linkConfig, relayAccess } from './control/schemas.ts';
+import { agentAddress, bridgeRef, containerEgress, forward, linkConfig, relayAccess } from './control/schemas.ts';
+
+/** What is led to and from one bridge's container. */
+export interface Led {
+  bridge: BridgeRef;
+  forwards: Forward[];
+  egress?: ContainerEgress | undefined;
+}
 
 export interface State {
   link?: LinkConfig;
   relay?: RelayAccess;
-  forwards: { bridge: BridgeRef; forwards: Forward[] }[];
+  forwards: Led[];
   lifelines: BridgeRef[];
   ended: BridgeRef[];
+  /** Of those whose session has ended, they that still have forwards. Absent in what older versions wrote. */
+  closing?: BridgeRef[];
   /** Bridges whose files are brought, and the agents that are asked for them. Absent in what older versions wrote. */
   files?: { bridge: BridgeRef; agents: string[] }[];
 }
@@ -22,9 +31,10 @@ export interface State {
 const schema = z.object({
   link: z.optional(linkConfig),
   relay: z.optional(relayAccess),
-  forwards: z.array(z.object({ bridge: bridgeRef, forwards: z.array(forward) })),
+  forwards: z.array(z.object({ bridge: bridgeRef, forwards: z.array(forward), egress: z.optional(containerEgress) })),
   lifelines: z.array(bridgeRef),
   ended: z.array(bridgeRef),
+  closing: z.optional(z.array(bridgeRef)),
   files: z.optional(z.array(z.object({ bridge: bridgeRef, agents: z.array(agentAddress) }))),
 });
 
@@ -39,8 +49,8 @@ export async function readState(path: string): Promise<State> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return noState();
   try {
-    const { link, relay, files, ...rest } = schema.parse(JSON.parse(text));
-    return { ...rest, ...(link === undefined ? {} : { link }), ...(relay === undefined ? {} : { relay }), ...(files === undefined ? {} : { files }) };
+    const { link, relay, closing, files, ...rest } = schema.parse(JSON.parse(text));
+    return { ...rest, ...(link === undefined ? {} : { link }), ...(relay === undefined ? {} : { relay }), ...(closing === undefined ? {} : { closing }), ...(files === undefined ? {} : { files }) };
   } catch {
     return noState();
   }

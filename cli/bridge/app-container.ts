@@ -1,10 +1,13 @@
 /** The app's container as Docker is to make it: the user's flags, the pod's identity, the link's network. */
+import { podLoopback } from '../../protocol/egress.ts';
 import { labels, managedBy } from '../../protocol/names.ts';
 import type { Identity } from '../../protocol/identity.ts';
 import type { ContainerSpec as DockerContainer, ImageInfo, PortPublish } from '../adapters/docker/index.ts';
 import type { ContainerSpec as PodContainer } from '../target/kube-types.ts';
 import { version } from '../version.ts';
+import type { EnvFilter } from './env-filter.ts';
 import { shapeOfPod } from './as-pod.ts';
+import { loopbackLabel } from './loopback.ts';
 import { declaredBy, mergeEnv, type EnvEntry } from './merge-env.ts';
 
 /** What the user's flags say about the container. */
@@ -12,6 +15,8 @@ export interface ContainerFlags {
   image: string;
   name: string;
   env: EnvEntry[];
+  /** `--env-only`, `--env-except`. */
+  envFilter?: EnvFilter;
   /** As docker wants them: absolute sources. */
   binds: string[];
   publish: PortPublish[];
@@ -20,6 +25,10 @@ export interface ContainerFlags {
   entrypoint?: string;
   /** `--as-pod`: also user, directory, program, hostname, limits and confinement of the pod's container. */
   asPod?: boolean;
+  /** `--egress pod`: its connections come from a pod, whose loopback has a name. */
+  egress?: 'hub' | 'pod';
+  /** Where the app listens itself. */
+  ownPorts?: number[];
   /** `--limits`: only its limits. */
   limits?: boolean;
   interactive: boolean;
@@ -33,7 +42,8 @@ export interface ContainerFlags {
 /** Where the container stands. */
 export interface ContainerPlace {
   network: string;
-  address: string;
+  /** Absent: one that Docker chooses. */
+  address?: string;
   /** Cargo's address in that network, which answers DNS. */
   dns: string;
   /** The cluster's domain, `cluster.local`. */
@@ -72,6 +82,7 @@ export function appContainer(flags: ContainerFlags, image: ImageInfo, place: Con
     labels: {
       [labels.managedBy]: managedBy, [labels.role]: 'app', [labels.link]: place.client, [labels.namespace]: place.namespace, [labels.owner]: place.owner, [labels.version]: version,
       ...(origin === undefined ? {} : { [labels.bridge]: origin.bridge, [labels.bridgeUid]: origin.bridgeUid }),
+      ...(flags.egress === 'pod' && identity !== undefined ? loopbackLabel(identity.loopbackPorts, flags.ownPorts ?? []) : {}),
       ...(flags.retain ? { [labels.retain]: 'true' } : flags.detach ? {} : { [labels.session]: place.session }),
     },
     ...(flags.command.length === 0 ? {} : { command: flags.command }),
@@ -79,15 +90,18 @@ export function appContainer(flags: ContainerFlags, image: ImageInfo, place: Con
     ...(flags.entrypoint === undefined ? {} : { entrypoint: [flags.entrypoint] }),
     env: mergeEnv({
       pod: identity?.env ?? [], image: image.env, own: flags.env,
-      declared: declaredBy(origin?.podContainer),
+      declared: declaredBy(origin?.podContainer), ...(flags.envFilter === undefined ? {} : { filter: flags.envFilter }),
     }),
     ...(flags.workdir === undefined ? {} : { workingDir: flags.workdir }),
     ...(flags.user === undefined ? {} : { user: flags.user }),
     tty: flags.tty,
     openStdin: flags.interactive,
-    networks: [{ network: place.network, ipv4Address: place.address, gatewayPriority }],
+    networks: [{ network: place.network, ...(place.address === undefined ? {} : { ipv4Address: place.address }), gatewayPriority }],
     dns: { servers: [place.dns], ...dns },
-    extraHosts: (identity?.hosts ?? []).flatMap(({ ip, names }) => names.map((name) => `${name}:${ip}`)),
+    extraHosts: [
+      ...(identity?.hosts ?? []).flatMap(({ ip, names }) => names.map((name) => `${name}:${ip}`)),
+      ...(flags.egress === 'pod' ? [`${podLoopback.name}:${podLoopback.address}`] : []),
+    ],
     binds: flags.binds,
     ports: flags.publish,
     // In the foreground the exit code is asked for before the container goes, so removal is ours.

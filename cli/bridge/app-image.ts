@@ -2,6 +2,7 @@
 import type { Docker, ImageInfo, RegistryAuth } from '../adapters/docker/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 import type { Host } from '../host.ts';
+import { suggest } from '../parse/suggest.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { RunRequest } from './run-request.ts';
 
@@ -33,6 +34,16 @@ export function imageOf({ flags: { image }, pull, build }: Pick<RunRequest, 'fla
   });
 }
 
+const nearShown = 5;
+
+/** Tags of this Docker that may have been meant: of the same name, wherever it comes from, or of one that is nearly the same. */
+export async function nearImages(docker: Pick<Docker, 'images'>, image: string): Promise<string[]> {
+  const tags = (await docker.images.list({}).catch(() => [])).flatMap((each) => each.tags);
+  const nameOf = (reference: string): string => reference.split('/').at(-1)!.split(':')[0]!;
+  const meant = suggest(nameOf(image), tags.map(nameOf));
+  return tags.filter((tag) => nameOf(tag) === meant).slice(0, nearShown);
+}
+
 export interface BuildQuestion {
   host: Pick<Host, 'env'>;
   build: NonNullable<RunRequest['build']>;
@@ -60,9 +71,11 @@ export async function ensureImage(docker: Docker, { image, pull, signal, waiting
     await docker.images.pull(image, { onLine: waiting, signal, ...(auth === undefined ? {} : { auth }) });
   } catch (error) {
     if (signal.aborted || !isBridgeError(error)) throw error;
+    const near = await nearImages(docker, image);
+    const why = error.facts.why ?? error.facts.what;
     throw new BridgeError({
-      ...error.facts, what: `there is no image ${image} here, and it cannot be pulled`, why: error.facts.why ?? error.facts.what,
-      next: image.includes('/') ? `docker pull ${image}` : `docker build -t ${image} .   (or name its registry: REGISTRY/${image})`, cause: error,
+      ...error.facts, what: `there is no image ${image} here, and it cannot be pulled`, why: near.length === 0 ? why : `${why}\nhere ${near.length === 1 ? 'is' : 'are'}: ${near.join(', ')}`,
+      next: near[0] !== undefined ? `bridge run --image ${near[0]} ...` : image.includes('/') ? `docker pull ${image}` : `bridge run --build DIR, or docker build -t ${image} .   (or name its registry: REGISTRY/${image})`, cause: error,
     });
   }
   const pulled = await docker.images.find(image);

@@ -1,5 +1,5 @@
 /** The Bridge of a run: made, led to its container, followed until every pod is attached. */
-import type { Forward } from '../../protocol/control.ts';
+import type { ContainerEgress, Forward } from '../../protocol/control.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import { isBridgeError } from '../errors.ts';
@@ -22,7 +22,9 @@ export interface Attached {
 }
 
 export interface AttachQuestion {
-  request: Pick<RunRequest, 'rules' | 'hideServedBy' | 'takeOver' | 'traffic'>;
+  request: Pick<RunRequest, 'rules' | 'hideServedBy' | 'takeOver' | 'lifetime' | 'traffic'>;
+  /** `--egress`. */
+  egress?: 'hub' | 'pod' | undefined;
   cluster: Cluster;
   /** Names of the Client and of its owner. */
   client: string;
@@ -34,7 +36,7 @@ export interface AttachQuestion {
   steps: Steps;
 }
 
-export function attach({ request, cluster, client, owner, link, target, name, steps }: AttachQuestion): Promise<Attached> {
+export function attach({ request, egress, cluster, client, owner, link, target, name, steps }: AttachQuestion): Promise<Attached> {
   const ref = { namespace: target.namespace, name };
   return steps.run({
     id: 'bridge', title: `Bridge ${name}`,
@@ -42,7 +44,8 @@ export function attach({ request, cluster, client, owner, link, target, name, st
       const watch = new BridgeWatch(cluster, ref);
       const bridge = await createBridge(cluster, {
         ref, owner, client, target: { ...target.ref, container: target.container.name },
-        ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy, ...(request.takeOver === true ? { takeOver: true } : {}),
+        ports: target.ports, rules: request.rules, hideServedBy: request.hideServedBy, ...(request.takeOver === true ? { takeOver: true } : {}), ...(egress === undefined ? {} : { egress }),
+        ...(request.lifetime === undefined ? {} : { lifetime: request.lifetime }),
         ...(request.traffic === undefined ? {} : { traffic: trafficFor(request.traffic, target) }),
       }).catch((error: unknown) => {
         watch.close();
@@ -62,15 +65,17 @@ export function attach({ request, cluster, client, owner, link, target, name, st
   });
 }
 
-/** What cargo has to lead to the container, once the controller has given out hub ports. */
-export async function forwardsTo(watch: BridgeWatch, address: string, signal: AbortSignal): Promise<Forward[]> {
-  const ports = await watch.until((bridge) => {
+/** What cargo has to lead to the container and from it, once the controller has given out hub ports and the address for its way out. */
+export async function ledTo(watch: BridgeWatch, address: string, signal: AbortSignal): Promise<{ forwards: Forward[]; egress?: ContainerEgress }> {
+  const { ports, egress } = await watch.until((bridge) => {
     failIfLost(bridge);
-    return bridge?.spec.ports.length === 0 ? [] : bridge?.status?.ports;
+    const { spec, status } = bridge ?? {};
+    const given = { ports: spec?.ports.length === 0 ? [] : status?.ports, egress: spec?.egress === 'pod' ? status?.egress?.address : null };
+    return given.ports === undefined || given.egress === undefined || spec === undefined ? undefined : { ports: given.ports, egress: given.egress };
   }, {
     timeoutMs: timing.bridgeAcceptedTimeoutMs, signal, what: () => 'the controller did not take the bridge',
   });
-  return ports.map(({ hubPort, protocol, local }) => ({ hubPort, protocol, address, port: local }));
+  return { forwards: ports.map(({ hubPort, protocol, local }) => ({ hubPort, protocol, address, port: local })), ...(egress === null ? {} : { egress: { container: address, address: egress } }) };
 }
 
 export function attachedPods(watch: BridgeWatch, cluster: Cluster, steps: Steps): Promise<Bridge> {

@@ -2,6 +2,7 @@
 import { apiGroup, groupVersion, labels, managedBy, unclaimedAnnotation } from '../../protocol/names.ts';
 import type { Bridge, BridgePort, BridgeTarget } from '../../protocol/objects.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import { refusedPolicy, type NamespacePolicy } from '../../protocol/policy.ts';
 import type { Rule } from '../../protocol/rule.ts';
 import type { Traffic } from '../../protocol/traffic.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
@@ -19,14 +20,20 @@ export interface BridgeRequest {
   /** No {@link servedByHeader} in responses. */
   hideServedBy: boolean;
   takeOver?: boolean;
+  egress?: 'hub' | 'pod';
+  /** `--lifetime`. */
+  lifetime?: string;
   traffic?: Traffic;
 }
 
-export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy, takeOver, traffic }: BridgeRequest): Bridge {
+export function bridgeObject({ ref, owner, client, target, ports, rules, hideServedBy, takeOver, egress, lifetime, traffic }: BridgeRequest): Bridge {
   return {
     apiVersion: groupVersion, kind: 'Bridge',
     metadata: { name: ref.name, namespace: ref.namespace, labels: { [labels.managedBy]: managedBy, [labels.link]: client, [labels.version]: version }, annotations: { [unclaimedAnnotation]: String(timing.bridgeClaimLimitMs / 1000) } },
-    spec: { owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}), ...(takeOver === true ? { takeOver: true } : {}), ...traffic },
+    spec: {
+      owner, client, target, ports, state: 'Active', ...(rules.length === 0 ? {} : { rules }), ...(hideServedBy ? { servedBy: false } : {}), ...(takeOver === true ? { takeOver: true } : {}),
+      ...(egress === 'pod' ? { egress } : {}), ...(lifetime === undefined ? {} : { lifetime }), ...traffic,
+    },
   };
 }
 
@@ -35,11 +42,23 @@ export async function createBridge(cluster: Cluster, request: BridgeRequest): Pr
   try {
     return await cluster.create(bridgeObject(request));
   } catch (error) {
+    if (isBridgeError(error) && error.facts.code === 'cluster-denied') throw refusedByPolicy(error, request.ref.namespace) ?? error;
     if (!isBridgeError(error) || error.facts.code !== 'cluster-already-exists') throw error;
     const { name, namespace } = request.ref;
     const existing = await cluster.find<Bridge>(resources.Bridge, name, namespace);
     throw bridgeExists(request.ref, existing, request.owner, error);
   }
+}
+
+const policyAdvice: Record<NamespacePolicy, string> = {
+  'require-rule': 'choose your requests: --mark ID, --header or --path', 'forbidden-targets': 'name another target', 'max-lifetime': '--lifetime with a time that is allowed', 'allowed-modes': '--mode with one that is allowed',
+};
+
+/** What the platform team allows in the namespace, and whom to ask; undefined for other refusals. */
+function refusedByPolicy(error: BridgeError, namespace: string): BridgeError | undefined {
+  const refused = refusedPolicy(error.facts.why ?? '');
+  if (refused === undefined) return undefined;
+  return new BridgeError({ kind: 'refused', code: 'policy-refused', what: `the policy ${refused.policy} of namespace ${namespace} does not allow this bridge`, why: refused.words, next: policyAdvice[refused.policy], cause: error });
 }
 
 /** From now on something else sees to its end: a lifeline, or the user. */

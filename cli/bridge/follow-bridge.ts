@@ -1,20 +1,15 @@
 /** Tells, while a run stands in the foreground, what becomes of its bridge: does the app serve, is the link silent, has somebody ended it. */
 import { collisionReasons } from '../../protocol/names.ts';
-import type { Bridge } from '../../protocol/objects.ts';
 import { timing } from '../timing.ts';
 import type { Reporter } from '../ui/events.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
+import { servingOf, tcpPorts } from './serving.ts';
 
 export interface Following {
   watch: BridgeWatch;
   reporter: Reporter;
   now: () => number;
   signal: AbortSignal;
-}
-
-function servingOf(bridge: Bridge): boolean | undefined {
-  const known = (bridge.status?.pods ?? []).flatMap((pod) => (pod.serving === undefined ? [] : [pod.serving]));
-  return known.length === 0 ? undefined : known.some((serving) => serving);
 }
 
 /** Resolves when the bridge is gone; never after the signal. */
@@ -25,7 +20,7 @@ export function followBridge({ watch, reporter, now, signal }: Following): Promi
     let lost = false;
     let quiet: ReturnType<typeof setTimeout> | undefined;
     const note = (text: string) => reporter.emit({ type: 'note', text, at: now() });
-    const localPorts = () => [...new Set((watch.current?.spec.ports ?? []).filter((port) => port.protocol === 'TCP').map((port) => port.local))].join(', ');
+    const localPorts = () => tcpPorts(watch.current).join(', ');
 
     // An app may take its time to start, and a restart is no news: only what lasts is told.
     const tellServing = (serving: boolean) => {

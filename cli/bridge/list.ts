@@ -26,6 +26,8 @@ export interface ListedBridge {
   phase: string;
   pods: { name: string; node: string; ready: boolean; serving?: boolean; frozen?: boolean }[];
   desiredPods: number | null;
+  /** Who the container is for others: the hub's pod (null), or a pod of the target (`pod` is null while there is none). */
+  egress: { pod: string | null } | null;
   created: string | null;
   container: ListedContainer | null;
 }
@@ -43,7 +45,8 @@ export interface Listed {
   bridges: ListedBridge[];
   /** Containers without a bridge: started without --target, or kept by --retain. */
   containers: ListedContainer[];
-  links: ListedLink[];
+  /** All of this Docker; `current`: of this context, cluster and user. */
+  links: (ListedLink & { current: boolean })[];
 }
 
 function listedContainer(container: ContainerSummary): ListedContainer {
@@ -56,7 +59,7 @@ function listedContainer(container: ContainerSummary): ListedContainer {
 function listedBridge({ metadata, spec, status }: Bridge, link: string, container: ContainerSummary | undefined): ListedBridge {
   return {
     namespace: metadata.namespace ?? '', name: metadata.name, owner: spec.owner, client: spec.client, mine: spec.client === link, target: spec.target, ports: spec.ports,
-    rules: (spec.rules ?? []).map(describeRule), mode: spec.mode ?? 'steal', phase: status?.phase ?? 'Pending', desiredPods: status?.desiredPods ?? null, created: metadata.creationTimestamp ?? null,
+    rules: (spec.rules ?? []).map(describeRule), mode: spec.mode ?? 'steal', phase: status?.phase ?? 'Pending', desiredPods: status?.desiredPods ?? null, egress: spec.egress === 'pod' ? { pod: status?.egress?.pod ?? null } : null, created: metadata.creationTimestamp ?? null,
     pods: (status?.pods ?? []).map(({ name, node, ready, serving, frozen }) => ({ name, node, ready, ...(serving === undefined ? {} : { serving }), ...(frozen === undefined ? {} : { frozen }) })),
     container: container === undefined ? null : listedContainer(container),
   };
@@ -91,7 +94,7 @@ export async function listAll({ docker, cluster, link, namespace, allNamespaces 
   return {
     bridges: bridges.map((bridge) => listedBridge(bridge, link, containerOf(bridge))),
     containers: apps.filter((app) => !used.has(app.id) && (namespace === undefined || app.labels[labels.namespace] === namespace)).map(listedContainer),
-    links,
+    links: links.map((each) => ({ ...each, current: each.link === link })),
   };
 }
 
@@ -112,18 +115,18 @@ function servingWords({ pods, container }: ListedBridge): string {
 export function listText(listed: Listed, wide: boolean, now: number): string {
   const sections: string[] = [];
   if (listed.bridges.length > 0) {
-    const headings = ['NAMESPACE', 'BRIDGE', 'TARGET', 'PORTS', 'RULES', 'PODS', 'PHASE', 'CONTAINER', 'OWNER', 'AGE', ...(wide ? ['LINK', 'IMAGE', 'ADDRESS', 'NODES'] : [])];
+    const headings = ['NAMESPACE', 'BRIDGE', 'TARGET', 'PORTS', 'RULES', 'PODS', 'PHASE', 'CONTAINER', 'OWNER', 'AGE', ...(wide ? ['LINK', 'IMAGE', 'ADDRESS', 'NODES', 'EGRESS'] : [])];
     sections.push(table(headings, listed.bridges.map((bridge) => [
       bridge.namespace, bridge.name, longTargetWords(bridge.target), portWords(bridge), `${{ steal: '', mirror: 'copies of ', tap: 'only told of ' }[bridge.mode]}${bridge.rules.join(' | ') || 'all traffic'}`, podWords(bridge), `${bridge.phase}${frozenWords(bridge.pods)}`,
       bridge.container === null ? (bridge.mine ? '(gone)' : '(elsewhere)') : servingWords(bridge), bridge.owner, age(bridge.created ?? undefined, now),
-      ...(wide ? [bridge.client, bridge.container?.image ?? '', bridge.container?.address ?? '', [...new Set(bridge.pods.map((pod) => pod.node))].join(',')] : []),
+      ...(wide ? [bridge.client, bridge.container?.image ?? '', bridge.container?.address ?? '', [...new Set(bridge.pods.map((pod) => pod.node))].join(','), bridge.egress === null ? 'hub' : bridge.egress.pod ?? '(no pod)'] : []),
     ])));
   }
   if (listed.containers.length > 0) {
     sections.push(table(['CONTAINER', 'NAMESPACE', 'IMAGE', 'STATE', 'ADDRESS'], listed.containers.map(({ name, namespace, image, state, address }) => [name, namespace ?? '', image, state, address ?? ''])));
   }
   if (listed.links.length > 0) {
-    sections.push(table(['LINK', 'CONTEXT', 'OWNER', 'STATE', 'TRANSPORT', 'CONTAINERS', 'VERSION'], listed.links.map((link) => [link.link, link.context, link.owner, link.condition ?? link.state, link.transport ?? '', String(link.containers), link.version])));
+    sections.push(table(['', 'LINK', 'CONTEXT', 'OWNER', 'STATE', 'TRANSPORT', 'CONTAINERS', 'VERSION'], listed.links.map((link) => [link.current ? '*' : '', link.link, link.context, link.owner, link.condition ?? link.state, link.transport ?? '', String(link.containers), link.version])));
     sections.push(...listed.links.flatMap(({ link, attention }) => (attention === null ? [] : [`Link ${link}: ${attention.what}\n  next: ${attention.next}`])));
   }
   return sections.length === 0 ? 'There are no bridges, containers or links.' : sections.join('\n\n');

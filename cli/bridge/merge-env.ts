@@ -1,5 +1,6 @@
 /** The container's environment: what the process in the pod has, less what belongs to an image or a shell, then the user's own words. */
 import { BridgeError } from '../errors.ts';
+import { passes, type EnvFilter } from './env-filter.ts';
 
 export type EnvEntry = [name: string, value: string];
 
@@ -25,6 +26,8 @@ export interface EnvQuestion {
   declared: { names: Set<string>; hasEnvFrom: boolean };
   /** From `--env-file` and `-e`, in the order in which later ones win. */
   own: EnvEntry[];
+  /** Of the pod's variables; absent: all. */
+  filter?: EnvFilter;
 }
 
 function nameOf(line: string): string {
@@ -32,11 +35,13 @@ function nameOf(line: string): string {
 }
 
 /** What the container gets beyond its image's own ENV, as `NAME=VALUE`. Values may be multi-line: the Docker API takes them as they are. */
-export function mergeEnv({ pod, image, declared, own }: EnvQuestion): string[] {
+export function mergeEnv({ pod, image, declared, own, filter }: EnvQuestion): string[] {
   const imageNames = new Set(image.map(nameOf));
+  const wanted = filter === undefined ? () => true : passes(filter);
   const merged = new Map<string, string>();
   for (const [name, value] of pod) {
-    if (name === '' || ofPlaceOrShell.has(name) || name.startsWith('LD_')) continue;
+    if (name === '' || !wanted(name)) continue;
+    if (ofPlaceOrShell.has(name) || name.startsWith('LD_')) continue;
     if (imageNames.has(name) && !declared.names.has(name) && (ofImage.test(name) || !declared.hasEnvFrom)) continue;
     merged.set(name, value);
   }

@@ -13,6 +13,13 @@ function range(flag: string, text: string): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
+/** `--debug`: `[HOST_PORT:]CONTAINER_PORT`. Whoever reaches a debugger runs what he likes, so it is for this machine alone. */
+export function parseDebug(flag: string): PortPublish[] {
+  const [, host, port = ''] = /^(?:(\d+):)?(\d+)$/.exec(flag) ?? [];
+  if (port === '') throw new BridgeError({ kind: 'usage', code: 'publish-malformed', what: `--debug '${flag}' is no port of a debugger`, why: 'it is a port, or HOST_PORT:PORT', next: '--debug 9229' });
+  return parsePublish(`127.0.0.1:${host ?? port}:${port}`);
+}
+
 export function parsePublish(flag: string): PortPublish[] {
   const [, address = '', protocol = 'tcp'] = /^(.*?)(?:\/([a-z]+))?$/i.exec(flag) ?? [];
   const lower = protocol.toLowerCase();

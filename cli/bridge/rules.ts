@@ -30,19 +30,19 @@ function checkValue(flag: string, given: string, { match, value }: StringMatch, 
   try {
     new RegExp(value);
   } catch (error) {
-    throw fail(flag, given, error instanceof Error ? error.message : String(error), next);
+    throw fail(flag, given, error instanceof Error ? error.message : String(error), `write signs that stand for themselves with a backslash: ${next.replace(/REGEX.*$/, '')}'${value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}'`);
   }
 }
 
 /** `NAME=VALUE`, `NAME^=PREFIX`, `NAME~=REGEX`. The first `=` decides; `^` and `~` before it are part of the sign, not of the name. */
-export function parseHeader(text: string): HeaderMatch {
-  const next = '--header NAME=VALUE, NAME^=PREFIX or NAME~=REGEX';
+export function parseHeader(text: string, flag: 'header' | 'mark' = 'header'): HeaderMatch {
+  const next = flag === 'mark' ? '--mark x-developer=ann' : '--header NAME=VALUE, NAME^=PREFIX or NAME~=REGEX';
   const [, name = '', sign = '', value = ''] = /^([^=]*?)([~^]?=)(.*)$/s.exec(text) ?? [];
   const match = signs[sign];
-  if (match === undefined) throw fail('header', text, 'there is no = in it', next);
-  if (!token.test(name)) throw fail('header', text, name === '' ? 'the name is missing' : `'${name}' is no name of a header`, next);
+  if (match === undefined) throw fail(flag, text, 'there is no = in it', next);
+  if (!token.test(name)) throw fail(flag, text, name === '' ? 'the name is missing' : `'${name}' is no name of a header`, next);
   const header: HeaderMatch = { name, match, value };
-  checkValue('header', text, header, next);
+  checkValue(flag, text, header, next);
   return header;
 }
 
@@ -56,9 +56,15 @@ function parsePaths(flags: RuleFlags): StringMatch[] {
   }));
 }
 
-function parseMark(value: string): string {
+/** `ID`, or a header of one's own choice: `NAME=VALUE`. */
+function parseMark(value: string): Pick<Rule, 'mark' | 'headers'> {
+  if (value.includes('=')) {
+    const header = parseHeader(value, 'mark');
+    if (header.match !== 'exact' || header.value === '') throw fail('mark', value, 'a mark is one value of a header, because it is also what is sent', '--mark x-developer=ann');
+    return { headers: [header] };
+  }
   if (!markPattern.test(value)) throw fail('mark', value, 'a mark is letters, digits, dot, dash and underscore, up to 63', '--mark ann');
-  return value;
+  return { mark: value };
 }
 
 function parseMethod(value: string): string[] {
@@ -77,12 +83,12 @@ export function rulesFromOptions(options: Options): Rule[] {
 
 /** No flags: no rules, all traffic. */
 export function rulesFromFlags(flags: RuleFlags): Rule[] {
-  const headers = flags.header.map(parseHeader);
+  const headers = flags.header.map((each) => parseHeader(each));
   const methods = [...new Set(flags.method.flatMap(parseMethod))];
-  const marks: (string | undefined)[] = [...new Set(flags.mark.map(parseMark))];
+  const marks = [...new Set(flags.mark)].map(parseMark);
   const paths: (StringMatch | undefined)[] = parsePaths(flags);
   if (headers.length + methods.length + marks.length + paths.length === 0) return [];
-  return (marks.length === 0 ? [undefined] : marks).flatMap((mark) => (paths.length === 0 ? [undefined] : paths).map((path): Rule => ({
-    ...(mark === undefined ? {} : { mark }), ...(headers.length === 0 ? {} : { headers }), ...(path === undefined ? {} : { path }), ...(methods.length === 0 ? {} : { methods }),
+  return (marks.length === 0 ? [{}] : marks).flatMap(({ mark, headers: own = [] }: Pick<Rule, 'mark' | 'headers'>) => (paths.length === 0 ? [undefined] : paths).map((path): Rule => ({
+    ...(mark === undefined ? {} : { mark }), ...(own.length + headers.length === 0 ? {} : { headers: [...own, ...headers] }), ...(path === undefined ? {} : { path }), ...(methods.length === 0 ? {} : { methods }),
   })));
 }

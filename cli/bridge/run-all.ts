@@ -2,7 +2,7 @@
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { Steps } from '../steps/steps.ts';
-import type { Reporter } from '../ui/events.ts';
+import { namedReporters } from '../ui/named-reporters.ts';
 import { run } from './run.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import type { UsableLink } from './needs.ts';
@@ -12,23 +12,8 @@ export interface RunAllParts extends Omit<RunParts, 'onLine' | 'openLink'> {
   onLine?: (stream: 'stdout' | 'stderr', line: string, service: string) => void;
 }
 
-/** Steps of several runs side by side, told apart by the service's name. What all say (that they stop) is told once. */
-function namedReporters(reporter: Reporter): (name: string) => Reporter {
-  let lastNote = '';
-  return (name) => ({
-    emit(event) {
-      if (event.type === 'note') {
-        if (event.text !== lastNote) reporter.emit(event);
-        lastNote = event.text;
-      } else if (event.type === 'warning') reporter.emit({ ...event, text: `${name}: ${event.text}` });
-      else reporter.emit({ ...event, id: `${name}-${event.id}`, ...('title' in event ? { title: `${name}: ${event.title}` } : {}) });
-    },
-    ...(reporter.release === undefined ? {} : { release: () => reporter.release!() }),
-  });
-}
-
 /** Signals of the process, and one that we send ourselves: when one run fails, the others end as if they were told to. */
-function withStop(host: Host): { host: Host; stop: () => void } {
+export function withStop(host: Host): { host: Host; stop: () => void } {
   const handlers = new Set<Parameters<Host['onSignal']>[0]>();
   return {
     stop: () => [...handlers].forEach((handler) => handler('SIGTERM')),

@@ -1,5 +1,6 @@
 /** What a run is asked for, and the parts it is given to work with. */
 import type { Rule } from '../../protocol/rule.ts';
+import type { TapEvent } from '../../protocol/tap.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
@@ -31,6 +32,10 @@ export interface RunRequest {
   /** Builds `flags.image` instead of pulling it. */
   build?: AppBuild & { ours: boolean };
   pull: PullPolicy;
+  /** `--watch`. */
+  watch?: boolean;
+  /** Of a detached one, what is asked of its ports: to accept connections (`--wait`), nothing because its program comes later, or (absent) a look and a warning. */
+  serving?: 'wait' | 'later';
   /** Absent: only the cluster's network and a namespace's DNS. */
   target?: TargetRef;
   /** `-n`; absent: the context's. */
@@ -45,6 +50,8 @@ export interface RunRequest {
   volumes: VolumesWish;
   traffic?: TrafficRequest;
   transport?: TransportChoice;
+  /** `--lifetime`. */
+  lifetime?: string;
   /** `--ttl`. */
   ttl?: string;
 }
@@ -58,8 +65,12 @@ export interface RunParts {
   openLink: (docker: Docker, cluster: Cluster, steps: Steps) => Promise<UsableLink>;
   /** Removes what an earlier, killed run left behind; never fails. */
   sweep: (docker: Docker, cluster: Cluster, host: Pick<Host, 'process'>) => Promise<void>;
+  /** Of the container, beside the usual ones; asked when the link is up. */
+  labels?: () => Record<string, string>;
   /** Everything stands. */
   onReady: (summary: RunSummary) => void;
+  /** Of a mirror that compares: a pair of answers. */
+  onDifference?: (event: TapEvent) => void;
   /** Lines of the container's output instead of bytes (`-o json`). */
   onLine?: (stream: 'stdout' | 'stderr', line: string) => void;
 }

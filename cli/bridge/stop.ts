@@ -8,6 +8,7 @@ import { cargoName } from '../link/link-name.ts';
 import type { Steps } from '../steps/steps.ts';
 import { endBridge } from './end-bridge.ts';
 import { removeFiles } from '../volumes/remove-files.ts';
+import { removeLoopback } from './loopback.ts';
 import { removeContainer } from './remove-container.ts';
 
 export interface StopRequest {
@@ -50,7 +51,10 @@ export async function stopBridge({ docker, cluster, steps, link, ref, container,
   if (container !== undefined) {
     await steps.run({
       id: `remove-${container.id}`, title: `Remove container ${container.name}`,
-      act: ({ waiting }) => removeContainer(docker, container.id, force, waiting),
+      act: async ({ waiting }) => {
+        await removeContainer(docker, container.id, force, waiting);
+        if (container.labels[labels.loopback] !== undefined) await removeLoopback(docker, container.id);
+      },
     });
   }
   const namespace = ref?.namespace ?? container?.labels[labels.namespace];

@@ -1,6 +1,6 @@
 /** What is bridged now, for people and for machines. */
 import type { Bridge, BridgeTarget } from '../../protocol/objects.ts';
-import { describeRule, markBaggageKey, type Rule } from '../../protocol/rule.ts';
+import { describeRule, headersFor, markBaggageKey, type Rule } from '../../protocol/rule.ts';
 import { describeTarget } from '../target/parse-target.ts';
 
 export interface RunSummary {
@@ -31,7 +31,7 @@ export function curlOptions(rules: Rule[]): string[] | undefined {
   ];
 }
 
-function headline({ container, target, ports, rules, pods }: RunSummary): string {
+export function headline({ container, target, ports, rules, pods }: RunSummary): string {
   if (target === null) return `Container ${container.name} stands in the cluster's network`;
   const words = describeTarget(target);
   if (ports.length === 0) return `Container ${container.name} has the environment and network of ${words}; nothing is bridged`;
@@ -39,12 +39,26 @@ function headline({ container, target, ports, rules, pods }: RunSummary): string
   return `Bridged: ${words}, ${pods.length} pod${pods.length === 1 ? '' : 's'}, port${ports.length === 1 ? '' : 's'} ${portWords(ports)}: ${what} to container ${container.name}`;
 }
 
+/** The headers as a browser's script writes them. */
+function snippet({ mark, headers }: NonNullable<ReturnType<typeof headersFor>>): string {
+  const all = [...(mark === undefined ? [] : [['baggage', `${markBaggageKey}=${mark}`]]), ...headers];
+  return `{ ${all.map(([name, value]) => `${/^[a-z]+$/i.test(name!) ? name! : JSON.stringify(name)}: ${JSON.stringify(value)}`).join(', ')} }`;
+}
+
+/** How to make a request that comes to the container. */
+export function tryLines({ rules }: RunSummary): string[] {
+  const options = rules.length === 0 ? undefined : curlOptions(rules);
+  return options === undefined || options.length === 0 ? [] : [`  try:  curl ${options.join(' ')} http://...`];
+}
+
 export function bridgedText(summary: RunSummary, detached: boolean): string {
   const { bridge, container, rules } = summary;
   const namespaceFlag = bridge === null ? '' : ` -n ${bridge.namespace}`;
-  const lines = [headline(summary)];
-  const options = rules.length === 0 ? undefined : curlOptions(rules);
-  if (options !== undefined && options.length > 0) lines.push(`  try:  curl ${options.join(' ')} http://...`);
+  const lines = [headline(summary), ...tryLines(summary)];
+  const added = headersFor(rules);
+  if (bridge !== null && added !== undefined && (added.mark !== undefined || added.headers.length > 0)) {
+    lines.push(`  page: fetch(url, { headers: ${snippet(added)} })`, `  see:  bridge open svc/NAME${namespaceFlag}, or for others: bridge preview create --entry svc/NAME${namespaceFlag}`);
+  }
   lines.push(detached ? `  log:  bridge logs ${bridge?.name ?? container.name} -f${namespaceFlag}\n  stop: bridge stop ${bridge?.name ?? container.name}${namespaceFlag}` : '  stop: Ctrl-C');
   return lines.join('\n');
 }

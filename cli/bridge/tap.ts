@@ -58,7 +58,7 @@ export async function tap(question: TapQuestion): Promise<void> {
     await link.control.call('lifeline', { bridge: watch.ref });
     await claimBridge(cluster, watch.ref);
     question.onReady(await attachedPods(watch, cluster, steps));
-    await follow(watch, link.control, question, ended);
+    await followEvents(watch, link.control, { ...question, onEnough: () => ended.abort() }, ended.signal);
   } catch (error) {
     // Ctrl-C is how a tap ends.
     if (interrupts.signal() === undefined) throw error;
@@ -69,32 +69,32 @@ export async function tap(question: TapQuestion): Promise<void> {
 }
 
 /** Asks every agent of the bridge, also those that appear later, until it is enough. */
-async function follow(watch: BridgeWatch, control: Control, { onEvent, onLost, count = Infinity }: TapQuestion, ended: AbortController): Promise<void> {
+export async function followEvents(watch: BridgeWatch, control: Control, { onEvent, onLost, onEnough = () => undefined, count = Infinity }: Pick<TapQuestion, 'onEvent' | 'onLost' | 'count'> & { onEnough?: () => void }, ended: AbortSignal): Promise<void> {
   let left = count;
   const agents = (): Set<string> => new Set((watch.current?.status?.pods ?? []).map(({ agent }) => agent));
   const asked = new Map<string, Promise<void>>();
 
   async function ask(agent: string): Promise<void> {
     let after = 0;
-    while (!ended.signal.aborted && agents().has(agent)) {
+    while (!ended.aborted && agents().has(agent)) {
       try {
         const { events, next, lost } = await control.call('tap', { agent, bridge: watch.ref, after });
         after = next;
         if (lost > 0) onLost(lost);
         for (const event of events.slice(0, left)) onEvent(event);
         left -= Math.min(left, events.length);
-        if (left === 0) ended.abort();
+        if (left === 0) onEnough();
       } catch {
         // The agent or the link is away for a moment; the bridge's end is seen by the watch.
-        await pause(timing.identityRetryDelayMs, ended.signal);
+        await pause(timing.identityRetryDelayMs, ended);
       }
     }
     asked.delete(agent);
   }
 
-  while (!ended.signal.aborted && watch.current !== undefined) {
+  while (!ended.aborted && watch.current !== undefined) {
     for (const agent of agents()) if (!asked.has(agent)) asked.set(agent, ask(agent));
-    await pause(lookForAgentsMs, ended.signal);
+    await pause(lookForAgentsMs, ended);
   }
 }
 

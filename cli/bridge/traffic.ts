@@ -15,6 +15,7 @@ export interface TrafficFlags {
   freeze?: boolean;
   /** One of the choices already. */
   mode: string | undefined;
+  diff?: boolean;
   delay: string | undefined;
   fault: string | undefined;
   /** Are there rules? */
@@ -74,7 +75,7 @@ function refuse(what: string, next: string): BridgeError {
 }
 
 /** What is as by default stays out, so that the object says only what was asked for. */
-export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintext, proxyProtocol, freeze = false, mode, delay, fault, ruled }: TrafficFlags): TrafficRequest {
+export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintext, proxyProtocol, freeze = false, mode, diff = false, delay, fault, ruled }: TrafficFlags): TrafficRequest {
   if (freeze && (ruled || mode === 'mirror')) {
     throw new BridgeError({ kind: 'usage', code: 'freeze-needs-original', what: `--freeze does not go with ${ruled ? 'rules' : '--mode mirror'}`, why: `the original ${ruled ? 'answers what no rule takes' : 'answers all requests'}, and a frozen process answers nothing`, next: 'leave one of them out' });
   }
@@ -86,13 +87,14 @@ export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintex
   if (mode === 'mirror' && (delay !== undefined || fault !== undefined || fallback === 'fail' || proxyProtocol)) {
     throw refuse('--mode mirror lets the original answer: --delay, --fault, --fallback fail and --proxy-protocol do not go with it', 'leave them out');
   }
+  if (diff && mode !== 'mirror') throw refuse('--diff compares the answers of a mirror with the original\'s', '--mode mirror --diff');
   const parsed = check === undefined ? undefined : parseCheck(check);
   return {
     ...(fallback === undefined || fallback === 'original' ? {} : { fallback: fallback as Fallback }),
     ...(parsed === undefined ? {} : { check: parsed }),
     ...(tlsCert === undefined ? {} : { tls: parseCertificate(tlsCert) }), ...(tlsSecret === undefined ? {} : { tlsSecret }),
     ...(plaintext ? { plaintext } : {}), ...(proxyProtocol ? { proxyProtocol } : {}), ...(freeze ? { freeze } : {}),
-    ...(mode === 'mirror' ? { mode } : {}), ...(delay === undefined ? {} : { delayMs: parseDelay(delay) }), ...(fault === undefined ? {} : { fault: parseFault(fault) }),
+    ...(mode === 'mirror' ? { mode } : {}), ...(diff ? { diff } : {}), ...(delay === undefined ? {} : { delayMs: parseDelay(delay) }), ...(fault === undefined ? {} : { fault: parseFault(fault) }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Command, CommandContext, CommandResult } from '../command.ts';
 import { BridgeError } from '../errors.ts';
 import type { Delivery } from '../image/deliver.ts';
+import type { PreviewExposure } from '../install/manifests/preview.ts';
 import { clusterChoice, flag, text } from './choices.ts';
 
 function deliveryOf(context: CommandContext): Delivery {
@@ -17,11 +18,31 @@ function deliveryOf(context: CommandContext): Delivery {
   return prefix === undefined ? { kind: 'local' } : { kind: 'reference', prefix };
 }
 
-async function dryRun(delivery: Delivery): Promise<CommandResult> {
+const previewNext = '--preview link, node-port, load-balancer, ingress[:CLASS] or gateway:NAMESPACE/NAME';
+
+/** `ingress:nginx`, `gateway:infra/public`, `link`. */
+function previewOf(context: CommandContext): PreviewExposure | undefined {
+  const [given, url] = [text(context, 'preview'), text(context, 'previewUrl')];
+  const fail = (what: string, why: string): BridgeError => new BridgeError({ kind: 'usage', code: 'preview-exposure', what, why, next: previewNext });
+  if (given === undefined) {
+    if (url !== undefined) throw fail('--preview-url says where a preview is found, but not how', 'it goes with --preview');
+    return undefined;
+  }
+  const [word = '', ...rest] = given.split(':');
+  const name = rest.join(':');
+  const way = (['link', 'node-port', 'load-balancer', 'ingress', 'gateway'] as const).find((each) => each === word);
+  if (way === undefined || (name !== '' && way !== 'ingress' && way !== 'gateway')) throw fail(`--preview ${given} is no way to the preview gateway`, 'there are five');
+  if (way === 'gateway' && !/^[a-z0-9-]+\/[a-z0-9.-]+$/.test(name)) throw fail(`--preview ${given} names no Gateway`, 'an HTTPRoute is attached to a Gateway by its namespace and name');
+  if (url !== undefined && !/^https?:\/\/[A-Za-z0-9.-]+(:\d+)?\/?$/.test(url)) throw fail(`--preview-url ${url} is no address of a host`, 'the gateway has the whole host: https://preview.example.com');
+  if (url === undefined && (way === 'ingress' || way === 'gateway')) throw fail(`--preview ${given} needs the host that it is for`, 'give --preview-url https://preview.example.com');
+  return { way, ...(name === '' ? {} : { name }), ...(url === undefined ? {} : { url: url.replace(/\/$/, '') }) };
+}
+
+async function dryRun(delivery: Delivery, preview: PreviewExposure | undefined): Promise<CommandResult> {
   const [{ manifests }, { stowawayReference }, { version }, { formatDocuments }] = await Promise.all([
     import('../install/manifests/index.ts'), import('../image/deliver.ts'), import('../version.ts'), import('../answer.ts'),
   ]);
-  const documents = manifests({ version, stowawayImage: await stowawayReference(delivery) });
+  const documents = manifests({ version, stowawayImage: await stowawayReference(delivery), ...(preview === undefined ? {} : { preview }) });
   return { data: { apiVersion: 'v1', kind: 'List', items: documents }, documents, text: await formatDocuments(documents) };
 }
 
@@ -37,14 +58,17 @@ export const command: Command = {
   options: [
     { name: 'registry', description: 'build the image and push it below this registry path', value: { placeholder: 'HOST/PATH' }, env: 'PODBRIDGE_REGISTRY' },
     { name: 'image-prefix', description: 'the image is at this registry path already', value: { placeholder: 'HOST/PATH' }, env: 'PODBRIDGE_IMAGE_PREFIX' },
+    { name: 'preview', description: 'how browsers reach preview links: link (only containers), node-port, load-balancer, ingress[:CLASS], gateway:NAMESPACE/NAME (default: as it was, or node-port)', value: { placeholder: 'HOW' }, env: 'PODBRIDGE_PREVIEW' },
+    { name: 'preview-url', description: 'where browsers find previews, if the cluster cannot tell', value: { placeholder: 'URL' }, env: 'PODBRIDGE_PREVIEW_URL' },
     { name: 'dry-run', description: 'print the manifests instead of applying them' },
   ],
   async run(context) {
     const delivery = deliveryOf(context);
-    if (flag(context, 'dryRun')) return dryRun(delivery);
-    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled, grantLines }, { ask }, { isInteractive }] = await Promise.all([
+    const preview = previewOf(context);
+    if (flag(context, 'dryRun')) return dryRun(delivery, preview);
+    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled }, { grantLines }, { ask }, { isInteractive }] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../install/install-here.ts'), import('../steps/steps.ts'),
-      import('../install/version.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
+      import('../install/version.ts'), import('../grant-lines.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
     ]);
     const { host, reporter } = context;
     const cluster = await connectCluster(host, clusterChoice(context));
@@ -54,7 +78,7 @@ export const command: Command = {
         throw new BridgeError({ kind: 'refused', code: 'declined', what: 'nothing was installed', next: 'bridge install --context NAME' });
       }
       const steps = new Steps(reporter, () => host.now());
-      const installation = await installHere({ cluster, docker: () => connectDocker(host), host, steps }, delivery);
+      const installation = await installHere({ cluster, docker: () => connectDocker(host), host, steps }, delivery, preview);
       const { version, previous, agentsForbidden } = installation;
       if (agentsForbidden !== null) {
         reporter.emit({

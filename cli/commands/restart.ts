@@ -18,7 +18,7 @@ export const command: Command = {
       return { name, container };
     }));
     const steps = new Steps(context.reporter, () => context.host.now());
-    await Promise.all(found.map(({ container }) => steps.run({ id: `restart-${container.id}`, title: `Restart container ${container.name}`, act: () => restartContainer(session.docker, container) })));
+    await Promise.all(found.map(({ container }) => steps.run({ id: `restart-${container.id}`, title: `Restart container ${container.name}`, act: () => restartContainer(session.docker, session.link, container) })));
     return { data: { restarted: found.map(({ name, container }) => ({ name, container: container.name })) }, text: found.map(({ name }) => name).join('\n') };
   }),
 };

@@ -7,7 +7,7 @@ import type { RunSummary } from '../bridge/summary.ts';
 import { builtTag, type AppBuild } from '../image/app-build.ts';
 import type { ProjectService } from '../project/project.ts';
 import { clusterChoice, flag, text, texts } from './choices.ts';
-import { ttlOf } from './ttl.ts';
+import { lifetimeOf, ttlOf } from './ttl.ts';
 
 const pullPolicies = ['always', 'missing', 'never'] as const;
 
@@ -37,9 +37,9 @@ async function requestsOf(context: CommandContext): Promise<RunRequest[]> {
 }
 
 /** @param layers what the project file says, then what the command line does: later variables win, of files and of single ones alike */
-async function requestOf(context: CommandContext, service: ProjectService | undefined, layers: Options[]): Promise<RunRequest> {
-  const [{ parseTarget }, { rulesFromOptions }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parsePublish }, { parseVolumeModes }, { trafficFromFlags }] = await Promise.all([
-    import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'), import('../bridge/bind.ts'), import('../bridge/publish.ts'), import('../volumes/modes.ts'), import('../bridge/traffic.ts'),
+export async function requestOf(context: CommandContext, service: ProjectService | undefined, layers: Options[]): Promise<RunRequest> {
+  const [{ parseTarget }, { rulesFromOptions }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parseDebug, parsePublish }, { parseVolumeModes }, { trafficFromFlags }, { checkEnvPattern }, { checks }] = await Promise.all([
+    import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'), import('../bridge/bind.ts'), import('../bridge/publish.ts'), import('../volumes/modes.ts'), import('../bridge/traffic.ts'), import('../bridge/env-filter.ts'), import('../project/checks.ts'),
   ]);
   const { host } = context;
   const build = buildOf(context, service);
@@ -47,20 +47,34 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
   if (image === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no image was named', next: 'bridge run --image IMAGE --target deploy/NAME' });
   const target = text(context, 'target');
   const [container, ports] = [text(context, 'container'), texts(context, 'port')];
+  for (const port of ports) checks.port?.(port);
   const given = rulesFromOptions(context.options);
   const rules = given.length > 0 ? given : (service?.rules ?? []);
   const traffic = trafficFromFlags({
     fallback: text(context, 'fallback'), check: text(context, 'check'), tlsCert: text(context, 'tlsCert'), tlsSecret: text(context, 'tlsSecret'),
     plaintext: flag(context, 'plaintext'), freeze: flag(context, 'freeze'), proxyProtocol: flag(context, 'proxyProtocol'),
-    mode: text(context, 'mode'), delay: text(context, 'delay'), fault: text(context, 'fault'), ruled: rules.length > 0,
+    mode: text(context, 'mode'), diff: flag(context, 'diff'), delay: text(context, 'delay'), fault: text(context, 'fault'), ruled: rules.length > 0,
   });
   if (target === undefined && (container !== undefined || ports.length > 0 || rules.length > 0 || Object.keys(traffic).length > 0)) {
     throw new BridgeError({ kind: 'usage', code: 'usage', what: '--container, --port, rules and what happens to requests belong to a target, but no target is named', next: '--target deploy/NAME' });
+  }
+  if (flag(context, 'wait') && !flag(context, 'detach')) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--wait says when a detached run returns, but this one stays', next: 'bridge run -d --wait' });
+  if (flag(context, 'watch')) {
+    const { mountedFolders } = await import('../bridge/watch-run.ts');
+    const mounted = await mountedFolders(texts(context, 'volume').map((bind) => parseBind(bind, host.cwd, host.homeDir)));
+    if (flag(context, 'detach')) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--watch and --detach exclude each other', why: 'somebody has to watch', next: 'bridge run --watch' });
+    if (build === undefined && mounted.length === 0) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--watch has nothing to watch', why: 'no image is built and no folder of this machine is mounted', next: '--build DIR, or -v ./src:/app/src' });
   }
   const [asPod, limits] = [flag(context, 'asPod'), flag(context, 'limits')];
   if (target === undefined && (asPod || limits)) {
     throw new BridgeError({ kind: 'usage', code: 'usage', what: `${asPod ? '--as-pod' : '--limits'} takes over what a pod has, but no target is named`, next: '--target deploy/NAME' });
   }
+  const egress = text(context, 'egress') as 'hub' | 'pod' | undefined;
+  if (target === undefined && egress === 'pod') {
+    throw new BridgeError({ kind: 'usage', code: 'usage', what: '--egress pod lets the container out through a pod of the target, but no target is named', next: '--target deploy/NAME' });
+  }
+  const envFilter = { only: texts(context, 'envOnly'), except: texts(context, 'envExcept') };
+  for (const pattern of [...envFilter.only, ...envFilter.except]) checkEnvPattern(pattern);
   const name = text(context, 'name');
   if (name !== undefined) checkName(name);
   const env = await Promise.all(layers.map(async (options) => {
@@ -70,14 +84,14 @@ async function requestOf(context: CommandContext, service: ProjectService | unde
   const [workdir, user, entrypoint, namespace, transport] = [text(context, 'workdir'), text(context, 'user'), text(context, 'entrypoint'), text(context, 'namespace'), text(context, 'transport')];
   return {
     flags: {
-      image, env: env.flat(),
-      binds: texts(context, 'volume').map((bind) => parseBind(bind, host.cwd, host.homeDir)), publish: texts(context, 'publish').flatMap(parsePublish), interactive: flag(context, 'interactive'), tty: flag(context, 'tty'), remove: flag(context, 'rm'),
+      image, env: env.flat(), ...(envFilter.only.length + envFilter.except.length === 0 ? {} : { envFilter }),
+      binds: texts(context, 'volume').map((bind) => parseBind(bind, host.cwd, host.homeDir)), publish: [...texts(context, 'publish').flatMap(parsePublish), ...texts(context, 'debug').flatMap(parseDebug)], interactive: flag(context, 'interactive'), tty: flag(context, 'tty'), remove: flag(context, 'rm'),
       detach: flag(context, 'detach'), asPod, limits, retain: flag(context, 'retain'), command: context.rest,
-      ...(workdir === undefined ? {} : { workdir }), ...(user === undefined ? {} : { user }), ...(entrypoint === undefined ? {} : { entrypoint }),
+      ...(workdir === undefined ? {} : { workdir }), ...(user === undefined ? {} : { user }), ...(entrypoint === undefined ? {} : { entrypoint }), ...(egress === undefined ? {} : { egress }),
     },
     ...(name === undefined ? {} : { name }), ...(service === undefined ? {} : { base: service.name }), ...(build === undefined ? {} : { build: { ...build.build, ours: text(context, 'image') === undefined } }), ...(namespace === undefined ? {} : { namespace }), ...(container === undefined ? {} : { container }),
-    ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as TransportChoice }), ...ttlOf(context),
-    pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'), takeOver: flag(context, 'takeOver'), traffic,
+    ...(target === undefined ? {} : { target: parseTarget(target) }), ...(transport === undefined ? {} : { transport: transport as TransportChoice }), ...ttlOf(context), ...lifetimeOf(context),
+    ...(flag(context, 'watch') ? { watch: true } : {}), ...(flag(context, 'wait') ? { serving: 'wait' as const } : {}), pull: text(context, 'pull') as 'always' | 'missing' | 'never', ports, rules, hideServedBy: flag(context, 'hideServedBy'), takeOver: flag(context, 'takeOver'), traffic,
     volumes: { none: flag(context, 'noVolumes'), modes: parseVolumeModes(texts(context, 'volumeMode')) },
   };
 }
@@ -111,6 +125,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { command: 'bridge run api', explains: 'service api of bridge.yaml, as it is described there' },
     { command: 'bridge run api web --mark ann', explains: 'two services, for requests with this mark' },
     { command: 'bridge run --build . --target deploy/api', explains: 'the image is built from this folder first' },
+    { command: 'bridge run --watch --build . --target deploy/api', explains: 'built and started anew with every change; the pods answer meanwhile' },
     { command: 'bridge run --image curlimages/curl -n shop -- curl http://api', explains: 'just a container in the cluster\'s network' },
   ],
   arguments: [{ name: 'service', description: 'services of bridge.yaml (none: the only one, unless --image or --build is given)', variadic: true }],
@@ -118,13 +133,14 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
   options: [
     { name: 'image', description: 'image of the container', value: { placeholder: 'IMAGE' } },
     { name: 'build', description: 'build the image from this folder (with --image: under that name)', value: { placeholder: 'DIR' }, file: false },
+    { name: 'watch', description: 'start again when files change: with --build the image is built anew from its folder, and folders that -v mounts are watched too', file: false },
     { name: 'dockerfile', description: 'with --build: path in the folder', value: { placeholder: 'PATH' }, file: false },
     { name: 'build-target', description: 'with --build: stage to build', value: { placeholder: 'STAGE' }, file: false },
     { name: 'build-arg', description: 'with --build: a build argument; the name alone: with the value it has here', value: { placeholder: 'NAME[=VALUE]' }, repeatable: true, file: false },
     { name: 'target', description: 'whose place it takes: deploy, sts, ds, rs, pod, job, svc, or a kind with a scale', value: { placeholder: 'KIND/NAME' } },
     { name: 'container', description: 'which container of the target', value: { placeholder: 'NAME' } },
     { name: 'port', description: 'port of the pod, by number or name, and where it is in the container; none: nothing is bridged', value: { placeholder: 'POD[:CONTAINER][/udp]' }, repeatable: true, file: { key: 'ports' } },
-    { name: 'mark', description: 'only requests with the baggage member bridge=ID', value: { placeholder: 'ID' }, repeatable: true, file: { of: 'rule' } },
+    { name: 'mark', description: 'only requests with the baggage member bridge=ID; or with a header of your own, NAME=VALUE', value: { placeholder: 'ID' }, repeatable: true, file: { of: 'rule' } },
     { name: 'header', description: 'only requests with this header: NAME=VALUE, NAME^=PREFIX or NAME~=REGEX', value: { placeholder: 'MATCH' }, repeatable: true, file: { key: 'headers', of: 'rule', form: 'map' } },
     { name: 'path', description: 'only requests for this path', value: { placeholder: 'PATH' }, repeatable: true, file: { of: 'rule' } },
     { name: 'path-prefix', description: 'only requests for paths that begin so', value: { placeholder: 'PREFIX' }, repeatable: true, file: { of: 'rule' } },
@@ -133,6 +149,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'take-over', description: 'take the requests from a bridge that claims the same ones, if its link is silent', file: false },
     { name: 'hide-served-by', description: 'no x-bridge-served-by header in responses' },
     { name: 'mode', description: 'steal: the container answers; mirror: the original answers, and the container gets a copy', value: { placeholder: 'MODE', choices: ['steal', 'mirror'] }, default: 'steal' },
+    { name: 'diff', description: 'with --mode mirror: tell where the container\'s answers differ from the original\'s', file: false },
     { name: 'delay', description: 'requests that a rule chooses wait so long, in milliseconds or with a unit (1.5s)', value: { placeholder: 'TIME' } },
     { name: 'fault', description: 'so many of 100 requests that a rule chooses are answered with this status (503) instead', value: { placeholder: 'PERCENT[:STATUS]' } },
     { name: 'fallback', description: 'who answers while the container does not: the original, or nobody (fail), once it has been up', value: { placeholder: 'WHO', choices: ['original', 'fail'] }, default: 'original' },
@@ -144,12 +161,16 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'proxy-protocol', description: 'tell the container the client\'s address by the PROXY protocol, version 2' },
     { name: 'env', short: 'e', description: 'variable of the container; the name alone: with the value it has here', value: { placeholder: 'NAME[=VALUE]' }, repeatable: true, file: { form: 'env', adds: true } },
     { name: 'env-file', description: 'variables from a file', value: { placeholder: 'FILE' }, repeatable: true, file: { key: 'envFiles', form: 'paths', adds: true } },
+    { name: 'env-only', description: 'of the pod\'s variables only those of these names; * stands for anything', value: { placeholder: 'NAME' }, repeatable: true },
+    { name: 'env-except', description: 'of the pod\'s variables not those of these names', value: { placeholder: 'NAME' }, repeatable: true },
     { name: 'volume', short: 'v', description: 'volume or directory in the container', value: { placeholder: 'SOURCE:PATH[:ro]' }, repeatable: true, file: { key: 'mounts', form: 'mounts', adds: true } },
     { name: 'volume-mode', description: 'how a volume of the pod comes: sync (copy), live (mounted), ro (read-only), local (empty, here) or ignore', value: { placeholder: 'NAME=MODE' }, repeatable: true, file: { key: 'volumes', adds: true } },
     { name: 'no-volumes', description: 'no files of the pod, nor its token' },
     { name: 'publish', short: 'p', description: 'port of the container on this machine', value: { placeholder: '[HOST:]PORT' }, repeatable: true, file: { adds: true } },
+    { name: 'debug', description: 'port of a debugger in the container: published on this machine under the same number, or HOST, and on 127.0.0.1 only', value: { placeholder: '[HOST:]PORT' }, repeatable: true },
     { name: 'as-pod', description: 'also user, groups, working directory, command, hostname, limits, capabilities and read-only root of the pod\'s container' },
     { name: 'limits', description: 'only the CPU and memory limits of the pod\'s container' },
+    { name: 'egress', description: 'where the container\'s own connections come from: the hub (default), or a pod of the target, which counts for NetworkPolicies and has sidecars on its 127.0.0.1', value: { placeholder: 'WHERE', choices: ['hub', 'pod'] } },
     { name: 'workdir', short: 'w', description: 'working directory in the container', value: { placeholder: 'PATH' } },
     { name: 'user', short: 'u', description: 'user in the container', value: { placeholder: 'USER[:GROUP]' } },
     { name: 'entrypoint', description: 'entrypoint instead of the image\'s', value: { placeholder: 'PROGRAM' } },
@@ -158,9 +179,11 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'interactive', short: 'i', description: 'pass stdin to the container', file: false },
     { name: 'tty', short: 't', description: 'give the container a terminal', file: false },
     { name: 'detach', short: 'd', description: 'return when everything is ready', file: false },
+    { name: 'wait', description: 'with -d: return when the container\'s ports accept connections, and fail when they do not within a minute', file: false },
     { name: 'pull', description: 'when to pull the image', value: { placeholder: 'POLICY', choices: pullPolicies }, default: 'missing' },
     { name: 'retain', description: 'undo nothing at the end, nor after a failure', file: false },
     { name: 'transport', description: 'way to the cluster', value: { placeholder: 'WAY', choices: ['auto', 'docker', 'udp', 'api'] }, default: 'auto', env: 'PODBRIDGE_TRANSPORT', file: { of: 'project' } },
+    { name: 'lifetime', description: 'the bridge ends so long after it was made, whatever happens', value: { placeholder: 'DURATION' } },
     { name: 'ttl', description: 'how long the link may be silent before the cluster removes its bridges (12h if never given)', value: { placeholder: 'DURATION' }, env: 'PODBRIDGE_TTL', file: { of: 'project' } },
   ],
   async run(context) {
@@ -170,8 +193,9 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     if (first === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no service was named', next: 'bridge run --help' });
     const { detach, tty } = first.flags;
     if (tty && !detach && output === 'json') throw new BridgeError({ kind: 'usage', code: 'usage', what: '-t and -o json exclude each other', next: 'leave one of them out' });
-    const [{ connectCluster }, { connectDocker }, { openLink }, { runAll }, { sweep }, { bridgedText }] = await Promise.all([
-      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/run-all.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'),
+    if (detach && requests.some(({ traffic }) => traffic?.diff === true)) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--diff and -d exclude each other: nobody would see the differences', next: 'leave one of them out' });
+    const [{ connectCluster }, { connectDocker }, { openLink }, { runAll }, { sweep }, { bridgedText }, { differenceText }] = await Promise.all([
+      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/run-all.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'), import('../bridge/difference-text.ts'),
     ]);
     // In the foreground the answer is a stream: JSON lines.
     const line = (event: object) => host.stdout.write(`${JSON.stringify(event)}\n`);
@@ -187,6 +211,10 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
           summaries.push(ready);
           if (streams) line({ type: 'ready', ...ready });
           else if (!detach) reporter.emit({ type: 'note', text: bridgedText(ready, false), at: host.now() });
+        },
+        onDifference(event) {
+          if (streams) line({ type: 'compared', ...event });
+          else if (event.difference !== undefined) reporter.emit({ type: 'note', text: differenceText(event), at: host.now() });
         },
         ...(streams ? { onLine: (stream: 'stdout' | 'stderr', content: string, service?: string) => line({ type: 'log', stream, ...(alone ? {} : { service }), line: content }) } : {}),
       });

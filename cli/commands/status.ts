@@ -26,7 +26,7 @@ function actionsOf(session: Session, context: CommandContext) {
     async restart(bridge: StatusBridge): Promise<void> {
       const { restartContainer } = await import('../bridge/restart.ts');
       const { container } = await found(bridge);
-      if (container !== undefined) await restartContainer(session.docker, container);
+      if (container !== undefined) await restartContainer(session.docker, session.link, container);
     },
   };
 }

@@ -8,10 +8,24 @@ const pattern = /^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/;
 const msOf: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const leastMs = 1000;
 
+/** @param option its name, for the words of the error */
+export function durationMs(option: string, given: string): number {
+  const ms = [...given.matchAll(/([0-9.]+)(ms|s|m|h)/g)].reduce((sum, [, amount, unit]) => sum + Number(amount) * (msOf[unit ?? ''] ?? 0), 0);
+  if (pattern.test(given) && ms >= leastMs) return ms;
+  throw new BridgeError({ kind: 'usage', code: 'usage', what: `--${option} ${given} is not a duration of a second or more`, next: 'write it like 30m, 12h or 1h30m' });
+}
+
 export function ttlOf(context: Pick<CommandContext, 'options'>): { ttl?: string } {
   const ttl = text(context, 'ttl');
   if (ttl === undefined) return {};
-  const ms = [...ttl.matchAll(/([0-9.]+)(ms|s|m|h)/g)].reduce((sum, [, amount, unit]) => sum + Number(amount) * (msOf[unit ?? ''] ?? 0), 0);
-  if (!pattern.test(ttl) || ms < leastMs) throw new BridgeError({ kind: 'usage', code: 'usage', what: `--ttl ${ttl} is not a duration of a second or more`, next: 'write it like 30m, 12h or 1h30m' });
+  durationMs('ttl', ttl);
   return { ttl };
+}
+
+/** `--lifetime`, of a bridge. */
+export function lifetimeOf(context: Pick<CommandContext, 'options'>): { lifetime?: string } {
+  const lifetime = text(context, 'lifetime');
+  if (lifetime === undefined) return {};
+  durationMs('lifetime', lifetime);
+  return { lifetime };
 }

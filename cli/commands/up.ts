@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from '../command.ts';
 import type { TransportChoice } from '../link/transport.ts';
 import { clusterChoice, flag, text } from './choices.ts';
@@ -11,9 +12,11 @@ export const command: Command = {
     { command: 'bridge up', explains: 'to the cluster of the current context' },
     { command: 'bridge up --context staging', explains: 'a second link beside it' },
     { command: 'bridge up --transport udp', explains: 'by the nodes\' addresses, even if the cluster runs in this Docker' },
+    { command: 'bridge up --invite ann.yaml', explains: 'with an invitation instead of credentials of your own' },
     { command: 'bridge up --transport api', explains: 'over the API server, and no other way: for networks that let nothing else through' },
   ],
   options: [
+    { name: 'invite', description: 'file of an invitation (bridge clients invite): a kubeconfig that says who you are', value: { placeholder: 'FILE' } },
     { name: 'transport', description: 'how the tunnel reaches the cluster', value: { placeholder: 'WAY', choices: ['auto', 'docker', 'udp', 'api'] }, default: 'auto', env: 'PODBRIDGE_TRANSPORT' },
     { name: 'ttl', description: 'how long the link may be silent before the cluster removes its bridges (12h if never given)', value: { placeholder: 'DURATION' }, env: 'PODBRIDGE_TTL' },
   ],
@@ -22,13 +25,16 @@ export const command: Command = {
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../steps/steps.ts'), import('../link/answer.ts'),
     ]);
     const { host, reporter } = context;
-    const [cluster, docker] = await Promise.all([connectCluster(host, clusterChoice(context)), connectDocker(host)]);
+    const invitation = text(context, 'invite');
+    const [cluster, docker] = await Promise.all([connectCluster(host, invitation === undefined ? clusterChoice(context) : { kubeconfig: invitation }), connectDocker(host)]);
     const steps = new Steps(reporter, () => host.now());
     const startedAt = host.now();
     const stop = host.onSignal(() => steps.abort(new Error('given up')));
     try {
       const link = await openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: (text(context, 'transport') ?? 'auto') as TransportChoice, ...ttlOf(context) });
       link.control.close();
+      // There is no memory between commands but the kubeconfig.
+      if (invitation !== undefined) reporter.emit({ type: 'note', text: `Further commands take the invitation with --kubeconfig ${invitation}, or: export PODBRIDGE_KUBECONFIG=${resolve(host.cwd, invitation)}`, at: host.now() });
       return upAnswer(link, cluster.context.name, Math.round(host.now() - startedAt));
     } catch (error) {
       await steps.undo();

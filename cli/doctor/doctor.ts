@@ -4,7 +4,7 @@ import type { Check, DoctorContext } from './check.ts';
 import { areas, worstFirst, type FoundBy } from './finding.ts';
 
 /** What many checks stand on is told once, by the check that is about it. */
-const told = new Set(['docker-unreachable', 'docker-denied', 'cluster-unreachable', 'cluster-unauthorized', 'cluster-credentials', 'kubeconfig-missing']);
+const told = new Set(['docker-unreachable', 'docker-denied', 'cluster-unreachable', 'cluster-unauthorized', 'cluster-credentials', 'kubeconfig-missing', 'not-installed', 'not-allowed', 'cluster-kind-missing']);
 
 export async function examine(checks: readonly Check[], context: DoctorContext): Promise<FoundBy[]> {
   const found = await Promise.all(checks.map(async (check): Promise<FoundBy[]> => {

@@ -4,6 +4,7 @@ import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { deliverStowaway, stowawayReference, type Delivery } from '../image/deliver.ts';
 import type { Steps } from '../steps/steps.ts';
+import type { PreviewExposure } from './manifests/preview.ts';
 import { install, type Installation } from './install.ts';
 
 export interface Here {
@@ -14,9 +15,9 @@ export interface Here {
   steps: Steps;
 }
 
-export async function installHere({ cluster, docker, host, steps }: Here, delivery: Delivery = { kind: 'local' }): Promise<Installation> {
+export async function installHere({ cluster, docker, host, steps }: Here, delivery: Delivery = { kind: 'local' }, preview?: PreviewExposure): Promise<Installation> {
   return install({
-    cluster, steps, now: () => host.now(),
+    cluster, steps, now: () => host.now(), ...(preview === undefined ? {} : { preview }),
     image: {
       reference: await stowawayReference(delivery),
       deliver: async (waiting, signal) => (delivery.kind === 'reference' ? 'as referenced' : deliverStowaway(cluster, delivery, { docker: await docker(), host, waiting, signal })),

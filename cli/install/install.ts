@@ -2,7 +2,7 @@
  * Brings the cluster side into being, or to this version. Everything is idempotent and applied by its owner alone, so that
  * two of these at the same time do no harm, and one that was broken off is simply run again.
  */
-import { names } from '../../protocol/names.ts';
+import { names, systemNamespace } from '../../protocol/names.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import { BridgeError } from '../errors.ts';
 import type { Steps } from '../steps/steps.ts';
@@ -14,6 +14,7 @@ import { waitForKinds, waitForPolicies } from './established.ts';
 import { findNamespace } from './find-ours.ts';
 import { manifests } from './manifests/index.ts';
 import type { Manifest } from './manifests/manifest.ts';
+import type { PreviewExposure } from './manifests/preview.ts';
 import { prune } from './prune.ts';
 import { waitForRollout } from './rollout.ts';
 import { findInstalled } from './version.ts';
@@ -31,6 +32,8 @@ export interface InstallContext {
   cluster: Cluster;
   steps: Steps;
   now: () => number;
+  /** Absent: as it is, or by a port of the nodes. */
+  preview?: PreviewExposure;
   image: {
     reference: string;
     /** Makes the nodes able to run it; returns a few words about how. */
@@ -41,9 +44,10 @@ export interface InstallContext {
 /** The first version with ValidatingAdmissionPolicy in `v1`. */
 const oldestKubernetes = [1, 30] as const;
 
-export async function install({ cluster, steps, now, image }: InstallContext): Promise<Installation> {
+export async function install({ cluster, steps, now, preview, image }: InstallContext): Promise<Installation> {
   const [previous] = await Promise.all([findInstalled(cluster), checkKubernetes(cluster)]);
-  const all = manifests({ version, stowawayImage: image.reference });
+  const exposure = preview ?? previous?.preview;
+  const all = manifests({ version, stowawayImage: image.reference, ...(exposure === undefined ? {} : { preview: exposure }) });
   const marker = all.filter(isMarker);
   const workloads = all.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
   const base = all.filter((manifest) => !marker.includes(manifest) && !workloads.includes(manifest));
@@ -71,8 +75,16 @@ export async function install({ cluster, steps, now, image }: InstallContext): P
   const forbidden = applied.then(() => agentRefusal(cluster, image.reference));
   await Promise.all([delivered, applied, inForce, running, forbidden]);
   await applyAll(cluster, marker);
+  await closeEntrance(cluster, previous?.preview, exposure);
   if (previous !== undefined && previous.version !== version) await prune(cluster, all);
   return { version, previous: previous?.version ?? null, image: image.reference, agentsForbidden: await forbidden ?? null };
+}
+
+/** What led browsers to the preview gateway before, and is not wanted any more. (The Service is always there.) */
+async function closeEntrance(cluster: Cluster, before: PreviewExposure | undefined, now: PreviewExposure | undefined): Promise<void> {
+  if (before === undefined || before.way === now?.way) return;
+  const type = { ingress: resources.Ingress, gateway: resources.HTTPRoute }[before.way as string];
+  if (type !== undefined) await cluster.delete(type, names.preview, { namespace: systemNamespace });
 }
 
 function isMarker({ kind, metadata }: Manifest): boolean {

@@ -1,19 +1,22 @@
 /** Which version stands in the cluster, and whether this CLI may work with it. */
 import { names, systemNamespace } from '../../protocol/names.ts';
+import { grantLines } from '../grant-lines.ts';
 import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
+import { exposureFrom, type PreviewExposure } from './manifests/preview.ts';
 
 export interface Installed {
   version: string;
   stowawayImage: string;
+  preview: PreviewExposure;
 }
 
 /** undefined when podbridge is not (completely) installed. */
 export async function findInstalled(cluster: Cluster): Promise<Installed | undefined> {
   try {
-    const found = await cluster.find<KubeObject & { data?: Partial<Installed> }>(resources.ConfigMap, names.info, systemNamespace);
+    const found = await cluster.find<KubeObject & { data?: Partial<Record<string, string>> }>(resources.ConfigMap, names.info, systemNamespace);
     const { version, stowawayImage } = found?.data ?? {};
-    return version === undefined || stowawayImage === undefined ? undefined : { version, stowawayImage };
+    return version === undefined || stowawayImage === undefined ? undefined : { version, stowawayImage, preview: exposureFrom(found?.data ?? {}) };
   } catch (error) {
     if (isBridgeError(error) && error.facts.code === 'cluster-forbidden') throw await notAllowed(cluster, error);
     throw error;
@@ -28,19 +31,6 @@ async function notAllowed(cluster: Cluster, cause: unknown): Promise<BridgeError
     why: `podbridge is not installed there, or nobody has given you the role ${names.userRole}`,
     next: `ask an administrator for: ${grantLines(username)[0]}`,
   });
-}
-
-/** How to let someone use podbridge: in bridge-system (links), and in each namespace whose workloads he may bridge. */
-export function grantLines(user: string, namespace?: string): string[] {
-  const binding = user.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
-  const account = /^system:serviceaccount:([^:]+:[^:]+)$/.exec(user)?.[1];
-  const subject = account === undefined ? `--user=${shellWord(user)}` : `--serviceaccount=${account}`;
-  return [systemNamespace, ...(namespace === undefined ? [] : [namespace])].map((each) =>
-    `kubectl create rolebinding ${names.userRole}-${binding} --clusterrole=${names.userRole} ${subject} --namespace=${each}`);
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 export type Fit = 'same' | 'fits' | 'cluster-older' | 'cluster-newer';

@@ -7,6 +7,7 @@ import type { ContainerInfo, ContainerSpec, Docker } from '../adapters/docker/in
 import { BridgeError, isBridgeError } from '../errors.ts';
 import { timing } from '../timing.ts';
 import { version } from '../version.ts';
+import type { ControlAhead } from './control-ahead.ts';
 import { openControl, type Control } from './control-client.ts';
 import { cargoName, ticketVolumeName } from './link-name.ts';
 import type { LinkNetwork } from './network.ts';
@@ -21,6 +22,7 @@ export interface CargoRequest {
   labels: Record<string, string>;
   /** Called as soon as the container was made by this call; what follows may still fail. */
   onCreated?: () => void;
+  ahead?: ControlAhead;
 }
 
 export interface RunningCargo {
@@ -45,7 +47,7 @@ function macAddress(link: string): string {
   return ['02', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
 }
 
-export function cargoSpec({ link, network, image, labels: more }: Omit<CargoRequest, 'docker' | 'onCreated'>): ContainerSpec {
+export function cargoSpec({ link, network, image, labels: more }: Omit<CargoRequest, 'docker' | 'onCreated' | 'ahead'>): ContainerSpec {
   return {
     name: cargoName(link), image,
     labels: { [labels.managedBy]: managedBy, [labels.component]: 'cargo', [labels.role]: 'cargo', [labels.link]: link, [labels.version]: version, ...more },
@@ -128,7 +130,7 @@ export async function ensureCargo(request: CargoRequest): Promise<RunningCargo> 
       const state = created ? undefined : await docker.containers.find(id);
       if (state?.state === 'paused') await docker.containers.restart(id, 0);
       else if (state?.running !== true) await docker.containers.start(id);
-      const control = await openControl(docker, id);
+      const control = await request.ahead?.take(id) ?? await openControl(docker, id);
       try {
         return { id, name, control, hello: await control.call('hello', {}, timing.cargoHelloTimeoutMs), created, carriedOver };
       } catch (error) {

@@ -8,6 +8,7 @@ import { timing } from '../timing.ts';
 import { ensureCargo, type RunningCargo } from './cargo.ts';
 import { ensureClient, findClient, type ReadyClient } from './client-object.ts';
 import { connectTunnel, isAlive, standingTunnel } from './connect-tunnel.ts';
+import type { ControlAhead } from './control-ahead.ts';
 import { openControl, type Control } from './control-client.ts';
 import { lastingControl } from './lasting-control.ts';
 import { cargoName, linkName, networkName } from './link-name.ts';
@@ -28,6 +29,8 @@ export interface LinkRequest {
   ttl?: string;
   signal?: AbortSignal;
   waiting?: (waitingFor: string) => void;
+  /** To the link's cargo, if it runs already. */
+  ahead?: ControlAhead;
 }
 
 export interface Link {
@@ -81,7 +84,7 @@ async function make(request: LinkRequest, name: string, owner: string, avoid: re
   const prepare = async (): Promise<{ network: LinkNetwork; cargo: RunningCargo }> => {
     const network = await ensureNetwork({ docker, link: name, labels: more, avoid });
     own.network ||= network.created;
-    return { network, cargo: await ensureCargo({ docker, link: name, network, image, labels: more, onCreated: () => { own.cargo = true; } }) };
+    return { network, cargo: await ensureCargo({ docker, link: name, network, image, labels: more, onCreated: () => { own.cargo = true; }, ...(request.ahead === undefined ? {} : { ahead: request.ahead }) }) };
   };
   const runs = (await docker.containers.find(cargoName(name)))?.running === true;
   const { network, cargo } = runs ? await prepare() : await withLinkLock(name, prepare);

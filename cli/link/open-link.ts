@@ -9,6 +9,7 @@ import { installHere } from '../install/install-here.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { Reporter } from '../ui/events.ts';
 import { connectLink, findLinkName, type Link } from './connect-link.ts';
+import { openControlAhead } from './control-ahead.ts';
 import { openControl } from './control-client.ts';
 import { lastingControl } from './lasting-control.ts';
 import { withLinkLock } from './lock.ts';
@@ -37,31 +38,35 @@ export interface OpenedLink extends Link {
 /** A link that this command has made is removed when its steps are undone, unless somebody else uses it by then. */
 export async function openLink({ docker, cluster, steps, host, reporter, yes, transport, ttl }: OpenLinkRequest): Promise<OpenedLink> {
   // Asked ahead and remembered by both adapters; what is wrong is said where it is needed.
-  findLinkName(docker, cluster).catch(() => undefined);
-  await steps.run({
-    id: 'cluster-side', title: 'Find podbridge in the cluster', detail: (found) => found,
-    act: () => ensureInstalled({ cluster, host, reporter, yes, install: () => installHere({ cluster, docker: () => Promise.resolve(docker), host, steps }) }),
-  });
-  let kept = false;
-  const link = await steps.run<Link>({
-    id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created }) => `${way}${created ? '' : ', was connected'}`,
-    act: async ({ signal, waiting, undo }) => {
-      const cargoImage = ensureImage('cargo', { docker, host, waiting, signal }).then(({ reference }) => reference);
-      const connected = await connectLink({ docker, cluster, cargoImage, signal, waiting, ...(transport === undefined ? {} : { transport }), ...(ttl === undefined ? {} : { ttl }) });
-      if (connected.created) {
-        undo('disconnect from the cluster', async () => {
-          if (kept || await inUse(docker, connected.client)) return;
-          connected.control.close();
-          await withLinkLock(connected.client, () => takeDownLink({ docker, cluster, link: connected.client }));
-        });
-      }
-      return connected;
-    },
-  });
-  return {
-    ...link, keep: () => { kept = true; },
-    another: async () => ({ ...link, control: lastingControl(docker, link.cargo, await openControl(docker, link.cargo)) }),
-  };
+  const ahead = openControlAhead(docker, findLinkName(docker, cluster).then(({ name }) => name));
+  try {
+    await steps.run({
+      id: 'cluster-side', title: 'Find podbridge in the cluster', detail: (found) => found,
+      act: () => ensureInstalled({ cluster, host, reporter, yes, install: () => installHere({ cluster, docker: () => Promise.resolve(docker), host, steps }) }),
+    });
+    let kept = false;
+    const link = await steps.run<Link>({
+      id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created }) => `${way}${created ? '' : ', was connected'}`,
+      act: async ({ signal, waiting, undo }) => {
+        const cargoImage = ensureImage('cargo', { docker, host, waiting, signal }).then(({ reference }) => reference);
+        const connected = await connectLink({ docker, cluster, cargoImage, signal, waiting, ahead, ...(transport === undefined ? {} : { transport }), ...(ttl === undefined ? {} : { ttl }) });
+        if (connected.created) {
+          undo('disconnect from the cluster', async () => {
+            if (kept || await inUse(docker, connected.client)) return;
+            connected.control.close();
+            await withLinkLock(connected.client, () => takeDownLink({ docker, cluster, link: connected.client }));
+          });
+        }
+        return connected;
+      },
+    });
+    return {
+      ...link, keep: () => { kept = true; },
+      another: async () => ({ ...link, control: lastingControl(docker, link.cargo, await openControl(docker, link.cargo)) }),
+    };
+  } finally {
+    ahead.drop();
+  }
 }
 
 /** Containers of other commands hang on the link. */

@@ -16,12 +16,22 @@ function distance(a: string, b: string): number {
   return rows[a.length]![b.length]!;
 }
 
+/** The same first letter, then letters of the word in their order, at least half of them. */
+function abbreviates(short: string, word: string): boolean {
+  const [letters, of] = [short.replace(/^-+/, ''), word.replace(/^-+/, '')];
+  if (letters.length < 2 || letters[0] !== of[0] || letters.length * 2 < of.length) return false;
+  let at = 0;
+  for (const letter of of) if (letter === letters[at]) at++;
+  return at === letters.length;
+}
+
 export function suggest(word: string, known: readonly string[]): string | undefined {
   const begins = known.filter((candidate) => word.length >= 2 && candidate.startsWith(word));
   if (begins.length === 1) return begins[0];
   const limit = Math.max(1, Math.floor(word.length / 3));
   return known
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ edits }) => edits <= limit)
+    // An abbreviation leaves letters out: `--img`, `--nmspace`.
+    .filter(({ candidate, edits }) => edits <= limit || abbreviates(word, candidate))
     .sort((a, b) => a.edits - b.edits)[0]?.candidate;
 }

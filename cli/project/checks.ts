@@ -1,6 +1,7 @@
 /** What options say about their values beyond their form, asked while the file is read, so that all mistakes are told at once and with their lines. */
+import { checkEnvPattern } from '../bridge/env-filter.ts';
 import { envFromFlags } from '../bridge/merge-env.ts';
-import { parsePublish } from '../bridge/publish.ts';
+import { parseDebug, parsePublish } from '../bridge/publish.ts';
 import { isBridgeError } from '../errors.ts';
 import { parseTarget } from '../target/parse-target.ts';
 import { noPorts, parsePort } from '../target/ports.ts';
@@ -17,5 +18,5 @@ function checkPort(text: string): void {
 
 /** By the option's name in camelCase; each throws BridgeError. */
 export const checks: Partial<Record<string, (value: string) => unknown>> = {
-  target: parseTarget, port: checkPort, publish: parsePublish, env: (value) => envFromFlags([value], {}),
+  target: parseTarget, port: checkPort, publish: parsePublish, debug: parseDebug, env: (value) => envFromFlags([value], {}), envOnly: checkEnvPattern, envExcept: checkEnvPattern,
 };

@@ -15,7 +15,7 @@ function unknown(name: string, names: string[], file: string): BridgeError {
 export function chooseServices(project: Project | undefined, names: readonly string[]): ProjectService[] {
   if (project === undefined) {
     throw new BridgeError({
-      kind: 'usage', code: 'project-missing', what: names.length === 0 ? 'no image was named' : `there is no bridge.yaml that could have a service ${names[0]}`, why: 'there is none in this folder or above it',
+      kind: 'usage', code: 'project-missing', what: names.length === 0 ? 'no image was named, and there is no bridge.yaml' : `there is no bridge.yaml that could have a service ${names[0]}`, why: 'none is in this folder or above it',
       next: names.length === 0 ? 'bridge run --image IMAGE --target deploy/NAME, or: bridge init' : 'bridge init',
     });
   }

@@ -133,6 +133,7 @@ class Reader {
     if (values.image === undefined && values.build === undefined) this.#problems.add(path, 'image or build is missing', 'key');
     if (values.target === undefined) {
       for (const key of ['container', 'ports', 'rules']) if (values[key] !== undefined) this.#problems.add([...path, key], 'it says what of a target is bridged, but there is no target', 'key');
+      if (values.egress === 'pod') this.#problems.add([...path, 'egress'], 'the way out is through a pod of the target, but there is no target', 'key');
     }
     return { name, options, rules: rules.flat(), command: command ?? [] };
   }

@@ -40,31 +40,42 @@ interface Undo {
   action: UndoAction;
 }
 
+/** What several views of one operation have in common. */
+interface Operation {
+  abort: AbortController;
+  running: Set<Promise<unknown>>;
+  undos: Undo[];
+  started: number;
+}
+
 export class Steps {
   readonly #reporter: Reporter;
   readonly #now: () => number;
-  readonly #abort = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
-  #undos: Undo[] = [];
-  #started = 0;
+  readonly #operation: Operation;
 
-  constructor(reporter: Reporter, now: () => number) {
+  constructor(reporter: Reporter, now: () => number, operation: Operation = { abort: new AbortController(), running: new Set(), undos: [], started: 0 }) {
     this.#reporter = reporter;
     this.#now = now;
+    this.#operation = operation;
+  }
+
+  /** The same operation, told by another reporter: where several do the same side by side, each under its name. */
+  toldBy(reporter: Reporter): Steps {
+    return new Steps(reporter, this.#now, this.#operation);
   }
 
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return this.#operation.abort.signal;
   }
 
   /** Gives up: running steps see their signal. Does not undo by itself. */
   abort(reason: unknown): void {
-    this.#abort.abort(reason);
+    this.#operation.abort.abort(reason);
   }
 
   async run<T>({ id, title, act, detail }: Step<T>): Promise<T> {
-    this.#abort.signal.throwIfAborted();
-    const order = this.#started++;
+    this.#operation.abort.signal.throwIfAborted();
+    const order = this.#operation.started++;
     const start = this.#now();
     let told = '';
     this.#reporter.emit({ type: 'step-started', id, title, at: start });
@@ -73,44 +84,44 @@ export class Steps {
       told = waitingFor;
       this.#reporter.emit({ type: 'step-waiting', id, waitingFor, at: this.#now() });
     };
-    const acting = act({ signal: this.#abort.signal, waiting, undo: (undoTitle, action) => this.#register(order, undoTitle, action) });
-    this.#running.add(acting);
+    const acting = act({ signal: this.#operation.abort.signal, waiting, undo: (undoTitle, action) => this.#register(order, undoTitle, action) });
+    this.#operation.running.add(acting);
     try {
       const result = await acting;
       const words = detail?.(result);
       this.#reporter.emit({ type: 'step-done', id, title, ...(words === undefined ? {} : { detail: words }), elapsedMs: this.#now() - start, at: this.#now() });
       return result;
     } catch (error) {
-      this.#reporter.emit({ type: this.#abort.signal.aborted ? 'step-abandoned' : 'step-failed', id, title, elapsedMs: this.#now() - start, at: this.#now() });
+      this.#reporter.emit({ type: this.#operation.abort.signal.aborted ? 'step-abandoned' : 'step-failed', id, title, elapsedMs: this.#now() - start, at: this.#now() });
       throw error;
     } finally {
-      this.#running.delete(acting);
+      this.#operation.running.delete(acting);
     }
   }
 
   /** Something made outside a step that has to be undone with the rest, before all that was started earlier. */
   onUndo(title: string, action: UndoAction): UndoHandle {
-    return this.#register(this.#started++, title, action);
+    return this.#register(this.#operation.started++, title, action);
   }
 
   #register(order: number, title: string, action: UndoAction): UndoHandle {
-    const undo: Undo = { order, sequence: this.#undos.length, title, action };
-    this.#undos.push(undo);
-    return { first: () => void (undo.order = this.#started++) };
+    const undo: Undo = { order, sequence: this.#operation.undos.length, title, action };
+    this.#operation.undos.push(undo);
+    return { first: () => void (undo.order = this.#operation.started++) };
   }
 
   /** Forgets every undo: what was made stays (`--detach`, `--retain`). */
   keep(): void {
-    this.#undos = [];
+    this.#operation.undos = [];
   }
 
   /** Undoes in reverse. One that fails is told as a warning and the others go on. Returns the titles of those that failed. Nothing to undo: nothing happens. */
   async undo(force: AbortSignal = new AbortController().signal): Promise<string[]> {
     this.abort(new Error('the operation is being undone'));
-    await Promise.allSettled([...this.#running]);
+    await Promise.allSettled([...this.#operation.running]);
     const failed: string[] = [];
-    const undos = this.#undos.sort((a, b) => b.order - a.order || b.sequence - a.sequence);
-    this.#undos = [];
+    const undos = this.#operation.undos.sort((a, b) => b.order - a.order || b.sequence - a.sequence);
+    this.#operation.undos = [];
     for (const { title, action } of undos) {
       const id = `undo-${title}`;
       const start = this.#now();

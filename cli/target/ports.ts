@@ -12,7 +12,7 @@ function fail(what: string, why: string | undefined, next: string, code = 'port-
 
 function toNumber(text: string, flag: string): number {
   const number = Number(text);
-  if (!/^\d+$/.test(text) || number < 1 || number > 65535) throw fail(`'${flag}' is no port`, `${text === '' ? 'a number is missing' : `${text} is no port number (1 to 65535)`}`, '--port POD[:CONTAINER][/udp]');
+  if (!/^\d+$/.test(text) || number < 1 || number > 65535) throw fail(`'${flag}' is no port`, text === '' ? 'a number is missing' : flag === text ? 'port numbers are 1 to 65535' : `${text} is no port number (1 to 65535)`, '--port POD[:CONTAINER][/udp]');
   return number;
 }
 

@@ -1,6 +1,6 @@
 /** `bridge files`: copies the files of a pod's volumes here, once, by a bridge without ports that lives only for that. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import type { FilesOffer } from '../../protocol/files.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
@@ -98,5 +98,7 @@ export async function copyOut({ host, docker, cluster, steps, link: open, ref, n
   } finally {
     await steps.undo(interrupts.force);
     interrupts.stop();
+    // Where nothing came, nothing is left: a folder with files in it stays.
+    await rmdir(folder).catch(() => undefined);
   }
 }

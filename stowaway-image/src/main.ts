@@ -1,4 +1,4 @@
-/** Entry of the image: `stowaway hub | controller | agent`. The only file that reads `process`. */
+/** Entry of the image: `stowaway hub | controller | agent | preview`. The only file that reads `process`. */
 import { HttpKube, inClusterConnection } from './kube/index.ts';
 import { words, type Log } from './log.ts';
 import type { Role } from './role.ts';
@@ -7,6 +7,7 @@ const roles: Record<string, () => Promise<Role>> = {
   hub: async () => (await import('./hub/role.ts')).runHub,
   controller: async () => (await import('./controller/role.ts')).runController,
   agent: async () => (await import('./agent/role.ts')).runAgent,
+  preview: async () => (await import('./preview/role.ts')).runPreview,
 };
 
 const log: Log = (event, facts = {}) => console.log(JSON.stringify({ at: new Date().toISOString(), event, ...facts }));

@@ -3,7 +3,7 @@ interface Suite {
   path: string;
 }
 
-const tiers = ['unit', 'integration', 'e2e'];
+const tiers = ['unit', 'integration', 'e2e', 'chaos'];
 const rank = ({ path }: Suite): number => tiers.findIndex((tier) => path.includes(`/tests/${tier}/`));
 
 /** The methods that Jest calls of a test sequencer; nothing is remembered between runs. */

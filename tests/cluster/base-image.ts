@@ -56,7 +56,7 @@ async function makeWithDebootstrap(): Promise<void> {
 }
 
 /** The mirrors in apt's own configuration, in either of its two formats. */
-async function debianMirrors(): Promise<{ main?: string; security?: string }> {
+export async function debianMirrors(): Promise<{ main?: string; security?: string }> {
   const lists = await Promise.all([
     readIfThere('/etc/apt/sources.list'),
     ...(await readdir('/etc/apt/sources.list.d').catch(() => [])).map((name) => readIfThere(join('/etc/apt/sources.list.d', name))),

@@ -1,6 +1,7 @@
 /** `--as-pod` and `--limits`: the process in the container finds what the process in the pod finds. And the environment for programs outside. */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { execa } from 'execa';
+import { parse } from 'yaml';
 import { bridge, bridgeOk } from '../support/bridge-command.ts';
 import { multiLine } from '../workloads/awkward.ts';
 import { deployment, service } from '../workloads/manifests.ts';
@@ -80,6 +81,13 @@ describe('bridge env', () => {
     const { stdout: dotenv } = await bridgeOk(['env', 'deploy/strict', '-n', namespace, '-o', 'dotenv'], suite.admin);
     const { parseEnv } = await import('node:util');
     expect(parseEnv(dotenv)).toMatchObject({ NOTE: multiLine, WORD: 'a b' });
+  });
+
+  test('-o yaml and -o json say the same', async () => {
+    const shown = async (form: string): Promise<string> => (await bridgeOk(['env', 'deploy/strict', '-n', namespace, '-o', form], suite.admin)).stdout;
+    const [yaml, json] = [await shown('yaml'), await shown('json')];
+    expect((parse(yaml) as { env: object }).env).toMatchObject({ NOTE: multiLine, WORD: 'a b' });
+    expect(parse(yaml)).toEqual(JSON.parse(json));
   });
 
   test('-- COMMAND runs here with it, and its exit code is the answer', async () => {

@@ -10,6 +10,7 @@ import { loadImages } from '../cluster/index.ts';
 import { bridge, bridgeOk } from '../support/bridge-command.ts';
 import { applyAll, cleanNamespace, makeNamespace } from '../support/namespace.ts';
 import { grant } from '../support/user.ts';
+import { onNode, runningPods } from '../support/nodes.ts';
 import { until } from '../support/wait.ts';
 import { configMap, secret } from '../workloads/manifests.ts';
 import { boxWorkload, databaseWorkload, filesWorld, ids, strictWorkload, type FilesWorld } from './support/files-world.ts';
@@ -117,15 +118,32 @@ describe('live files', () => {
     expect(await world.inPod('deploy/box', 'ls /data/many | wc -l; rm -r /data/many')).toBe('1000');
   });
 
-  test('append, rename over another, truncate, modes of files and directories, symlinks, removal: as in the pod', async () => {
-    const operations = (where: string): string => `mkdir /data/${where} && cd /data/${where} && echo one > a && echo two >> a && echo old > b && mv a b && ln -s b c && printf 12345 > d && : > d && mkdir -m 700 private && mkdir plain && echo x > x && chmod 604 x && touch gone && rm gone`;
-    const result = (where: string): string => `cd /data/${where} && cat b c && find . -exec stat -c '%n %u:%g %a' {} + | sort && stat -c %s d && readlink c`;
+  test('append, rename over another, truncate, modes of files and directories, symlinks, hard links, removal: as in the pod', async () => {
+    const operations = (where: string): string => `mkdir /data/${where} && cd /data/${where} && echo one > a && echo two >> a && echo old > b && mv a b && ln -s b c && printf 12345 > d && : > d && mkdir -m 700 private && mkdir plain && echo x > x && chmod 604 x && touch gone && rm gone && ln b hard`;
+    const result = (where: string): string => `cd /data/${where} && cat b c && find . -exec stat -c '%n %u:%g %a %h' {} + | sort && stat -c %s d && readlink c`;
     await world.inContainer(box, operations('ops-here'));
     await world.inPod('deploy/box', operations('ops-pod'));
     const here = await world.inPod('deploy/box', result('ops-here'));
     expect(here).toBe(await world.inPod('deploy/box', result('ops-pod')));
-    expect(here).toContain(`./x ${ids.uid}:${ids.fsGroup} 604`);
+    expect(here).toContain(`./x ${ids.uid}:${ids.fsGroup} 604 1`);
+    expect(here).toContain(`./hard ${ids.uid}:${ids.fsGroup} 644 2`);
     await world.inPod('deploy/box', 'rm -r /data/ops-here /data/ops-pod');
+  });
+
+  test('what appears and changes in the pod is seen, though listings and attributes are kept for a moment', async () => {
+    const size = async (): Promise<string> => (await world.tryInContainer(box, 'stat -c %s /data/later')).text;
+    expect(await size()).toMatch(/No such file/);
+    await world.inPod('deploy/box', 'echo 1 > /data/later');
+    await until('a new file', async () => (await size() === '2' ? true : undefined), 30_000);
+    await world.inPod('deploy/box', 'echo 12345 > /data/later');
+    await until('its new size', async () => (await size() === '6' ? true : undefined), 30_000);
+    await world.inPod('deploy/box', 'rm /data/later');
+  });
+
+  test('a program in a volume runs: the kernel maps its file', async () => {
+    await world.inPod('deploy/box', 'cp /bin/busybox /data/busybox');
+    expect(await world.inContainer(box, '/data/busybox echo mapped')).toBe('mapped');
+    await world.inPod('deploy/box', 'rm /data/busybox');
   });
 
   test('nothing but the volumes can be reached, whatever the path or link', async () => {
@@ -198,6 +216,17 @@ describe('changes', () => {
   });
 });
 
+describe('the ServiceAccount\'s token', () => {
+  test('arrives when it is rotated', async () => {
+    const path = '/var/run/secrets/kubernetes.io/serviceaccount';
+    expect(await world.inContainer(box, `cat ${path}/token`)).toBe(await world.inPod('deploy/box', `cat ${path}/token`));
+    const [pod] = await runningPods(suite.kube, namespace, 'app=box');
+    // As the kubelet does after most of the token's life, which is too long to wait for: a new folder, and one swap of the link.
+    await onNode(pod!.spec.nodeName, `cd /var/lib/kubelet/pods/${pod!.metadata.uid}/volumes/kubernetes.io~projected/kube-api-access-* && cp -a "$(readlink ..data)" ..rotated && printf rotated > ..rotated/token && ln -s ..rotated ..data_tmp && mv -T ..data_tmp ..data`);
+    await until('the rotated token', async () => ((await world.tryInContainer(box, `cat ${path}/token`)).text === 'rotated' ? true : undefined), 30_000);
+  });
+});
+
 describe('a lost link', () => {
   test('cut for 10 s in the middle of a copy: nothing hangs, synced files stay, live files give errors and heal', async () => {
     const [cargo] = (await execa('docker', ['ps', '--filter', 'label=podbridge.dev/role=cargo', '--filter', `label=podbridge.dev/link=${(await execa('docker', ['inspect', '-f', '{{index .Config.Labels "podbridge.dev/link"}}', box])).stdout}`, '--format', '{{.Names}}'])).stdout.split('\n');
@@ -253,6 +282,14 @@ describe('as the user wants it', () => {
     expect(await world.inContainer(name, 'cat /data/hello /srv/part/file && echo changed > /data/hello && cat /data/hello')).toBe('hello\npart\nchanged');
     expect(await world.inPod('deploy/box', 'cat /data/hello')).toBe('hello');
     await suite.stop(name);
+  });
+
+  test('progress is told while much arrives, and the container starts when all of it is there', async () => {
+    const sum = await world.inPod('deploy/box', 'dd if=/dev/urandom of=/data/big bs=1M count=100 2>/dev/null; md5sum < /data/big');
+    const { stdout, stderr } = await bridgeOk(['run', '-o', 'json', '--name', 'e2e-files-big', '-n', namespace, '--image', world.busybox, '--target', 'deploy/box', '--port', 'none', '--volume-mode', 'data=sync', '--', 'sh', '-c', 'md5sum < /data/big'], suite.user);
+    expect(stderr).toMatch(/"type":"step-waiting","id":"files","waitingFor":"[0-9.]+ MB of 1\d\d MB"/);
+    expect(stdout).toContain(`"line":"${sum}"`);
+    await world.inPod('deploy/box', 'rm /data/big');
   });
 
   test('--no-volumes; a mode for a volume that is not there', async () => {

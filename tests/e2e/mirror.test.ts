@@ -2,6 +2,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { execa } from 'execa';
+import type { TapEvent } from '../../protocol/tap.ts';
+import { startBridge } from '../support/bridge-command.ts';
+import { untilServing } from '../support/serving.ts';
 import { deployment, echoPorts, service } from '../workloads/manifests.ts';
 import { until } from '../support/wait.ts';
 import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
@@ -65,6 +68,52 @@ describe('--mode mirror', () => {
     expect((await suite.prober.run('http', '--url', `http://${address}/`, '--count', '30')).byWho).toEqual({ original: 30 });
     expect(await untilCopies(container, 30)).toHaveLength(30);
     expect((await suite.prober.run('tcp', '--address', `${address}:${echoPorts.tcp}`, '--count', '10')).byWho).toEqual({ original: 10 });
+  });
+});
+
+describe('under load', () => {
+  const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+  test('no request fails, and the slowest of a hundred are as slow as without copies, within the noise of the same run', async () => {
+    const { container } = await suite.run(name, 'local', [...rule, '--mode', 'mirror']);
+    const slowest: Record<'plain' | 'copied', number[]> = { plain: [], copied: [] };
+    // Turn by turn, so that whatever else goes on on the machine meets both.
+    for (let turn = 0; turn < 7; turn++) {
+      for (const [kind, header] of [['plain', 'x-developer: nobody'], ['copied', 'x-developer: ann']] as const) {
+        const report = await suite.prober.run('http', '--url', `http://${address}/`, '--connections', '4', '--rate', '150', '--count', '200', '--timeout', '30s', '--header', header);
+        expect({ failed: report.failed, byWho: report.byWho }).toEqual({ failed: 0, byWho: { original: 200 } });
+        slowest[kind].push(report.p99Ms);
+      }
+    }
+    expect((await untilCopies(container, 1000)).length).toBeGreaterThanOrEqual(1000);
+    const noise = Math.max(...slowest.plain) - Math.min(...slowest.plain);
+    expect({ slowest, slower: median(slowest.copied) - median(slowest.plain) <= Math.max(noise, 2) }).toMatchObject({ slower: true });
+  });
+});
+
+describe('--diff', () => {
+  test('tells where the container answers otherwise, and that its other answers are the same; in the foreground only', async () => {
+    expect((await suite.bridge(['run', '-d', '--image', suite.image, ...rule, '--mode', 'mirror', '--diff'])).exitCode).toBe(2);
+    const running = startBridge(['run', '-o', 'json', '--name', name, '--image', suite.image, '-e', 'WHO=local', '-n', namespace, ...rule, '--mode', 'mirror', '--diff'], suite.user);
+    let out = '';
+    running.stdout.on('data', (chunk: Buffer) => { out += String(chunk); });
+    try {
+      const events = () => out.split('\n').slice(0, -1).map((line) => JSON.parse(line) as { type: string } & TapEvent).filter(({ type }) => type === 'compared');
+      await until('the run to stand', async () => (out.includes('"ready"') ? true : undefined), 120_000);
+      await untilServing(suite.kube, namespace, name);
+      // Who answers stands in the body; what comes with a download is the same on both sides.
+      const seen = await until('both to be told', async () => {
+        await suite.prober.fetch(`http://${address}/healthz?token=hush`, mine);
+        await suite.prober.fetch(`http://${address}/download?bytes=300`, mine);
+        const [other, same] = [events().find(({ path, difference }) => path.startsWith('/healthz') && difference !== undefined), events().find(({ path }) => path.startsWith('/download'))];
+        return other !== undefined && same !== undefined ? { other, same } : undefined;
+      }, seenLimitMs);
+      expect(seen.other).toMatchObject({ method: 'GET', path: '/healthz?token=***', status: 200, difference: { status: 200, at: [{ place: '$.who', original: '"original"', copy: '"local"' }], more: 0 } });
+      expect(seen.same).not.toHaveProperty('difference');
+    } finally {
+      running.kill('SIGINT');
+      await running;
+    }
   });
 });
 

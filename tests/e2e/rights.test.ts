@@ -90,7 +90,7 @@ describe('who has no right in the namespace', () => {
     const error = told(run);
     expect({ exitCode: run.exitCode, code: error.code }).toEqual({ exitCode: 4, code: 'cluster-forbidden' });
     expect(error.what).toContain(missing);
-    expect(error.next).toMatch(new RegExp(String.raw`^kubectl .*auth can-i ${missing} -n ${namespace}$`));
+    expect(error.next).toMatch(new RegExp(String.raw`^kubectl .*auth can-i ${missing} -n ${namespace}$`, 'm'));
     // The line can be pasted, and says the same.
     expect((await paste(error.next!, stranger.kubeconfigPath)).stdout).toBe('no');
     expect(run.stdout + run.stderr).not.toContain(password);

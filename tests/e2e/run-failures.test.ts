@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { labels, managedBy, names, systemNamespace } from '../../protocol/names.ts';
 import { resources } from '../../cli/adapters/cluster/index.ts';
-import { bridge, startBridge, type BridgeOptions } from '../support/bridge-command.ts';
+import { bridge, bridgeOk, startBridge, type BridgeOptions } from '../support/bridge-command.ts';
 import { grant, makeUser, type User } from '../support/user.ts';
 import { until } from '../support/wait.ts';
 import { deployment, service } from '../workloads/manifests.ts';
@@ -43,7 +43,7 @@ const cases: Record<string, Case> = {
   'the cluster does not answer': { options: () => ({ kubeconfig: join(folder, 'nowhere') }), exitCode: 3, code: 'cluster-unreachable', what: /127\.0\.0\.1:9/, next: /kubectl|context/ },
   'the context does not exist': { options: () => ({ context: 'no-such-context' }), exitCode: 2, code: 'context-missing', what: /no-such-context/, next: /context/ },
   'Docker does not run': { options: () => ({ env: { DOCKER_HOST: `unix://${join(folder, 'no-docker.sock')}` } }), exitCode: 3, code: 'docker-unreachable', what: /Docker/, next: /docker/i },
-  'the user has no rights in the namespace': { options: () => ({ kubeconfig: stranger.kubeconfigPath, context: stranger.context }), exitCode: 4, code: 'cluster-forbidden', what: /deployments|bridges|clients/, next: /kubectl .*auth can-i/ },
+  'the user has no rights in the namespace': { options: () => ({ kubeconfig: stranger.kubeconfigPath, context: stranger.context }), exitCode: 4, code: 'cluster-forbidden', what: /deployments|bridges|clients/, next: /kubectl .*auth can-i[\s\S]*kubectl create rolebinding podbridge-user-/ },
 };
 
 beforeAll(async () => {
@@ -87,6 +87,14 @@ describe.each(Object.entries(cases))('when %s', (_, failure) => {
     expect(await leftovers()).toEqual([]);
     expect(await suite.state()).toBe(before);
   });
+});
+
+test('a link that was made for a run that failed has gone with it', async () => {
+  const as: Partial<BridgeOptions> = { kubeconfig: stranger.kubeconfigPath, context: stranger.context };
+  await bridge(['down'], { ...suite.user, ...as });
+  expect((await suite.bridge(['run', '-d', '--image', suite.image, '--target', 'deploy/nothing'], as)).exitCode).toBe(4);
+  const { links } = JSON.parse((await bridgeOk(['list', '-o', 'json', '-n', systemNamespace], { ...suite.user, ...as })).stdout) as { links: { owner: string }[] };
+  expect(links.filter(({ owner }) => owner === stranger.username)).toEqual([]);
 });
 
 test('in the foreground the same failures end with 125, because other codes are the container\'s', async () => {

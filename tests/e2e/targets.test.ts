@@ -24,7 +24,7 @@ afterAll(() => suite?.end());
 
 describe('targets', () => {
   test.each([
-    ['deployment/web', 'web', 2], ['sts/db', 'db', 2], ['ds/each', 'each', undefined], ['pod/single', 'single', 1], ['svc/web', 'web', 2],
+    ['deployment/web', 'web', 2], ['sts/db', 'db', 2], ['ds/each', 'each', undefined], ['pod/single', 'single', 1], ['svc/web', 'web', 2], ['svc/db', 'db', 2],
   ])('%s', async (target, host, count) => {
     const before = await suite.state();
     const summary = await suite.run(name, 'local', ['--target', target]);

@@ -301,6 +301,29 @@ describe('nothing is lost', () => {
     expect(running.fresh.failed).toEqual([]);
   }, limitMs);
 
+  test.each([['without rules', {}], ['with a rule', { rules: headerRule }]])('a pod that ends, %s: every client is told while it still can be, also one that asks nothing', async (_, wish) => {
+    await world.bridges(wish);
+    await world.untilServing();
+    const running = load(mine);
+    const silent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const answered = await ask({ agent: silent, headers: mine });
+    await sleep(10);
+    const [socket] = Object.values(silent.freeSockets).flat();
+    const told = new Promise((resolve) => socket?.once('close', () => resolve('told')));
+    await sleep(1500);
+    await world.leaving(wish);
+    expect(await Promise.race([told, sleep(8000, 'left alone')])).toBe('told');
+    await sleep(500);
+    const { local = 0 } = running.kept.answers;
+    await sleep(1000);
+    await running.stop();
+    silent.destroy();
+    expect(answered.who).toBe('local');
+    expect({ fresh: running.fresh.failed, kept: running.kept.failed }).toEqual({ fresh: [], kept: [] });
+    // Of a hundred. Those that never pause for longer than the kernel's clock can tell go on.
+    expect((running.kept.answers['local'] ?? 0) - local).toBeLessThan(30);
+  }, limitMs);
+
   test('the container dies', async () => {
     await world.bridges({});
     await world.untilServing();

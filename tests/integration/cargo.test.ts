@@ -134,6 +134,21 @@ describe('forwards', () => {
     expect((await connectFromHub(20001)).got).toBe(`web saw ${hubAddress}`);
   }, limitMs);
 
+  test('at rest: new connections are refused, open ones go on, until the connection that wanted it ends', async () => {
+    await world.ask('forward', { bridge: api, forwards: [...forwards('api', 20000), { hubPort: 20002, protocol: 'TCP', address: addresses.api, port: 9000 }] });
+    const talk = world.evaluate<string>(world.hub, `const net=require('net');let heard=0;const s=net.connect(20002,'${clientAddress}');
+      return new Promise((resolve)=>{s.on('data',()=>heard++);s.on('error',(e)=>resolve(e.code));s.on('connect',()=>require('fs').writeFileSync('/run/resting',''));
+      const timer=setInterval(()=>s.write('x'),50);setTimeout(()=>{clearInterval(timer);s.destroy();resolve(heard>20?'open':'silent')},4000)})`);
+    await until('the talk to begin', async () => ((await docker.containers.exec(world.hub, ['test', '-e', '/run/resting'])).exitCode === 0 ? true : undefined), 10_000);
+    const session = await docker.containers.execStream(world.cargo.id, ['socat', 'STDIO', 'UNIX-CONNECT:/run/podbridge/control.sock']);
+    session.stdin.write(`${JSON.stringify({ id: 1, method: 'rest', params: { bridge: api } })}\n`);
+    await new Promise((resolve) => session.stdout.once('data', resolve));
+    expect((await connectFromHub(20000)).error).toBe('ECONNREFUSED');
+    expect(await talk).toBe('open');
+    session.close();
+    await until('it to lead again', async () => (await connectFromHub(20000)).got, 10_000);
+  }, limitMs);
+
   test('taken away: new connections are refused, open ones reset, the other bridge goes on', async () => {
     await world.ask('forward', { bridge: api, forwards: [...forwards('api', 20000), { hubPort: 20002, protocol: 'TCP', address: addresses.api, port: 9000 }] });
     await world.ask('forward', { bridge: web, forwards: [...forwards('web', 20001), { hubPort: 20003, protocol: 'TCP', address: addresses.web, port: 9000 }] });
@@ -168,10 +183,12 @@ describe('sessions', () => {
     expect((await connectFromHub(20000)).got).toBe(`api saw ${hubAddress}`);
     // As when the CLI is killed: the connection to Docker breaks.
     session.close();
-    await until('the end of the forward', async () => ((await connectFromHub(20000)).error === 'ECONNREFUSED' ? true : undefined), 10_000);
     await until('the hub to hear of it twice', async () => ((await world.heartbeats()).filter(({ ended }) => ended.some(({ name }) => name === 'api')).length >= 2 ? true : undefined), 10_000);
+    // What is open may finish.
+    expect((await connectFromHub(20000)).got).toBe(`api saw ${hubAddress}`);
     await docker.containers.exec(world.hub, ['touch', '/run/forget']);
     await until('it to be forgotten', async () => ((await world.heartbeats()).at(-1)?.ended.length === 0 ? true : undefined), 10_000);
+    await until('the end of the forward', async () => ((await connectFromHub(20000)).error === 'ECONNREFUSED' ? true : undefined), 20_000);
   }, limitMs);
 
   test('a released one ends nothing', async () => {

@@ -151,6 +151,45 @@ describe('hub ports', () => {
   }, limitMs);
 });
 
+describe('a bridge whose container goes out as a pod', () => {
+  const address = '100.96.7.7';
+  const goingOut = (pod?: string): object => {
+    const { spec, status, metadata } = bridgeObject() as Bridge;
+    return { metadata, spec: { ...spec, egress: 'pod' }, status: { ...status, egress: { address, tunnel: 9, ...(pod === undefined ? {} : { pod }) } } };
+  };
+  /** A connection to the stranger from the bridge's address, whoever makes it. */
+  const connectFrom = (member: 'ann' | 'bob') => world.evaluate<{ got?: string; error?: string }>(member, `const ip=(...a)=>require('child_process').execFileSync('ip',['address',...a,'${address}/32','dev','wg0']);ip('replace');
+    try{return await new Promise((resolve)=>{const s=require('net').connect({host:'${world.addresses.stranger}',port:8080,localAddress:'${address}'},()=>s.write('hello'));
+      s.on('data',(d)=>resolve({got:String(d)}));s.on('error',(e)=>resolve({error:e.code}));setTimeout(()=>resolve({error:'silence'}),1500)})}finally{ip('del')}`);
+  /** What comes to the agent by VXLAN meanwhile: number of the tunnel, inner source and destination. */
+  const tunnelled = () => world.evaluate<string[]>('agent', `return await new Promise((resolve)=>{const seen=new Set(),s=require('dgram').createSocket('udp4');
+    s.on('message',(m)=>seen.add([m.readUIntBE(4,3),[...m.subarray(34,38)].join('.'),[...m.subarray(38,42)].join('.')].join(' ')));s.bind(4790);setTimeout(()=>resolve([...seen]),3000)})`);
+  const devices = () => world.evaluate<string>('hub', "return require('child_process').execFileSync('ip',['-br','link'],{encoding:'utf8'})");
+
+  test('its packets go nowhere while there is no pod, and are told so', async () => {
+    await world.objects({ kind: 'bridges', put: goingOut() });
+    await until('host unreachable', async () => ((await connectFrom('ann')).error === 'EHOSTUNREACH' ? true : undefined), 8000);
+  }, limitMs);
+
+  test('then into the tunnel to that pod\'s agent, and nowhere else', async () => {
+    await world.objects({ kind: 'bridges', put: goingOut('web-1') });
+    await until('the tunnel', async () => ((await devices()).includes('pbe000009') ? true : undefined), 5000);
+    const [seen, outcome] = await Promise.all([tunnelled(), connectFrom('ann')]);
+    expect({ seen, outcome }).toEqual({ seen: [`9 ${address} ${world.addresses.stranger}`], outcome: { error: 'silence' } });
+    expect(await world.talk('ann', world.addresses.stranger, 8080)).toMatchObject({ got: `asked by ${world.addresses.hub}` });
+  }, limitMs);
+
+  test('no other client can send in its name', async () => {
+    expect(await Promise.all([tunnelled(), connectFrom('bob')])).toEqual([[], { error: 'silence' }]);
+  }, limitMs);
+
+  test('nothing of it is left when it ends', async () => {
+    await world.objects({ kind: 'bridges', put: bridgeObject() });
+    await until('no tunnel', async () => ((await devices()).includes('pbe') ? undefined : true), 5000);
+    expect(await world.evaluate<string>('hub', "return require('child_process').execFileSync('ip',['rule'],{encoding:'utf8'})")).not.toContain(address);
+  }, limitMs);
+});
+
 describe('bridges whose session has ended', () => {
   const ref = { namespace: 'demo', name: 'web-ann' };
 

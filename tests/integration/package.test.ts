@@ -26,7 +26,7 @@ beforeAll(async () => {
   // The build has just been made by the test command; prepack would only make it again, under the feet of other suites.
   const { stdout } = await execa('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], { cwd: root, env, extendEnv: false });
   const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
-  await writeFile(join(folder, 'package.json'), '{"private":true}');
+  await writeFile(join(folder, 'package.json'), '{"private":true,"type":"module"}');
   await execa('npm', ['install', '--no-audit', '--no-fund', join(folder, filename)], { cwd: folder, env, extendEnv: false });
   bin = join(folder, 'node_modules', '.bin', 'bridge');
 }, installLimitMs);
@@ -111,6 +111,23 @@ describe('--help and --version', () => {
     process.stderr.write(`bridge --help ${Math.min(...help).toFixed(0)} ms, node -e 0 ${Math.min(...bare).toFixed(0)} ms, ratio ${ratio.toFixed(2)}\n`);
     expect(ratio).toBeLessThan(2.2);
   }, 120_000);
+});
+
+describe('as a library', () => {
+  test('createBridge is there, and fails as it says', async () => {
+    await writeFile(join(folder, 'use.mjs'), "import { createBridge } from 'podbridge';\nconsole.log(await createBridge({ image: 'x', target: 'deploy/api', kubeconfig: '/nonexistent/config' }).catch(({ code, kind, message }) => `${code} ${kind} ${message}`));\n");
+    const { stdout, exitCode } = await execa(process.execPath, [join(folder, 'use.mjs')], { cwd: folder, env, extendEnv: false, reject: false });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^kubeconfig-missing usage there is no kubeconfig file \/nonexistent\/config/) });
+  });
+
+  test('its types are in the package: what is right passes, what is wrong does not', async () => {
+    const check = async (text: string) => {
+      await writeFile(join(folder, 'use.ts'), `import { createBridge, type RunningBridge } from 'podbridge';\n${text}\n`);
+      return (await execa(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--lib', 'es2024,esnext.disposable,dom', '--types', '', 'use.ts'], { cwd: folder, reject: false, all: true })).all;
+    };
+    expect(await check("const bridge: RunningBridge = await createBridge({ image: 'a', target: 'deploy/a', rules: { mark: 'm' } });\nconst { exitCode } = await bridge.exec(['true']);\nawait bridge.stop();\nexport { exitCode };")).toBe('');
+    expect(await check("await createBridge({ image: 'a', targt: 'deploy/a' });\nexport {};")).toContain('targt');
+  });
 });
 
 test('an older Node gets a sentence, not a stack', async () => {

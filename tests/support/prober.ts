@@ -49,15 +49,15 @@ export interface Prober {
 }
 
 const controlPort = 7070;
-const name = 'prober';
 /** Longest time that a probe may take. */
 const probeLimitMs = 180_000;
 
-/** One per namespace; a second call finds the first one's. */
-export async function ensureProber(kube: Kube, namespace: string, image: string): Promise<Prober> {
+/** A second call finds the first one's. @param options its name, and the node where it shall stand */
+export async function ensureProber(kube: Kube, namespace: string, image: string, { name = 'prober', node }: { name?: string; node?: string } = {}): Promise<Prober> {
   await kube.apply({
     apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels: { app: name } },
     spec: {
+      ...(node === undefined ? {} : { nodeName: node }),
       terminationGracePeriodSeconds: 0, automountServiceAccountToken: false, enableServiceLinks: false,
       // Fit for namespaces that enforce the restricted Pod Security Standard.
       securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },

@@ -6,6 +6,7 @@ import type { Command } from '../../cli/command.ts';
 import { commands } from '../../cli/commands/index.ts';
 import { parse } from '../../cli/parse/parse.ts';
 import { commandReference, referenceFile } from '../docs/command-reference.ts';
+import { objectReference, objectsFile } from '../docs/object-reference.ts';
 import { projectFile, projectReference } from '../docs/project-keys.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -81,6 +82,10 @@ test('the commands in docs are as the program has them (npm run docs)', async ()
 
 test('the keys in docs/project-file.md are as the program has them (npm run docs)', async () => {
   expect(read(projectFile)).toBe(await projectReference());
+});
+
+test('the fields in docs/objects.md are as the schemas have them (npm run docs)', () => {
+  expect(read(objectsFile)).toBe(objectReference());
 });
 
 /** As GitHub makes them of headings. */

@@ -3,7 +3,7 @@
  * character. zod/mini: the full zod costs 12 MB of memory.
  */
 import * as z from 'zod/mini';
-import type { ControlMethod, ControlMethods, Forward, LinkConfig, RelayAccess } from '../../../protocol/control.ts';
+import type { ContainerEgress, ControlMethod, ControlMethods, Forward, LinkConfig, RelayAccess } from '../../../protocol/control.ts';
 import type { BridgeRef } from '../../../protocol/heartbeat.ts';
 
 const forwardsMax = 256;
@@ -20,6 +20,8 @@ const objectName = z.string().check(z.maxLength(253), z.regex(/^[a-z0-9]([a-z0-9
 export const bridgeRef = z.object({ namespace: objectName, name: objectName }) satisfies z.ZodMiniType<BridgeRef>;
 
 export const forward = z.object({ hubPort: port, protocol: z.enum(['TCP', 'UDP']), address: z.ipv4(), port }) satisfies z.ZodMiniType<Forward>;
+
+export const containerEgress = z.object({ container: z.ipv4(), address: z.ipv4() }) satisfies z.ZodMiniType<ContainerEgress>;
 
 export const agentAddress = z.string().check(z.regex(/^(\d{1,3}\.){3}\d{1,3}:\d{1,5}$/, 'ADDRESS:PORT'));
 
@@ -58,7 +60,8 @@ export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[
   configure: linkConfig,
   relay: relayAccess,
   status: z.object({ waitForEchoMs: z.optional(z.int().check(z.minimum(0), z.maximum(waitMaxMs))) }),
-  forward: z.object({ bridge: bridgeRef, forwards: z.array(forward).check(z.maxLength(forwardsMax)) }),
+  forward: z.object({ bridge: bridgeRef, forwards: z.array(forward).check(z.maxLength(forwardsMax)), egress: z.optional(containerEgress) }),
+  rest: bridgeOnly,
   unforward: bridgeOnly,
   identity: agentAndBridge,
   files: z.object({ agents: z.array(agentAddress).check(z.maxLength(agentsMax)), bridge: bridgeRef }),

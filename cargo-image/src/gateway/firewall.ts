@@ -2,7 +2,7 @@
  * nftables: address translation between the client's one WireGuard address and the containers, and who may pass.
  * The base is written once per configuration; forwards are elements, so that changing one touches no connection of another.
  */
-import type { Forward, LinkConfig } from '../../../protocol/control.ts';
+import type { ContainerEgress, Forward, LinkConfig } from '../../../protocol/control.ts';
 import { hubPortRange } from '../../../protocol/ports.ts';
 import { device } from '../wireguard/tunnel.ts';
 
@@ -19,6 +19,7 @@ delete table ${table}
 table ${table} {
   map forward_tcp { type inet_service : ipv4_addr . inet_service; }
   map forward_udp { type inet_service : ipv4_addr . inet_service; }
+  map egress { type ipv4_addr : ipv4_addr; }
   set live_tcp { type inet_service; }
   set live_udp { type inet_service; }
   chain pre {
@@ -28,6 +29,7 @@ table ${table} {
   }
   chain post {
     type nat hook postrouting priority srcnat; policy accept;
+    oifname "${device}" snat to ip saddr map @egress
     oifname "${device}" ip saddr ${link.network.subnet} snat to ${link.address}
   }
   chain dead {
@@ -56,18 +58,18 @@ table ${table} {
 `;
 }
 
-/** All forwards, anew, in one transaction; needs the base. */
-export function forwardsScript(forwards: Forward[]): string {
-  const lines: string[] = [];
+/** All that is led, anew, in one transaction; needs the base. What rests leads nowhere, but what is open in it lives. */
+export function ledScript(led: readonly { forwards: Forward[]; egress?: ContainerEgress | undefined; resting?: boolean }[]): string {
+  const lines = [`flush map ${table} egress`];
+  const [leading, all] = [led.filter(({ resting }) => resting !== true), led].map((those) => those.flatMap((one) => one.forwards)) as [Forward[], Forward[]];
+  const egress = led.flatMap((one) => one.egress ?? []);
+  if (egress.length > 0) lines.push(`add element ${table} egress { ${egress.map(({ container, address }) => `${container} : ${address}`).join(', ')} }`);
   for (const protocol of ['TCP', 'UDP'] as const) {
     const suffix = protocol.toLowerCase();
-    const those = forwards.filter((forward) => forward.protocol === protocol);
+    const [those, open] = [leading, all].map((forwards) => forwards.filter((forward) => forward.protocol === protocol)) as [Forward[], Forward[]];
     lines.push(`flush map ${table} forward_${suffix}`, `flush set ${table} live_${suffix}`);
-    if (those.length === 0) continue;
-    lines.push(
-      `add element ${table} forward_${suffix} { ${those.map(({ hubPort, address, port }) => `${hubPort} : ${address} . ${port}`).join(', ')} }`,
-      `add element ${table} live_${suffix} { ${those.map(({ hubPort }) => hubPort).join(', ')} }`,
-    );
+    if (those.length > 0) lines.push(`add element ${table} forward_${suffix} { ${those.map(({ hubPort, address, port }) => `${hubPort} : ${address} . ${port}`).join(', ')} }`);
+    if (open.length > 0) lines.push(`add element ${table} live_${suffix} { ${open.map(({ hubPort }) => hubPort).join(', ')} }`);
   }
   return `${lines.join('\n')}\n`;
 }

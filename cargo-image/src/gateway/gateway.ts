@@ -1,11 +1,12 @@
 /** cargo as the network's gateway: routes, firewall, forwards, and its own default route. */
 import { readFile } from 'node:fs/promises';
 import { BlockList } from 'node:net';
-import type { Forward, LinkConfig } from '../../../protocol/control.ts';
+import type { LinkConfig } from '../../../protocol/control.ts';
 import type { Ip } from '../adapters/ip.ts';
 import type { Nft } from '../adapters/nft.ts';
 import { ControlError } from '../control/errors.ts';
-import { baseScript, forwardsScript } from './firewall.ts';
+import type { Led } from '../state.ts';
+import { baseScript, ledScript } from './firewall.ts';
 import { defaultGateways, removeRules, routeLines, uplinkLine } from './routes.ts';
 
 /** How soon after Docker rewrote the default route (at every `network connect`) it is put right. */
@@ -22,8 +23,8 @@ function interfaceIn(subnet: string, interfaces: { name: string; address: string
 }
 
 export interface Gateway {
-  configure(link: LinkConfig, forwards: Forward[]): Promise<void>;
-  forward(forwards: Forward[]): Promise<void>;
+  configure(link: LinkConfig, led: readonly (Led & { resting?: boolean })[]): Promise<void>;
+  lead(led: readonly (Led & { resting?: boolean })[]): Promise<void>;
   /** Puts the default route right if someone changed it; true when it had to. */
   defendUplink(): Promise<boolean>;
 }
@@ -39,17 +40,17 @@ export function createGateway({ ip, nft, interfaces, readRoutes = () => readFile
   let current: { link: LinkConfig; linkInterface: string } | undefined;
 
   return {
-    async configure(link, forwards) {
+    async configure(link, led) {
       const linkInterface = interfaceIn(link.network.subnet, interfaces());
       if (linkInterface === undefined) throw new ControlError('usage', `this container is not in the network ${link.network.subnet}`);
       // The network namespace is as old as this process: the first time there are no rules.
       if (current !== undefined) await ip.attempt(removeRules());
-      await Promise.all([ip.batch(routeLines(link, linkInterface)), nft.apply(baseScript(link, linkInterface) + forwardsScript(forwards))]);
+      await Promise.all([ip.batch(routeLines(link, linkInterface)), nft.apply(baseScript(link, linkInterface) + ledScript(led))]);
       current = { link, linkInterface };
     },
-    async forward(forwards) {
+    async lead(led) {
       if (current === undefined) throw new ControlError('usage', 'not configured yet');
-      await nft.apply(forwardsScript(forwards));
+      await nft.apply(ledScript(led));
     },
     async defendUplink() {
       if (current === undefined) return false;

@@ -1,5 +1,7 @@
 /** What the API server and the way to it can answer, converted once into errors that say what to do. */
+import { apiGroup, systemNamespace } from '../../../protocol/names.ts';
 import { BridgeError } from '../../errors.ts';
+import { grantLines } from '../../grant-lines.ts';
 import type { ContextInfo } from './cluster.ts';
 import type { ResourceType } from './resources.ts';
 
@@ -54,6 +56,14 @@ function kindIsMissing(status: Status): boolean {
   return /could not find the requested resource|page not found/.test(status.message ?? '') || (status.details?.name === undefined && status.reason === undefined);
 }
 
+/** What the shipped role would allow: reading workloads, and everything with podbridge's own objects. */
+function roleLine({ verb, type, namespace }: Asked, message: string): string[] {
+  const user = /User "([^"]+)" cannot/.exec(message)?.[1];
+  if (user === undefined || namespace === undefined || !(type?.apiVersion.startsWith(apiGroup) === true || ['get', 'list', 'watch'].includes(verb))) return [];
+  const [system, own] = grantLines(user, namespace === systemNamespace ? undefined : namespace);
+  return [`ask an administrator for: ${own ?? system}`];
+}
+
 export function errorFromStatus(code: number, status: Status, asked: Asked, context: ContextInfo): BridgeError {
   const message = status.message ?? `HTTP ${code}`;
   const base = { detail: message, cause: { code, status } };
@@ -70,7 +80,7 @@ export function errorFromStatus(code: number, status: Status, asked: Asked, cont
     case 403:
       return new BridgeError({
         ...base, kind: 'refused', code: 'cluster-forbidden', what: `you may not ${asked.verb} ${qualified(asked)}${asked.namespace === undefined ? '' : ` in namespace ${asked.namespace}`}`,
-        why: 'your user has no Role or ClusterRole that allows it', next: canILine(asked, context),
+        why: 'your user has no Role or ClusterRole that allows it', next: [canILine(asked, context), ...roleLine(asked, message)].join('\n'),
       });
     case 404:
       if (kindIsMissing(status)) {

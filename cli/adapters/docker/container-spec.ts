@@ -40,7 +40,7 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
     ExposedPorts: Object.fromEntries(ports.map((port) => [key(port), {}])),
     NetworkingConfig: first === undefined ? undefined : { EndpointsConfig: { [first.network]: endpointSettings(first) } },
     HostConfig: defined({
-      NetworkMode: first?.network,
+      NetworkMode: spec.networkOf === undefined ? first?.network : `container:${spec.networkOf}`,
       Dns: spec.dns?.servers,
       DnsSearch: spec.dns?.search,
       DnsOptions: spec.dns?.options,

@@ -92,6 +92,8 @@ export interface ContainerSpec {
   openStdin?: boolean;
   /** The first is the one it is created with; the others are connected before it starts. */
   networks?: NetworkAttachment[];
+  /** Instead of networks of its own: those of the container with this id, which runs. */
+  networkOf?: string;
   dns?: { servers: string[]; search?: string[]; options?: string[] };
   /** `name:address`. */
   extraHosts?: string[];

@@ -79,10 +79,10 @@ async function appFindings(bridge: StatusBridge, docker: Docker): Promise<Findin
 function markFindings(bridge: StatusBridge): Finding[] {
   const { requests, rules } = bridge;
   if (rules.length === 0 || requests === null) return [];
-  if (requests.local > 0) return [ok('mark-arrives', `bridge ${bridge.namespace}/${bridge.name}: ${requests.local} requests have matched`)];
+  if (requests.local > 0) return [ok('mark-arrives', `bridge ${bridge.namespace}/${bridge.name}: ${requests.local === 1 ? '1 request has' : `${requests.local} requests have`} matched`)];
   if (requests.original < manyRequests) return [];
   return [{
-    code: 'no-request-matched', severity: 'info', what: `bridge ${bridge.namespace}/${bridge.name}: none of ${requests.original} requests matched (${rules.map(describeRule).join(', or ')})`,
+    code: 'no-request-matched', severity: 'info', what: `bridge ${bridge.namespace}/${bridge.name}: ${requests.original === 1 ? 'the one request so far did not match' : `none of ${requests.original} requests matched`} (${rules.map(describeRule).join(', or ')})`,
     why: 'nobody has sent one (probes are among those counted), or a service on the way does not pass the header on', ...(bridge.curl === null ? {} : { fix: `${bridge.curl}...` }),
   }];
 }

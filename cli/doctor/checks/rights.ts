@@ -2,7 +2,7 @@
 import { apiGroup, names, systemNamespace } from '../../../protocol/names.ts';
 import { userRole } from '../../install/manifests/roles.ts';
 import type { PolicyRule } from '../../install/manifests/roles.ts';
-import { grantLines } from '../../install/version.ts';
+import { grantLines } from '../../grant-lines.ts';
 import type { Access } from '../../adapters/cluster/index.ts';
 import type { Check } from '../check.ts';
 import { ok, type Finding } from '../finding.ts';

@@ -1,4 +1,5 @@
 import { names, systemNamespace } from '../../../protocol/names.ts';
+import { previewData } from './preview.ts';
 import type { Manifest, ManifestSettings } from './manifest.ts';
 
 /** Which version is installed, for users who may read nothing else there. Applied last: its presence says that the installation succeeded. */
@@ -7,6 +8,6 @@ export function info(settings: ManifestSettings): Manifest {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: names.info, namespace: systemNamespace },
-    data: { version: settings.version, stowawayImage: settings.stowawayImage },
+    data: { version: settings.version, stowawayImage: settings.stowawayImage, ...previewData(settings.preview) },
   };
 }

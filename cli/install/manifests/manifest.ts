@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../adapters/cluster/index.ts';
+import type { PreviewExposure } from './preview.ts';
 import { labels, managedBy } from '../../../protocol/names.ts';
 
 /** One object of the cluster side as it is applied: plain data. */
@@ -10,6 +11,8 @@ export interface ManifestSettings {
   version: string;
   /** Reference of the stowaway image as the nodes will know it. */
   stowawayImage: string;
+  /** How browsers reach the preview gateway; absent: by a port of the nodes. */
+  preview?: PreviewExposure;
 }
 
 /** Marks an object as ours and as belonging to a version; labels that it has already win nothing over these two. */

@@ -8,10 +8,12 @@ import { hubPortRange, ports } from '../../../protocol/ports.ts';
 import type { Manifest } from './manifest.ts';
 
 /** Value of the component label on the pods of each part. */
-export const components = { hub: 'hub', controller: 'controller', agent: 'agent' } as const;
+export const components = { hub: 'hub', controller: 'controller', agent: 'agent', preview: 'preview' } as const;
 
 const pods = (component: string): object => ({ podSelector: { matchLabels: { [labels.component]: component } } });
 const hubPorts = (protocol: string): object => ({ protocol, port: hubPortRange.first, endPort: hubPortRange.last });
+/** What leaves as a pod, between hub and agents. */
+const tunnel = { protocol: 'UDP', port: ports.egress };
 const anyTcp = { ports: [{ protocol: 'TCP', port: 1, endPort: 65535 }] };
 
 export function networkPolicies(): Manifest[] {
@@ -24,6 +26,7 @@ export function networkPolicies(): Manifest[] {
         // WireGuard answers nobody without a known key.
         { ports: [{ protocol: 'UDP', port: ports.wireguard }] },
         { from: [pods(components.agent)], ports: [hubPorts('TCP')] },
+        { from: [pods(components.agent)], ports: [tunnel] },
         // Bridged UDP comes from the bridged pods themselves; the hub's nftables know which.
         { from: [{ namespaceSelector: {} }], ports: [hubPorts('UDP')] },
       ],
@@ -33,8 +36,15 @@ export function networkPolicies(): Manifest[] {
     networkPolicy(names.agent, {
       ...pods(components.agent),
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ from: [pods(components.hub)], ports: [ports.agent, ports.files].map((port) => ({ protocol: 'TCP', port })) }],
-      egress: [anyTcp],
+      ingress: [{ from: [pods(components.hub)], ports: [...[ports.agent, ports.files].map((port) => ({ protocol: 'TCP', port })), tunnel] }],
+      egress: [anyTcp, { to: [pods(components.hub)], ports: [tunnel] }],
+    }),
+    networkPolicy(names.preview, {
+      ...pods(components.preview),
+      policyTypes: ['Ingress', 'Egress'],
+      // Browsers, through whatever leads to them. What they reach are the entries of previews only.
+      ingress: [{ ports: [{ protocol: 'TCP', port: ports.preview }] }],
+      egress: [anyTcp, { ports: [{ protocol: 'UDP', port: 53 }] }],
     }),
     networkPolicy(names.controller, { ...pods(components.controller), policyTypes: ['Ingress', 'Egress'], egress: [anyTcp] }),
   ];

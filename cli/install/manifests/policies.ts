@@ -3,11 +3,15 @@
  * Roles say whether someone may touch bridges of a namespace at all; these say: only one's own.
  */
 import { administerVerb, apiGroup, apiVersion, names, systemNamespace } from '../../../protocol/names.ts';
+import { namespacePolicyName } from '../../../protocol/policy.ts';
 import type { Manifest } from './manifest.ts';
+import { namespacePolicies, namespacePolicyVariables } from './namespace-policy.ts';
 
 interface Validation {
   expression: string;
   message: string;
+  /** CEL that gives the message; `message` stands in where it fails. */
+  messageExpression?: string;
   reason: 'Forbidden' | 'Invalid';
 }
 
@@ -74,14 +78,15 @@ const statusWriters: Validation[] = [
 export function policies(): Manifest[] {
   return [
     ...policy('podbridge-bridges', 'bridges', ['CREATE', 'UPDATE', 'DELETE'], [...ownership, ...bridgesOnly]),
+    ...policy(namespacePolicyName, 'bridges', ['CREATE', 'UPDATE'], namespacePolicies, namespacePolicyVariables),
     ...policy('podbridge-clients', 'clients', ['CREATE', 'UPDATE', 'DELETE'], [...ownership, ...clientsOnly]),
     ...policy('podbridge-bridges-status', 'bridges/status', ['UPDATE'], statusWriters),
     ...policy('podbridge-clients-status', 'clients/status', ['UPDATE'], statusWriters),
   ];
 }
 
-function policy(name: string, resource: string, operations: string[], validations: Validation[]): Manifest[] {
-  const used = Object.entries(variables).filter(([variable]) => validations.some(({ expression }) => expression.includes(`variables.${variable}`)));
+function policy(name: string, resource: string, operations: string[], validations: Validation[], own?: { name: string; expression: string }[]): Manifest[] {
+  const used = own ?? Object.entries(variables).filter(([variable]) => validations.some(({ expression }) => expression.includes(`variables.${variable}`))).map(([variable, expression]) => ({ name: variable, expression }));
   return [
     {
       apiVersion: 'admissionregistration.k8s.io/v1',
@@ -94,7 +99,7 @@ function policy(name: string, resource: string, operations: string[], validation
           matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {},
           resourceRules: [{ apiGroups: [apiGroup], apiVersions: [apiVersion], resources: [resource], operations, scope: '*' }],
         },
-        variables: used.map(([variable, expression]) => ({ name: variable, expression })),
+        variables: used,
         validations,
       },
     },

@@ -36,6 +36,8 @@ export function userRole(): Manifest {
     { apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets', 'replicasets'], verbs: read },
     { apiGroups: ['batch'], resources: ['jobs'], verbs: read },
     readScale,
+    // Entries of previews.
+    { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: ['get', 'list'] },
     // A token for cargo, for links over the API server. All that it opens is a port-forward to the hub's pod.
     { apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: [names.linkAccount], verbs: ['create'] },
     readInfo,

@@ -45,6 +45,8 @@ const accounts: Account[] = [
       own(['bridges'], [...read, 'delete']),
       own(['bridges/status'], ['patch']),
       core(['pods', 'nodes'], read),
+      // On targets: who has bridged them.
+      core(['events'], ['create']),
       // Targets: what they select.
       core(['services'], ['get']),
       { apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets', 'replicasets'], verbs: ['get'] },
@@ -59,6 +61,12 @@ const accounts: Account[] = [
     everywhere: [own(['bridges'], read), own(['bridges/status'], ['patch']), core(['pods'], read)],
   },
   {
+    // Which previews there are, and with which headers. It reaches Services as any pod does.
+    name: names.preview,
+    here: [],
+    everywhere: [own(['bridges'], read)],
+  },
+  {
     // No pod runs as it: links over the API server use it, by tokens that users may have made.
     name: names.linkAccount,
     // Since Kubernetes 1.35 a port-forward over websocket needs create besides get. No other pod, no exec.
@@ -70,8 +78,7 @@ const accounts: Account[] = [
 export function workloadRights(): Manifest[] {
   return accounts.flatMap(({ name, here, everywhere }) => [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: systemNamespace } },
-    role('Role', name, here),
-    binding('RoleBinding', 'Role', name),
+    ...(here.length === 0 ? [] : [role('Role', name, here), binding('RoleBinding', 'Role', name)]),
     ...(everywhere.length === 0 ? [] : [role('ClusterRole', name, everywhere), binding('ClusterRoleBinding', 'ClusterRole', name)]),
   ]);
 }

@@ -3,13 +3,14 @@ import { labels, managedBy, names, systemNamespace } from '../../../protocol/nam
 import { ports } from '../../../protocol/ports.ts';
 import type { Manifest, ManifestSettings } from './manifest.ts';
 import { components } from './network-policies.ts';
+import { previewEntrance } from './preview.ts';
 import { workloadRights } from './workload-rights.ts';
 
 /** Of agents and hub: they are needed by others' work, but less than what the cluster itself needs. */
 export const priorityClassName = 'podbridge';
 
 export function workloads(settings: ManifestSettings): Manifest[] {
-  return [priorityClass(), ...workloadRights(), hubService(), controller(settings), hub(settings)];
+  return [priorityClass(), ...workloadRights(), hubService(), ...previewEntrance(settings.preview), controller(settings), hub(settings)];
 }
 
 function priorityClass(): Manifest {

@@ -1,4 +1,5 @@
 /** Network namespaces of pods: `ip netns`, and tools run inside one. */
+import { readdir, unlink } from 'node:fs/promises';
 import { run, type Outcome, type RunOptions } from './run.ts';
 
 export const netnsDir = '/run/netns';
@@ -11,6 +12,15 @@ export async function inNetns(name: string, argv: readonly [string, ...string[]]
 /** The same for the namespace of a process. */
 export async function inNetnsOf(pid: number, argv: readonly [string, ...string[]], options?: RunOptions): Promise<Outcome> {
   return await run(['nsenter', '-t', String(pid), '-n', '--', ...argv], options);
+}
+
+/**
+ * Forgets names that an earlier process of this pod has left in its /run, which outlives containers: the namespaces behind them went with its
+ * mounts, and `ip netns attach` refuses a name that is taken. Before any other use.
+ */
+export async function forgetNetns(prefix: string): Promise<void> {
+  const names = await readdir(netnsDir).catch(() => []);
+  await Promise.all(names.filter((name) => name.startsWith(prefix)).map((name) => unlink(`${netnsDir}/${name}`)));
 }
 
 /** Gives the network namespace of a process a name; it then outlives the process, until {@link detachNetns}. */

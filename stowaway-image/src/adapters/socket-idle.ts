@@ -30,3 +30,8 @@ export function parseSockets(text: string): SocketTimes[] {
     }];
   });
 }
+
+/** Resets a connection, or all of them, as the kernel does when their owner ends. Without CONFIG_INET_DIAG_DESTROY nothing happens. */
+export async function destroySockets(netns: string, which?: { local: string; peer: string }): Promise<void> {
+  await inNetns(netns, ['ss', '-KtnH', 'state', 'connected', ...(which === undefined ? [] : ['src', which.local, 'dst', which.peer])]);
+}

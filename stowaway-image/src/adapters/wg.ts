@@ -22,6 +22,8 @@ export interface Wg {
   /** The key goes through a file that only root may read and that is removed at once: argv is readable by every process of the node. */
   setInterface(device: string, settings: { privateKey: string; listenPort: number }): Promise<void>;
   peers(device: string): Promise<WgPeer[]>;
+  /** Bytes by public key, since the peer was added. */
+  transfers(device: string): Promise<Map<string, { received: number; sent: number }>>;
   /** Peers that are not named are left alone, and so are their sessions. */
   change(device: string, changes: PeerChanges): Promise<void>;
 }
@@ -35,6 +37,14 @@ export function parseAllowedIps(output: string): WgPeer[] {
     const [publicKey = '', allowed = ''] = line.split('\t');
     return { publicKey, allowedIps: allowed.split(' ').filter((cidr) => cidr !== '' && cidr !== '(none)') };
   });
+}
+
+/** `wg show DEVICE transfer`: key, bytes received, bytes sent, with tabs (wg(8)). */
+export function parseTransfers(output: string): Map<string, { received: number; sent: number }> {
+  return new Map(output.split('\n').filter((line) => line !== '').map((line) => {
+    const [key = '', received = '0', sent = '0'] = line.split('\t');
+    return [key, { received: Number(received), sent: Number(sent) }];
+  }));
 }
 
 export const wg: Wg = {
@@ -51,6 +61,9 @@ export const wg: Wg = {
   },
   async peers(device) {
     return parseAllowedIps((await run(['wg', 'show', device, 'allowed-ips'])).stdout);
+  },
+  async transfers(device) {
+    return parseTransfers((await run(['wg', 'show', device, 'transfer'])).stdout);
   },
   async change(device, { remove, put }) {
     const words = [

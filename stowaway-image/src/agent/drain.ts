@@ -2,12 +2,13 @@
  * The end of a bridge: its servers take nothing new (further requests on open HTTP connections go to the original), what is
  * open may finish, and TCP connections that are idle between two requests are closed, so that the client opens a new one.
  */
-import { establishedTo, type SocketTimes } from '../adapters/socket-idle.ts';
+import { destroySockets, establishedTo, type SocketTimes } from '../adapters/socket-idle.ts';
+import { frontendName, tlsFrontendName } from './proxy/config.ts';
 import { hubPortName } from './proxy/hub-port.ts';
 import { movedPeer } from './proxy/source-port.ts';
 import type { HubPort } from './proxy/model.ts';
 import { parseServerStats, parseSessions, serverStatsCommand, sessionBytes, sessionsTo, type Session } from './proxy/stats.ts';
-import type { Generation } from './proxy/supervisor.ts';
+import { innerShutMs, type Generation } from './proxy/supervisor.ts';
 
 /** What is still open then is left to break with the container. */
 export const drainLimitMs = 10_000;
@@ -15,6 +16,10 @@ export const drainLimitMs = 10_000;
 const idleAfterMs = 25;
 /** The kernel counts in milliseconds. Where the last bytes went both ways in the same one, an answer may still be due: more patience. */
 const unclearIdleAfterMs = 1500;
+/** Connections that are closed in one look. */
+const mostAtOnce = 50;
+/** Of a pod that ends: whoever has not asked for so long would hardly be told by an answer. */
+const silentAfterMs = 500;
 
 export interface DrainingPort {
   /** Of the frontend, see proxy/model.ts. */
@@ -26,9 +31,16 @@ export interface DrainingPort {
 }
 
 export interface Drain {
-  bridge: string;
+  /** What ends: a bridge, or one pod of a bridge. */
+  name: string;
+  /** The pod ends, and its network with it. The bridge goes on elsewhere. */
+  leaving: boolean;
   ports: DrainingPort[];
   startedAt: number;
+  /** Frontends that were shut for it. */
+  shut: Set<string>;
+  /** When its silent clients were looked for last. */
+  dismissedAt?: number;
 }
 
 /** Nothing new goes to these hub ports, in any process. */
@@ -44,7 +56,7 @@ export async function advance(drain: Drain, generations: readonly Generation[]):
   const open = await Promise.all(generations.map(async ({ api }) => {
     try {
       const stats = parseServerStats(await api.ask(serverStatsCommand));
-      const count = drain.ports.reduce((sum, { hub }) => sum + sessionsTo(hub.port, stats), 0);
+      const count = drain.ports.reduce((sum, { frontend, hub }) => sum + sessionsTo(frontend, hub.port, stats), 0);
       return count === 0 ? 0 : count - await closeIdle(drain, api);
     } catch {
       return 0; // this process has ended meanwhile
@@ -59,11 +71,15 @@ async function closeIdle(drain: Drain, api: Generation['api']): Promise<number> 
   for (const place of drain.ports) {
     const here = sessions.filter(({ backend }) => backend === `btcp_${place.frontend}_${place.hub.port}`);
     if (here.length === 0) continue;
-    const before = await bytesOf(here, api);
-    const sockets = byMovedPeer(await establishedTo(place.netns, place.address, place.port));
-    for (const session of here) {
-      const socket = sockets.get(session.source);
-      if (socket === undefined || !isIdle(socket)) continue;
+    const idleNow = async (): Promise<(session: Session) => boolean> => {
+      const sockets = byMovedPeer(await establishedTo(place.netns, place.address, place.port));
+      return ({ source }) => { const socket = sockets.get(source); return socket !== undefined && isIdle(socket); };
+    };
+    // Only few are worth the questions that follow, and a process with many busy ones has better to do than to answer them.
+    const likely = here.filter(await idleNow()).slice(0, mostAtOnce);
+    if (likely.length === 0) continue;
+    const before = await bytesOf(likely, api);
+    for (const session of likely.filter(await idleNow())) {
       // Between the kernel's word and now a request may have come: only an unchanged session is closed, at once.
       const now = sessionBytes(await api.ask(`show sess ${session.id}`));
       if (now === '' || now !== before.get(session.id)) continue;
@@ -87,6 +103,24 @@ function byMovedPeer(sockets: readonly SocketTimes[]): Map<string, SocketTimes |
 async function bytesOf(sessions: readonly Session[], api: Generation['api']): Promise<Map<string, string>> {
   const entries = await Promise.all(sessions.map(async ({ id }) => [id, sessionBytes(await api.ask(`show sess ${id}`))] as const));
   return new Map(entries);
+}
+
+/**
+ * The listeners of a pod that ends are shut, so that HTTP clients are told with their next answer that the connection is over; and
+ * those that ask nothing are cut off before the network is gone, because afterwards nobody could tell them.
+ *
+ * @param ageMs since no more connections come
+ */
+export async function dismiss({ ports, shut }: Drain, generations: readonly Generation[], ageMs: number): Promise<void> {
+  const due = ports.flatMap(({ frontend }) => [frontendName({ id: frontend }), ...(ageMs < innerShutMs ? [] : [tlsFrontendName({ id: frontend })])]).filter((name) => !shut.has(name));
+  // A generation that does not have the frontend answers an error that does not matter; one that is to come will not have it.
+  await Promise.all(generations.flatMap(({ api }) => due.map(async (name) => { await api.ask(`shutdown frontend ${name}`).catch(() => undefined); })));
+  for (const name of due) shut.add(name);
+  const busy = new Set((await Promise.all(generations.map(async ({ api }) => parseSessions(await api.ask('show sess'))))).flat().map(({ source }) => source));
+  await Promise.all(ports.map(async ({ netns, address, port }) => {
+    const silent = (await establishedTo(netns, address, port)).filter((socket) => isIdle(socket) && socket.sinceReceivedMs >= silentAfterMs && !busy.has(movedPeer(socket.peer)));
+    await Promise.all(silent.map(async ({ peer }) => await destroySockets(netns, { local: `${address}:${port}`, peer })));
+  }));
 }
 
 export function isIdle({ pending, sentBytes, receivedBytes, sinceSentMs, sinceReceivedMs }: SocketTimes): boolean {

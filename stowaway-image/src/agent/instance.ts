@@ -4,6 +4,8 @@
  * see whether it lives.
  */
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { isTunnelDevice } from '../../../protocol/egress.ts';
+import { closeTunnelOf, linksOf } from '../adapters/egress.ts';
 import { applyOf, removeReturnRouteOf, tablesOf } from '../adapters/leftovers.ts';
 import { words, type Log } from '../log.ts';
 import { renderRemoval, returnRoute, tableInstance } from './netns/tables.ts';
@@ -45,15 +47,20 @@ function namespaces(nodePid: number): Map<string, number> {
   return found;
 }
 
-/** Removes the tables and routes of dead instances from all pods of the node. */
-export async function removeLeftovers(own: string, nodePid: number, log: Log): Promise<void> {
+/** Removes the tables, routes and tunnels of dead instances from all pods of the node. @param wanted does a bridge still want this tunnel? */
+export async function removeLeftovers(own: string, nodePid: number, wanted: (device: string) => boolean, log: Log): Promise<void> {
   for (const pid of namespaces(nodePid).values()) {
     try {
       const tables = await tablesOf(pid);
+      // Devices have no maker's name: where another agent lives, they may be its.
+      const shared = tables.some((name) => { const instance = tableInstance(name); return instance !== undefined && instance !== own && isAlive(instance); });
+      const devices = shared ? [] : (await linksOf(pid)).filter((device) => isTunnelDevice(device) && !wanted(device));
+      for (const device of devices) await closeTunnelOf(pid, device);
       const dead = tables.filter((name) => {
         const instance = tableInstance(name);
         return instance !== undefined && instance !== own && !isAlive(instance);
       });
+      if (devices.length > 0) log('removed tunnels that a dead agent had left', { pid, devices });
       if (dead.length === 0) continue;
       await applyOf(pid, renderRemoval(dead));
       for (const instance of new Set(dead.flatMap((name) => tableInstance(name) ?? []))) await removeReturnRouteOf(pid, returnRoute(instance));

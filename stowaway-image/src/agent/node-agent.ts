@@ -2,6 +2,7 @@
  * One node's agent: looks at the objects, at the node's processes and at HAProxy, and makes the three agree. Level-triggered:
  * every run starts from the whole state, and doing it twice changes nothing.
  */
+import { tunnelDevice } from '../../../protocol/egress.ts';
 import type { BridgeCounters } from '../../../protocol/counters.ts';
 import type { Bridge, BridgePod, Client } from '../../../protocol/objects.ts';
 import type { PodRulesCheck } from '../../../protocol/rules-check.ts';
@@ -10,13 +11,14 @@ import { looksInside } from '../../../protocol/traffic.ts';
 import { pause } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
-import { advance, drainLimitMs, refuseNew, type Drain } from './drain.ts';
+import { advance, dismiss, drainLimitMs, refuseNew, type Drain, type DrainingPort } from './drain.ts';
 import { candidateKey, freezeCandidates, freezeObstacle, type Candidate } from './freeze/candidates.ts';
 import { Freezer, type Root } from './freeze/freezer.ts';
 import { buildFrontends, frontendId, lacks } from './frontends.ts';
+import { EgressWays } from './egress-ways.ts';
 import { openOriginals } from './open-originals.ts';
 import { bridgeKey, planAssignments, type Assignment } from './plan.ts';
-import { PodNetworks } from './pod-networks.ts';
+import { netnsPrefix, PodNetworks } from './pod-networks.ts';
 import { mainProcess } from './pods/main-process.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
@@ -27,17 +29,20 @@ import { hubPortName } from './proxy/hub-port.ts';
 import type { Frontend, HubPort, Route } from './proxy/model.ts';
 import { RuleCheck } from './proxy/rule-check.ts';
 import { renderServerState } from './proxy/server-state.ts';
-import { parseServerStats, serverStatsCommand, servingHubPorts } from './proxy/stats.ts';
+import { parseServerStats, refusingHubPorts, serverStatsCommand, servingHubPorts } from './proxy/stats.ts';
 import { HaproxySupervisor, type Generation } from './proxy/supervisor.ts';
 import { statusEntries, type EntryState } from './status-entries.ts';
 import { Steadiness } from './steadiness.ts';
 import { readTapLine } from './tap/read-line.ts';
+import { readDiffLine } from './diff/read-line.ts';
 import { TapEvents } from './tap/tap-events.ts';
 import { certificateLookMs, Certificates } from './tls/certificates.ts';
 
 /** Pods whose sandbox does not exist yet are looked for this often, so that they are bridged before they are Ready. */
 const scanIntervalMs = 50;
 const drainIntervalMs = 30;
+/** Of pods that end: there may be many at once. */
+const dismissIntervalMs = 200;
 const servingIntervalMs = 250;
 /** Configuration that nobody needs any more is dropped after this long: by then another change has often come. */
 const cleanupDelayMs = 3000;
@@ -90,11 +95,15 @@ export class NodeAgent {
   #frozen = new Map<string, Candidate & { root: Root }>();
   /** What could not be frozen, and why: it is not tried at every look. */
   readonly #unfrozen = new Map<string, { why: string; at: number }>();
+  /** Hub ports whose last check was refused. */
+  #refusing = new Set<string>();
+  #closingStranded = false;
   readonly #steadiness = new Steadiness();
   readonly #written = new Map<string, { uid: string | undefined; entries: BridgePod[] }>();
   /** Troubles found while acting, by pod UID. */
   #troubles = new Map<string, string>();
   #cleanupAt: number | undefined;
+  readonly #egress: EgressWays;
   readonly #counters = new RequestCounters();
   /** By name of their network namespace. */
   #podNames = new Map<string, string>();
@@ -103,6 +112,7 @@ export class NodeAgent {
     this.#options = options;
     const { log, signal } = options;
     this.#networks = new PodNetworks(options.processes, options);
+    this.#egress = new EgressWays(this.#networks, log);
     this.#ruleCheck = new RuleCheck(options.directory);
     this.#certificates = new Certificates(options.directory, options.processes);
     this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: () => this.#loop.trigger(), onTapLine: (line) => this.#tap(line) });
@@ -111,7 +121,7 @@ export class NodeAgent {
       gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
     });
     const polling = setInterval(() => {
-      void this.#pollServing();
+      void this.#pollServing().then(() => this.#closeStranded());
       // A process that ends takes its numbers along: asked before.
       void this.#count(({ retiredAt }) => retiredAt !== undefined).then(() => this.#proxy.endIdle());
     }, servingIntervalMs);
@@ -121,6 +131,11 @@ export class NodeAgent {
   /** Pods, bridges or clients have changed. */
   trigger(): void {
     this.#loop.trigger();
+  }
+
+  /** Does any bridge want this tunnel? Told from the objects, so that one that is about to be made counts too; a tunnel never comes back in another pod. */
+  wantsTunnel(device: string): boolean {
+    return [...this.#options.bridges()].some(({ status }) => status?.egress !== undefined && tunnelDevice(status.egress.tunnel) === device);
   }
 
   addressesOf(pod: NodePod): string[] {
@@ -158,6 +173,8 @@ export class NodeAgent {
   }
 
   #tap(line: string): void {
+    const compared = readDiffLine(line, this.#running, (netns) => this.#podNames.get(netns) ?? netns);
+    if (compared !== undefined) return this.#tapped.push(compared);
     const request = readTapLine(line, this.#running, (netns) => this.#podNames.get(netns) ?? netns);
     if (request !== undefined) this.#tapped.push(request);
   }
@@ -193,16 +210,22 @@ export class NodeAgent {
       bridges: all, pods: pods(), client, rulesError: (rules) => this.#ruleCheck.verdict(rules), certificate: (bridge, pod) => this.#certificates.of(bridge, pod),
     });
     this.#troubles = new Map();
-    this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`pb-${metadata.uid}`, metadata.name]));
-    this.#tapped.keep(new Set(assignments.filter(({ bridge }) => bridge.spec.mode === 'tap').map(({ bridge }) => bridgeKey(bridge))));
-    const wantedPods = [...new Map(assignments.map(({ pod }) => [pod.metadata.uid, pod])).values()];
-    const absent = await this.#networks.enter(wantedPods);
-    if (absent.length > 0) this.#loop.triggerIn(scanIntervalMs);
-    const serverFirst = await this.#whoSpeaksFirst(assignments);
+    this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`${netnsPrefix}${metadata.uid}`, metadata.name]));
+    this.#tapped.keep(new Set(assignments.filter(({ bridge }) => bridge.spec.mode === 'tap' || bridge.spec.diff === true).map(({ bridge }) => bridgeKey(bridge))));
     const toFreeze = this.#toFreeze(assignments);
     // Who shall go on does so before anything else changes.
     await this.#freeze(new Map([...toFreeze].filter(([key]) => this.#frozen.has(key))));
     const frozenPorts = (uid: string): Set<number> => new Set([...toFreeze.values()].filter(({ assignment: { pod } }) => pod.metadata.uid === uid).flatMap(({ container }) => container.probes.map(({ port }) => port)));
+    // Pods that end do not wait for new ones to be entered and for HAProxy to start.
+    if ([...this.#served.values()].some(({ pod }) => assignments.some((now) => now.pod.leaving && now.pod.metadata.uid === pod.metadata.uid))) {
+      await this.#applyRules(assignments, this.#running, frozenPorts);
+      await this.#startDrains(assignments);
+      await this.#advanceDrains();
+    }
+    const wantedPods = [...new Map(assignments.map(({ pod }) => [pod.metadata.uid, pod])).values()];
+    const absent = await this.#networks.enter(wantedPods);
+    if (absent.length > 0) this.#loop.triggerIn(scanIntervalMs);
+    const serverFirst = await this.#whoSpeaksFirst(assignments);
     const frontends = buildFrontends(assignments, {
       frozenPorts,
       network: (uid) => this.#networks.get(uid),
@@ -217,11 +240,11 @@ export class NodeAgent {
     await this.#freeze(toFreeze);
     this.#remember(assignments);
     await this.#advanceDrains();
+    await this.#egress.apply(assignments);
     await this.#writeStatuses(all, assignments, serverFirst);
     await this.#leavePods(wantedPods, log);
   }
 
-  /** Leads to HAProxy what it has a frontend for, and nothing else. Called before a reload with the old ones and after it with the new ones. */
   #toFreeze(assignments: readonly Assignment[]): Map<string, Candidate & { root: Root }> {
     if (!assignments.some(({ bridge }) => bridge.spec.freeze === true)) return new Map();
     const now = Date.now();
@@ -268,6 +291,7 @@ export class NodeAgent {
     this.#frozen = frozen;
   }
 
+  /** Leads to HAProxy what it has a frontend for, and nothing else. Called before a reload with the old ones and after it with the new ones. */
   async #applyRules(assignments: readonly Assignment[], frontends: readonly Frontend[], frozenPorts: (uid: string) => ReadonlySet<number> = () => new Set()): Promise<void> {
     await Promise.all([...this.#networks.entries()].map(async ([uid, network]) => {
       const mine = assignments.filter(({ pod, draining }) => pod.metadata.uid === uid && !draining);
@@ -325,20 +349,23 @@ export class NodeAgent {
 
   async #startDrains(assignments: readonly Assignment[]): Promise<void> {
     const active = new Set(assignments.filter(({ draining }) => !draining).map(servedKey));
+    const leaving = new Set(assignments.filter(({ bridge, pod }) => pod.leaving && bridge.spec.state !== 'Draining').map(servedKey));
+    for (const [name, drain] of this.#drains) if (drain.leaving && !leaving.has(name)) this.#drains.delete(name);
     const ending: { frontend: string; route: Route }[] = [];
     for (const [key, { bridge, pod, tcp }] of this.#served) {
       if (active.has(key)) continue;
       this.#served.delete(key);
       const network = this.#networks.get(pod.metadata.uid ?? '');
       if (network === undefined || tcp.length === 0) continue;
-      const drain = this.#drains.get(bridgeKey(bridge)) ?? { bridge: bridgeKey(bridge), ports: [], startedAt: Date.now() };
+      const name = leaving.has(key) ? key : bridgeKey(bridge);
+      const drain = this.#drains.get(name) ?? { name, leaving: leaving.has(key), ports: [], startedAt: Date.now(), shut: new Set() };
       for (const { port, route } of tcp) drain.ports.push({ frontend: frontendId(pod.metadata.uid ?? '', port), netns: network.netns, address: network.address, port, hub: route.hub });
-      this.#drains.set(drain.bridge, drain);
-      ending.push(...tcp.map(({ port, route }) => ({ frontend: frontendId(pod.metadata.uid ?? '', port), route })));
+      this.#drains.set(drain.name, drain);
+      if (!drain.leaving) ending.push(...tcp.map(({ port, route }) => ({ frontend: frontendId(pod.metadata.uid ?? '', port), route })));
     }
     // A pod may go while its bridge stays: hub ports that others still use stay open.
-    const used = new Set(assignments.filter(({ draining }) => !draining).flatMap(({ tcp }) => tcp.map(({ route }) => hubPortName(route.hub))));
-    const closing = [...this.#drains.values()].flatMap(({ ports }) => ports.map(({ hub }) => hub)).filter((hub) => !used.has(hubPortName(hub)) && !this.#closed.has(hubPortName(hub)));
+    const used = new Set(assignments.filter(({ bridge }) => bridge.spec.state !== 'Draining').flatMap(({ tcp }) => tcp.map(({ route }) => hubPortName(route.hub))));
+    const closing = [...this.#drains.values()].filter(({ leaving: ofPod }) => !ofPod).flatMap(({ ports }) => ports.map(({ hub }) => hub)).filter((hub) => !used.has(hubPortName(hub)) && !this.#closed.has(hubPortName(hub)));
     if (closing.length === 0) return;
     await openOriginals(ending, this.#proxy.generations);
     await refuseNew(unique(closing), this.#proxy.generations);
@@ -347,10 +374,18 @@ export class NodeAgent {
 
   async #advanceDrains(): Promise<void> {
     for (const [key, drain] of this.#drains) {
+      const now = Date.now();
       const open = await advance(drain, this.#proxy.generations);
-      if (open > 0 && Date.now() - drain.startedAt < drainLimitMs) continue;
+      const ageMs = now - drain.startedAt;
+      if (drain.leaving && ageMs > acceptMs && now - (drain.dismissedAt ?? 0) > dismissIntervalMs) {
+        drain.dismissedAt = now;
+        // The pod may be gone in the middle of it.
+        await dismiss(drain, this.#proxy.generations, ageMs).catch(() => undefined);
+      }
+      // A pod that ends may have clients that ask nothing at the moment.
+      if (ageMs < drainLimitMs && (open > 0 || drain.leaving)) continue;
       this.#drains.delete(key);
-      this.#options.log('drained', { bridge: key, ms: Date.now() - drain.startedAt, leftOpen: open });
+      this.#options.log('drained', { what: key, ms: ageMs, leftOpen: open });
     }
     if (this.#drains.size > 0) this.#loop.triggerIn(drainIntervalMs);
   }
@@ -397,6 +432,7 @@ export class NodeAgent {
       const stats = parseServerStats(await current.api.ask(serverStatsCommand));
       this.#counters.take(current.number, stats);
       if (this.#steadiness.note(stats, current.number, Date.now())) this.#loop.trigger();
+      this.#refusing = refusingHubPorts(stats);
       const serving = servingHubPorts(stats);
       if (serving.size === this.#serving.size && [...serving].every((name) => this.#serving.has(name))) return;
       this.#serving = serving;
@@ -408,6 +444,26 @@ export class NodeAgent {
     }
   }
 
+  /**
+   * Where container or hub refuse what is new, open TCP connections have no future either: idle ones are closed, before the next
+   * request is lost in them, and the client's new connection gets the original. A link that is only silent may come back with all of them.
+   */
+  async #closeStranded(): Promise<void> {
+    const refusing = this.#refusing;
+    if (refusing.size === 0 || this.#closingStranded) return;
+    this.#closingStranded = true;
+    const ports = [...this.#served.values()].flatMap(({ pod, tcp }) => tcp.flatMap(({ port, route }): DrainingPort[] => {
+      const network = this.#networks.get(pod.metadata.uid ?? '');
+      const stranded = network !== undefined && route.fallback === 'original' && refusing.has(hubPortName(route.hub));
+      return stranded ? [{ frontend: frontendId(pod.metadata.uid ?? '', port), netns: network.netns, address: network.address, port, hub: route.hub }] : [];
+    }));
+    try {
+      if (ports.length > 0) await advance({ name: '', leaving: false, ports, startedAt: Date.now(), shut: new Set() }, this.#proxy.generations);
+    } finally {
+      this.#closingStranded = false;
+    }
+  }
+
   async #writeStatuses(bridges: readonly Bridge[], assignments: readonly Assignment[], serverFirst: ReadonlySet<string>): Promise<void> {
     const { node, agent, writeStatus, log } = this.#options;
     for (const bridge of bridges) {
@@ -416,7 +472,7 @@ export class NodeAgent {
       const known = this.#written.get(key);
       const before = known !== undefined && known.uid === uid ? known.entries : (bridge.status?.pods ?? []).filter((entry) => entry.node === node);
       const states = assignments
-        .filter((assignment) => bridgeKey(assignment.bridge) === key && (!assignment.draining || this.#drains.has(key)))
+        .filter((assignment) => bridgeKey(assignment.bridge) === key && (!assignment.draining || this.#drains.has(key) || this.#drains.has(servedKey(assignment))))
         .map((assignment) => this.#state(assignment, serverFirst));
       const entries = statusEntries(states, before, node, agent, new Date());
       if (JSON.stringify(entries) === JSON.stringify(before)) continue;
@@ -433,13 +489,14 @@ export class NodeAgent {
   }
 
   #state(assignment: Assignment, serverFirst: ReadonlySet<string>): EntryState {
-    const { bridge, pod, tcp, udp, draining, trouble } = assignment;
+    const { bridge, pod, tcp, udp, egress, draining, trouble } = assignment;
     const { name, uid = '' } = pod.metadata;
     // A tap just does not see such a port.
     const greets = looksInside(bridge.spec) && bridge.spec.mode !== 'tap' ? tcp.find(({ port }) => serverFirst.has(frontendId(uid, port))) : undefined;
-    const message = draining ? 'draining'
+    const message = pod.leaving ? 'the pod ends' : draining ? 'draining'
       : trouble ?? this.#troubles.get(uid)
       ?? (greets !== undefined ? `the server at port ${greets.port} speaks first, so nothing in it can be told apart (bridge it without rules, certificate and mirroring)` : undefined)
+      ?? (egress === undefined ? undefined : this.#egress.trouble(egress.tunnel))
       ?? (this.#networks.get(uid) === undefined ? "waiting for the pod's network" : undefined);
     const running = new Set(this.#running.map(({ id }) => id));
     const inForce = tcp.every(({ port }) => running.has(frontendId(uid, port))) && tcp.length + udp.length === bridge.spec.ports.length;
@@ -449,7 +506,8 @@ export class NodeAgent {
     const flapping = tcp.some(({ route }) => this.#steadiness.wary(hubPortName(route.hub)));
     return {
       name, ready: message === undefined && inForce, ...(address === undefined ? {} : { address }),
-      ...(tcp.length === 0 || bridge.spec.mode === 'tap' ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
+      ...(tcp.length === 0 || pod.leaving || bridge.spec.mode === 'tap' ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
+      ...(egress === undefined ? {} : { egress: this.#egress.isOpen(egress.tunnel) }),
       ...(bridge.spec.freeze === true ? { frozen: this.#frozen.has(key) } : {}),
       ...(message === undefined ? {} : { message }),
       ...(unfrozen !== undefined && !flapping ? { note: unfrozen } : {}),
@@ -459,8 +517,10 @@ export class NodeAgent {
 
   /** A namespace is left when nothing is bridged there and no process of HAProxy, also no replaced one, has connections in it. */
   async #leavePods(wanted: readonly NodePod[], log: Log): Promise<void> {
-    const keep = new Set([...wanted.map(({ metadata }) => `pb-${metadata.uid}`), ...this.#running.map(({ netns }) => netns)]);
+    const keep = new Set([...wanted.map(({ metadata }) => `${netnsPrefix}${metadata.uid}`), ...this.#running.map(({ netns }) => netns)]);
     for (const { contents } of this.#proxy.generations) for (const netns of contents) keep.add(netns);
+    const existing = new Set([...this.#options.pods()].map(({ metadata }) => metadata.uid));
+    for (const [uid, network] of this.#networks.entries()) if (!existing.has(uid)) await network.cutOff();
     for (const [uid, { netns }] of [...this.#networks.entries()]) {
       if (keep.has(netns)) continue;
       await this.#networks.leave(uid).catch((error: unknown) => log('leaving a pod', { netns, error: words(error) }));

@@ -2,6 +2,7 @@
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import { systemNamespace } from '../../../protocol/names.ts';
 import type { Rule } from '../../../protocol/rule.ts';
+import type { PodEgress } from './netns/egress.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import { podMatcher } from './pods/selector.ts';
 import { checkOf } from './proxy/check.ts';
@@ -18,6 +19,8 @@ export interface Assignment {
   silent: boolean;
   tcp: { port: number; route: Route }[];
   udp: { port: number; hub: HubPort; silent: boolean }[];
+  /** The bridge's way out leads through this pod. */
+  egress: PodEgress | undefined;
   /** Why traffic cannot be bridged (fully), for people. */
   trouble: string | undefined;
 }
@@ -77,7 +80,7 @@ function ageOf(bridge: Bridge): { createdAt: string; bridge: string } {
 function assign({ bridge, pod, silent }: { bridge: Bridge; pod: NodePod; silent: boolean }, rulesError: World['rulesError'], certificate: NonNullable<World['certificate']>): Assignment {
   const { spec, status = {} } = bridge;
   const rules = spec.rules ?? [];
-  const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining', silent, tcp: [], udp: [], trouble: undefined };
+  const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining' || pod.leaving, silent, tcp: [], udp: [], egress: egressOf(bridge, pod), trouble: undefined };
   if (spec.ports.length === 0) return assignment;
   if (pod.hostNetwork) return { ...assignment, trouble: "the pod uses its node's network (hostNetwork), whose ports cannot be bridged" };
   const unusable = rulesError(rules);
@@ -92,7 +95,7 @@ function assign({ bridge, pod, silent }: { bridge: Bridge; pod: NodePod; silent:
   const traffic = {
     servedBy: spec.servedBy !== false, fallback: spec.fallback ?? 'original', check: { http: checkOf(spec.check, hubPortOf), wary: false, proxyProtocol },
     certificate: tls?.file, plaintext: spec.plaintext === true, proxyProtocol,
-    mode: spec.mode ?? 'steal', tapHeaders: spec.tapHeaders === true, delayMs: spec.delayMs ?? 0, fault: spec.fault === undefined ? undefined : { percent: spec.fault.percent, status: spec.fault.status ?? 503 },
+    mode: spec.mode ?? 'steal', tapHeaders: spec.tapHeaders === true, diff: spec.diff === true, delayMs: spec.delayMs ?? 0, fault: spec.fault === undefined ? undefined : { percent: spec.fault.percent, status: spec.fault.status ?? 503 },
   };
   for (const { port, protocol } of spec.ports) {
     const hubPort = status.ports?.find((assigned) => assigned.port === port && assigned.protocol === protocol)?.hubPort;
@@ -103,6 +106,12 @@ function assign({ bridge, pod, silent }: { bridge: Bridge; pod: NodePod; silent:
     else assignment.trouble = `UDP port ${port} is not bridged: rules and copies are for HTTP only`;
   }
   return assignment;
+}
+
+function egressOf({ spec, status }: Bridge, { metadata: { name }, hostNetwork }: NodePod): PodEgress | undefined {
+  const { egress, hubAddress: hub } = status ?? {};
+  if (spec.egress !== 'pod' || egress?.pod !== name || hub === undefined || hostNetwork) return undefined;
+  return { address: egress.address, tunnel: egress.tunnel, hub };
 }
 
 /** Of several bridges that want all of a pod's port, the oldest has it (see proxy/order.ts); the others must say so. */

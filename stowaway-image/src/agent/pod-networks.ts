@@ -3,6 +3,9 @@ import { PodNetwork } from './netns/pod-network.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
 
+/** Of their names; the pod's UID follows. */
+export const netnsPrefix = 'pb-';
+
 export class PodNetworks {
   readonly #entered = new Map<string, PodNetwork>();
   readonly #processes: Processes;
@@ -31,7 +34,7 @@ export class PodNetworks {
       // Any process of the pod will do; the oldest is the sandbox, whose network survives restarts of the containers.
       const [oldest] = this.#processes.ofPod(uid);
       if (oldest === undefined) return [pod];
-      const network = await PodNetwork.enter(`pb-${uid}`, oldest.pid, pod.addresses, this.#identity);
+      const network = await PodNetwork.enter(`${netnsPrefix}${uid}`, oldest.pid, pod.addresses, this.#identity);
       if (network === undefined) return [pod];
       this.#entered.set(uid, network);
       return [];

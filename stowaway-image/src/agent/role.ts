@@ -1,10 +1,10 @@
 /** `stowaway agent`: the node's pods and all bridges from the API server, the identity server, and the agent between them. */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import { systemNamespace } from '../../../protocol/names.ts';
 import { ports } from '../../../protocol/ports.ts';
-import { netnsDir } from '../adapters/netns.ts';
+import { forgetNetns } from '../adapters/netns.ts';
 import { agentManager } from '../agent-names.ts';
 import { follow, isConflict, isNotFound, resources } from '../kube/index.ts';
 import { words } from '../log.ts';
@@ -15,6 +15,7 @@ import { FileServer } from './files/file-server.ts';
 import { Grants } from './files/grants.ts';
 import { collectIdentity } from './identity/collect.ts';
 import { serveIdentities } from './identity/server.ts';
+import { netnsPrefix } from './pod-networks.ts';
 import { ownInstance, removeLeftovers } from './instance.ts';
 import { NodeAgent } from './node-agent.ts';
 import { answerProbes } from './freeze/probe-answers.ts';
@@ -37,8 +38,7 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   const node = required(env, 'NODE_NAME');
   const address = required(env, 'POD_IP');
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  // The volume outlives a container that was killed, its mounts do not: an empty file of that name would keep us out of the pod.
-  await rm(netnsDir, { recursive: true, force: true });
+  await forgetNetns(netnsPrefix);
   const instance = ownInstance();
   const processes = new ProcTable();
   const onError = (what: string) => (error: unknown): void => log('failed', { what, message: words(error) });
@@ -136,7 +136,7 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
     },
     tapped: async (namespace, name, after) => {
       const { bridge, publicKey } = served(namespace, name) ?? {};
-      if (bridge === undefined || publicKey === undefined || bridge.spec.mode !== 'tap') return undefined;
+      if (bridge === undefined || publicKey === undefined || (bridge.spec.mode !== 'tap' && bridge.spec.diff !== true)) return undefined;
       return { answer: await agent.tapped(bridgeKey(bridge), after), publicKey };
     },
     lookUp: (namespace, name) => {
@@ -158,7 +158,7 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   synced = true;
   agent.trigger();
   log('ready', { node, instance });
-  void removeLeftovers(instance, nodePid, log);
+  void removeLeftovers(instance, nodePid, (device) => agent.wantsTunnel(device), log);
   await stopped(signal);
   files.stop();
   await agent.stop(stopGraceMs);

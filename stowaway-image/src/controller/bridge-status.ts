@@ -1,10 +1,11 @@
 /** What the controller says of a bridge, from everything that is known of it. Pure. */
 import { systemNamespace } from '../../../protocol/names.ts';
-import type { AssignedPort, Bridge, BridgePhase, BridgePod, BridgeStatus, Client, PodSelector } from '../../../protocol/objects.ts';
+import type { AssignedPort, Bridge, BridgeEgress, BridgePhase, BridgePod, BridgeStatus, Client, PodSelector } from '../../../protocol/objects.ts';
 import { describeRule } from '../../../protocol/rule.ts';
 import { targetWords } from '../../../protocol/target.ts';
 import type { Mode } from '../../../protocol/traffic.ts';
 import type { NewCondition } from '../conditions.ts';
+import { chooseEgress } from './egress.ts';
 import type { SystemPod, TargetPod } from './pods.ts';
 import type { Problem } from './problem.ts';
 import type { TargetState } from './target.ts';
@@ -19,6 +20,8 @@ export interface BridgeFacts {
   /** Undefined: no port is left. */
   ports: AssignedPort[] | undefined;
   hub: SystemPod | undefined;
+  /** With `egress: pod`: its address (undefined: none is left), and what was decided last. */
+  egress?: { address: string | undefined; before: BridgeEgress | undefined };
   /** Another bridge has the requests that this one claims. */
   taken?: Problem;
   /** The agent of a node. */
@@ -51,7 +54,7 @@ export function isKnown(facts: BridgeFacts): boolean {
 }
 
 /** Why this bridge cannot work at all, whatever pods do; undefined when it can. No agent is made for one that cannot. */
-export function failure({ bridge, client, target, ports, taken }: Pick<BridgeFacts, 'bridge' | 'client' | 'target' | 'ports' | 'taken'>): Problem | undefined {
+export function failure({ bridge, client, target, ports, egress, taken }: Pick<BridgeFacts, 'bridge' | 'client' | 'target' | 'ports' | 'egress' | 'taken'>): Problem | undefined {
   const { namespace = '' } = bridge.metadata;
   if (forbiddenNamespaces.has(namespace)) return { reason: 'NamespaceNotAllowed', message: `Workloads in ${namespace} cannot be bridged.` };
   if (client === undefined) return { reason: 'ClientNotFound', message: `The link ${bridge.spec.client} does not exist (any more). Make it anew with 'bridge up'.` };
@@ -60,6 +63,7 @@ export function failure({ bridge, client, target, ports, taken }: Pick<BridgeFac
   }
   if (target !== undefined && 'problem' in target) return target.problem;
   if (ports === undefined) return { reason: 'NoHubPort', message: 'All ports of the hub are in use. Stop bridges that nobody needs: kubectl get bridges -A' };
+  if (egress !== undefined && egress.address === undefined) return { reason: 'NoAddress', message: 'All addresses of the pool are in use. Remove links that nobody needs: kubectl -n bridge-system get clients' };
   return taken;
 }
 
@@ -67,7 +71,8 @@ export function deriveStatus(facts: BridgeFacts): DerivedStatus {
   const { bridge, target, ports, hub, taken } = facts;
   const wanted = wantedPods(facts);
   const attached = wanted.filter((pod) => isAttached(entryOf(bridge, pod), facts));
-  const { phase, ready, others } = judge(facts, wanted, attached);
+  const egress = failure(facts) === undefined ? egressOf(facts, wanted) : undefined;
+  const { phase, ready, others } = judge(facts, wanted, attached, egress);
   // Agents let go of a bridge that selects no pods.
   const selector: PodSelector | undefined = target !== undefined && 'selector' in target && taken === undefined ? target.selector : undefined;
   return {
@@ -75,6 +80,7 @@ export function deriveStatus(facts: BridgeFacts): DerivedStatus {
     desiredPods: wanted.length,
     ...(selector === undefined ? {} : { podSelector: selector }),
     ...(ports === undefined || ports.length === 0 ? {} : { ports }),
+    ...(egress === undefined ? {} : { egress }),
     // Also while the hub's pod is ending: it refuses what is new itself, and what is under way shall end in peace. Not when it is gone, because its address may become another pod's.
     ...(hub?.address === undefined || hub.dead ? {} : { hubAddress: hub.address }),
     summary: {
@@ -94,7 +100,18 @@ interface Judgement {
   others: NewCondition[];
 }
 
-function judge(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[]): Judgement {
+/** Until all is known that it depends on, what was decided before stays. */
+function egressOf(facts: BridgeFacts, wanted: TargetPod[]): BridgeEgress | undefined {
+  const { bridge, egress } = facts;
+  if (egress?.address === undefined) return undefined;
+  if (facts.pods === undefined) return egress.before;
+  return chooseEgress({
+    address: egress.address, before: egress.before, pods: wanted,
+    entryOf: (pod) => { const entry = entryOf(bridge, pod); return entry !== undefined && isByLivingAgent(entry, facts) ? entry : undefined; },
+  });
+}
+
+function judge(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[], egress: BridgeEgress | undefined): Judgement {
   const { bridge, client, target, pods, hub } = facts;
   const failed = failure(facts);
   const hubRuns = hub !== undefined && hub.ready && !hub.deleting;
@@ -113,7 +130,10 @@ function judge(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[]): 
   if (!hubRuns) return say('Suspended', hubTrouble(hub));
   if (client?.status?.phase !== 'Online') return say(client?.status?.phase === 'Suspended' ? 'Suspended' : 'Pending', clientState(bridge, client));
   if (wanted.length === 0) return say(pods.some(({ hostNetwork }) => hostNetwork) ? 'Failed' : 'Pending', attachment(facts, wanted, attached));
-  return say(attached.length < wanted.length ? 'Attaching' : 'Ready', attachment(facts, wanted, attached));
+  if (attached.length < wanted.length) return say('Attaching', attachment(facts, wanted, attached));
+  const open = egress === undefined || bridge.status?.pods?.some(({ name, egress: isOpen }) => name === egress.pod && isOpen === true) === true;
+  if (!open) return say('Attaching', { reason: 'OpeningEgress', message: `The way out through pod ${egress?.pod ?? 'of the target'} is being opened.` });
+  return say('Ready', attachment(facts, wanted, attached));
 }
 
 function condition(type: string, status: boolean | 'Unknown', { reason, message }: Problem): NewCondition {
@@ -187,8 +207,11 @@ function entryOf(bridge: Bridge, pod: TargetPod): BridgePod | undefined {
 }
 
 /** An entry counts only as long as the agent that wrote it lives: a dead one's rules are not in force any more. */
-function isAttached(entry: BridgePod | undefined, { agent }: BridgeFacts): boolean {
-  if (entry === undefined || !entry.ready) return false;
+function isAttached(entry: BridgePod | undefined, facts: BridgeFacts): boolean {
+  return entry !== undefined && entry.ready && isByLivingAgent(entry, facts);
+}
+
+function isByLivingAgent(entry: BridgePod, { agent }: BridgeFacts): boolean {
   const address = agent(entry.node)?.address;
   return address !== undefined && entry.agent.startsWith(`${address}:`);
 }

@@ -4,19 +4,21 @@
  */
 import { agentManager } from '../agent-names.ts';
 import { fieldManager, labels, names, systemNamespace } from '../../../protocol/names.ts';
-import type { AssignedPort, Bridge, Client, ClusterFacts } from '../../../protocol/objects.ts';
+import type { AssignedPort, Bridge, BridgeEgress, Client, ClusterFacts } from '../../../protocol/objects.ts';
 import { withTransitionTimes } from '../conditions.ts';
 import { isAlreadyExists, isConflict, isNotFound, isRefused, keyOf, resources, type Kube, type KubeObject, type Resource } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
 import { agentPod, type AgentSettings } from './agent-pod.ts';
 import { planAgents } from './agent-plan.ts';
+import { auditEvent } from './audit.ts';
 import { deriveStatus, failure, isKnown, wantedPods, type BridgeFacts, type DerivedStatus } from './bridge-status.ts';
 import { assignAddresses } from './client-addresses.ts';
 import { clusterRanges, hubEndpoints } from './cluster-facts.ts';
 import { bridgeGarbage, clientGarbage, type Removal } from './garbage.ts';
 import { heldBefore, judgeCollisions } from './collisions.ts';
 import { assignHubPorts } from './hub-ports.ts';
+import { planPreviewPod, previewPod } from './preview-pod.ts';
 import type { SystemPod, TargetPod } from './pods.ts';
 import { ordered, RecentWrites } from './recent-writes.ts';
 import { watchWorld, type World } from './world.ts';
@@ -54,10 +56,15 @@ export class Controller {
   readonly #bridgeWrites = new RecentWrites();
   readonly #addresses = new Map<string, string>();
   #ports = new Map<string, AssignedPort[] | undefined>();
+  /** As decided last, by the bridge's uid. */
+  readonly #egress = new Map<string, BridgeEgress>();
   #held: ReadonlySet<string> | undefined;
   #idleSince = new Map<string, number>();
   /** Node to the reason why the cluster does not let its agent be. */
   readonly #refusedAgents = new Map<string, string>();
+  /** Bridges whose beginning was told, with the uid of their target. */
+  readonly #audited = new Map<string, string | undefined>();
+  #previewIdleSince: number | undefined;
   #missingSince = new Map<string, number>();
   #pool: string | undefined;
 
@@ -66,7 +73,7 @@ export class Controller {
     const { log, signal } = options;
     const onError = (error: unknown): void => log('failed', { message: words(error) });
     this.#loop = new LevelLoop(() => this.#reconcile(), { gatherMs, onError, signal });
-    this.#world = watchWorld(options.kube, { onChange: () => { if (this.#pool !== undefined) this.#loop.trigger(); }, onError, signal });
+    this.#world = watchWorld(options.kube, { onChange: () => { if (this.#pool !== undefined) this.#loop.trigger(); }, onEnded: (bridge) => void this.#audit(bridge, 'ended'), onError, signal });
   }
 
   /** Resolves when everything that was there has been seen and the work goes on by itself. */
@@ -85,14 +92,16 @@ export class Controller {
     const bridges = [...this.#world.bridges.values()].filter(({ metadata }) => metadata.deletionTimestamp === undefined);
     const facts = this.#gather(bridges, now);
     const agents = this.#planAgents(facts, now);
+    const preview = this.#planPreview(bridges, now);
     const garbage = bridgeGarbage({ bridges, client: (name) => this.#client(name), missingSince: this.#missingSince, now });
     this.#missingSince = garbage.missingSince;
-    const nextAt = Math.min(now + resyncIntervalMs, agents.nextAt, garbage.nextAt, this.#world.targets.nextDueAt);
+    const nextAt = Math.min(now + resyncIntervalMs, agents.nextAt, preview.nextAt, garbage.nextAt, this.#world.targets.nextDueAt);
     this.#loop.triggerIn(Math.max(nextAt - now, 1));
     const doomed = new Set(garbage.remove.map(({ object }) => object.metadata.uid));
     const results = await Promise.allSettled([
       ...agents.create.map((node) => this.#createAgent(node)),
-      ...agents.remove.map(({ agent, why }) => this.#remove(resources.pods, { object: agent, why })),
+      ...(preview.create ? [this.#createPreview()] : []),
+      ...[...agents.remove, ...preview.remove].map(({ agent, why }) => this.#remove(resources.pods, { object: agent, why })),
       ...facts.filter(({ bridge }) => !doomed.has(bridge.metadata.uid)).map((fact) => this.#writeBridge(fact, now)),
       ...facts.flatMap((fact) => this.#clearDeadEntries(fact)),
       ...this.#clientWork(now),
@@ -107,6 +116,8 @@ export class Controller {
     const { targetPods, targets, systemPods } = this.#world;
     targetPods.need(new Set(bridges.map(({ metadata }) => metadata.namespace ?? '')), now);
     const uids = new Set(bridges.map(({ metadata }) => metadata.uid ?? ''));
+    this.#assignAddresses(bridges);
+    for (const uid of this.#egress.keys()) if (!uids.has(uid)) this.#egress.delete(uid);
     targets.forgetAllBut(uids);
     this.#bridgeWrites.forgetAllBut(uids);
     this.#ports = assignHubPorts(bridges.map(({ metadata: { uid = '', creationTimestamp = '' }, spec, status }) => ({
@@ -119,6 +130,7 @@ export class Controller {
       return {
         bridge, target, hub,
         client: this.#client(bridge.spec.client),
+        ...(bridge.spec.egress === 'pod' ? { egress: { address: this.#addresses.get(bridge.metadata.uid ?? ''), before: this.#egress.get(bridge.metadata.uid ?? '') ?? bridge.status?.egress } } : {}),
         pods: this.#podsOf(bridge, target),
         ports: this.#ports.get(bridge.metadata.uid ?? ''),
         agent: (node) => agents.get(node),
@@ -155,6 +167,23 @@ export class Controller {
     return plan;
   }
 
+  #planPreview(bridges: Bridge[], now: number): ReturnType<typeof planPreviewPod> {
+    const { agent: { image, version } } = this.#options;
+    const pod = this.#world.systemPods.get({ namespace: systemNamespace, name: names.preview });
+    const plan = planPreviewPod({ bridges, pod, image, version, idleSince: this.#previewIdleSince, now });
+    this.#previewIdleSince = plan.idleSince;
+    return plan;
+  }
+
+  async #createPreview(): Promise<void> {
+    try {
+      await this.#options.kube.create(resources.pods, previewPod(this.#options.agent));
+      this.#options.log('preview-created');
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+  }
+
   async #createAgent(node: string): Promise<void> {
     const { kube, agent, log } = this.#options;
     try {
@@ -184,13 +213,30 @@ export class Controller {
     const { uid = '' } = bridge.metadata;
     if (bridge.status?.phase !== undefined && !isKnown(fact)) return;
     const wanted = deriveStatus(fact);
+    if (wanted.egress !== undefined) this.#egress.set(uid, wanted.egress);
     if (!this.#bridgeWrites.mustWrite(uid, ordered(controllerPart(bridge, wanted)), ordered(wanted), now)) return;
+    if (bridge.status?.phase !== wanted.phase && wanted.phase === 'Ready') void this.#audit({ ...bridge, status: { ...bridge.status, ...wanted, conditions: [] } }, 'begun');
     if (bridge.status?.phase !== wanted.phase) this.#options.log('phase', { bridge: keyOf(bridge), phase: wanted.phase, reason: wanted.conditions.at(-1)?.reason });
     const conditions = withTransitionTimes(bridge.status?.conditions, wanted.conditions, new Date(now));
     await this.#apply(resources.bridges, bridge, { ...wanted, conditions }, controllerManager).catch((error: unknown) => {
       this.#bridgeWrites.forget(uid);
       throw error;
     });
+  }
+
+  /** Told to people only: a cluster that takes no events loses nothing else. */
+  async #audit(bridge: Bridge, what: 'begun' | 'ended'): Promise<void> {
+    const uid = bridge.metadata.uid ?? '';
+    // One that never was attached has done nothing.
+    if (what === 'begun') this.#audited.set(uid, targetUid(this.#world.targets.of(bridge, this.#now())));
+    else if (!this.#audited.has(uid) && bridge.status?.phase !== 'Ready' && bridge.status?.phase !== 'Draining') return;
+    const event = auditEvent(bridge, what, this.#audited.get(uid), new Date(this.#now()));
+    if (what === 'ended') this.#audited.delete(uid);
+    try {
+      await this.#options.kube.create(resources.events, event);
+    } catch (error) {
+      if (!isAlreadyExists(error)) this.#options.log('failed', { what: 'event', bridge: keyOf(bridge), message: words(error) });
+    }
   }
 
   /** Entries of agents that neither live nor come back: nobody else would ever take them away. */
@@ -206,16 +252,13 @@ export class Controller {
     const clients = [...this.#world.clients.values()];
     const uids = new Set(clients.map(({ metadata }) => metadata.uid ?? ''));
     this.#clientWrites.forgetAllBut(uids);
-    const addresses = assignAddresses(clients, this.#pool ?? '', this.#addresses);
-    this.#addresses.clear();
-    for (const [uid, address] of addresses) this.#addresses.set(uid, address);
     const { dns, agent: { version } } = this.#options;
     const hub = this.#world.systemPods.get({ namespace: systemNamespace, name: names.hubPod });
     const [service] = this.#world.hubServices.values();
     const cluster: ClusterFacts = { ranges: this.#ranges(), dns, endpoints: hubEndpoints(service, this.#world.nodes.values(), hub?.node), version };
     return clients.map(async (client) => {
       const { uid = '' } = client.metadata;
-      const address = addresses.get(uid);
+      const address = this.#addresses.get(uid);
       const wanted = { cluster, ...(address === undefined ? {} : { address }) };
       const { address: presentAddress, cluster: presentCluster } = client.status ?? {};
       if (!this.#clientWrites.mustWrite(uid, ordered({ cluster: presentCluster, address: presentAddress }), ordered(wanted), now)) return;
@@ -225,6 +268,12 @@ export class Controller {
         throw error;
       });
     });
+  }
+
+  #assignAddresses(bridges: readonly Bridge[]): void {
+    const addresses = assignAddresses([...this.#world.clients.values(), ...bridges.filter(({ spec }) => spec.egress === 'pod')], this.#pool ?? '', this.#addresses);
+    this.#addresses.clear();
+    for (const [uid, address] of addresses) this.#addresses.set(uid, address);
   }
 
   #ranges(): string[] {
@@ -255,5 +304,7 @@ function controllerPart({ status = {} }: Bridge, wanted: DerivedStatus): object 
 export function refusalWords(message: string): string {
   return (/denied (?:the )?request: (.*)$/s.exec(message) ?? / is forbidden: (.*)$/s.exec(message))?.[1]?.trim() ?? message;
 }
+
+const targetUid = (target: BridgeFacts['target']): string | undefined => (target === undefined || 'problem' in target ? undefined : target.uid);
 
 const isAgent = ({ metadata }: SystemPod): boolean => metadata.labels?.[labels.component] === 'agent';

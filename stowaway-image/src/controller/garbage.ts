@@ -1,5 +1,6 @@
 /** Bridges and clients that nobody needs any more. Pure. */
 import { unclaimedAnnotation } from '../../../protocol/names.ts';
+import { parseDuration } from '../duration.ts';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 
 /** A bridge whose client is not there may have come before it through another watch: this long it may stay. */
@@ -36,7 +37,12 @@ export function bridgeGarbage({ bridges, client, missingSince, now }: GarbageInp
       result.remove.push({ object: bridge, why: 'whoever made it died before it stood' });
       continue;
     }
-    result.nextAt = Math.min(result.nextAt, unclaimedUntil);
+    const livesUntil = lifetimeEnd(bridge);
+    if (livesUntil <= now) {
+      result.remove.push({ object: bridge, why: `its lifetime of ${bridge.spec.lifetime} is over` });
+      continue;
+    }
+    result.nextAt = Math.min(result.nextAt, unclaimedUntil, livesUntil);
     const owner = client(bridge.spec.client);
     if (owner === undefined) {
       const since = missingSince.get(uid) ?? now;
@@ -58,6 +64,12 @@ function claimLimit({ metadata: { annotations, creationTimestamp } }: Bridge): n
   if (seconds === undefined) return Infinity;
   const until = Date.parse(creationTimestamp ?? '') + Number(seconds) * 1000;
   return Number.isNaN(until) ? 0 : until;
+}
+
+/** Ms since the epoch; Infinity without a lifetime. */
+function lifetimeEnd({ metadata: { creationTimestamp }, spec: { lifetime } }: Bridge): number {
+  const ms = lifetime === undefined ? undefined : parseDuration(lifetime);
+  return ms === undefined ? Infinity : Date.parse(creationTimestamp ?? '') + ms;
 }
 
 export function clientGarbage(clients: Iterable<Client>, now: number): Removal<Client>[] {

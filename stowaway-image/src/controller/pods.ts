@@ -12,11 +12,13 @@ export interface TargetPod {
   hostNetwork: boolean;
   /** Succeeded, Failed, or about to end. */
   over: boolean;
+  /** Passes its readiness probes. */
+  ready: boolean;
 }
 
 interface RawPod extends KubeObject {
   spec?: { nodeName?: string; hostNetwork?: boolean; containers?: { image?: string }[] };
-  status?: { phase?: string; podIP?: string; containerStatuses?: { ready?: boolean; state?: { waiting?: { reason?: string; message?: string } } }[]; reason?: string };
+  status?: { phase?: string; podIP?: string; conditions?: { type: string; status: string }[]; containerStatuses?: { ready?: boolean; state?: { waiting?: { reason?: string; message?: string } } }[]; reason?: string };
 }
 
 export function trimTargetPod({ metadata, spec = {}, status = {} }: RawPod): TargetPod {
@@ -26,6 +28,7 @@ export function trimTargetPod({ metadata, spec = {}, status = {} }: RawPod): Tar
     node: spec.nodeName ?? '',
     hostNetwork: spec.hostNetwork === true,
     over: metadata.deletionTimestamp !== undefined || status.phase === 'Succeeded' || status.phase === 'Failed',
+    ready: (status.conditions ?? []).some(({ type, status: value }) => type === 'Ready' && value === 'True'),
   };
 }
 

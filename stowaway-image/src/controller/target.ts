@@ -6,7 +6,8 @@ import { words } from '../log.ts';
 import type { Problem } from './problem.ts';
 import { selectorText, type LabelSelector } from './selector-text.ts';
 
-export type TargetState = { selector: PodSelector } | { problem: Problem };
+/** With the workload's uid: another one of the same name is another workload. */
+export type TargetState = { selector: PodSelector; uid?: string } | { problem: Problem };
 
 interface Workload extends KubeObject {
   spec?: { selector?: LabelSelector | Record<string, string>; type?: string };
@@ -26,10 +27,14 @@ export async function resolveTarget(kube: Kube, namespace: string, target: Bridg
   const text = targetWords(target);
   const ref = { namespace, name: target.name };
   try {
-    if (target.resource === undefined) return selectorOf(target, await kube.get<Workload>(kinds[target.kind as TargetKind], ref), text);
+    if (target.resource === undefined) {
+      const workload = await kube.get<Workload>(kinds[target.kind as TargetKind], ref);
+      return withUid(selectorOf(target, workload, text), workload.metadata.uid);
+    }
     const { plural, version, group } = parseResource(target.resource);
-    const labels = (await kube.get<Scale>({ apiVersion: `${group}/${version}`, kind: target.kind, plural, namespaced: true }, ref, 'scale')).status?.selector ?? '';
-    return labels === '' ? withoutPods(text) : { selector: { labels } };
+    const { metadata, status } = await kube.get<Scale>({ apiVersion: `${group}/${version}`, kind: target.kind, plural, namespaced: true }, ref, 'scale');
+    const labels = status?.selector ?? '';
+    return labels === '' ? withoutPods(text) : withUid({ selector: { labels } }, metadata.uid);
   } catch (error) {
     if (isNotFound(error)) return { problem: { reason: 'TargetNotFound', message: `${text} does not exist in namespace ${namespace}.` } };
     if (isForbidden(error)) return { problem: { reason: 'TargetUnreadable', message: `The controller may not read ${text}: ${words(error)}. Is the installation complete ('bridge install')?` } };
@@ -42,6 +47,10 @@ function selectorOf(target: BridgeTarget, workload: Workload, text: string): Tar
   const selector = workload.spec?.selector ?? {};
   const labels = target.kind === 'Service' ? selectorText({ matchLabels: selector as Record<string, string> }) : selectorText(selector);
   return labels === '' ? withoutPods(text) : { selector: { labels } };
+}
+
+function withUid(state: TargetState, uid: string | undefined): TargetState {
+  return 'problem' in state || uid === undefined ? state : { ...state, uid };
 }
 
 function withoutPods(text: string): TargetState {

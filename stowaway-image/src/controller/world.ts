@@ -20,6 +20,8 @@ export interface World {
 
 export interface WorldOptions {
   onChange: () => void;
+  /** A bridge is gone; its last known state. */
+  onEnded: (bridge: Bridge) => void;
   onError: (error: unknown) => void;
   signal: AbortSignal;
 }
@@ -30,7 +32,13 @@ export function watchWorld(kube: Kube, options: WorldOptions): World {
   const ours = { namespace: systemNamespace, labelSelector: `${labels.managedBy}=${managedBy}` };
   const world = {
     clients: follow<Client>(kube, resources.clients, { ...common, namespace: systemNamespace }),
-    bridges: follow<Bridge>(kube, resources.bridges, common),
+    bridges: follow<Bridge>(kube, resources.bridges, {
+      signal, onError,
+      onChange: ({ type, object }) => {
+        if (type === 'deleted') options.onEnded(object);
+        onChange();
+      },
+    }),
     nodes: follow<NodeInfo, Parameters<typeof trimNode>[0]>(kube, resources.nodes, {
       signal, onError, trim: trimNode,
       // Nodes report their health every few seconds; nearly nothing of it matters here.

@@ -1,7 +1,7 @@
 /** The hub's part of Client.status. */
 import { isDeepStrictEqual } from 'node:util';
 import { fieldManager } from '../../../protocol/names.ts';
-import type { Client, ClientStatus, HubFacts } from '../../../protocol/objects.ts';
+import type { Client, ClientStatus, ClientTraffic, HubFacts } from '../../../protocol/objects.ts';
 import { withTransitionTimes, type NewCondition } from '../conditions.ts';
 import { isConflict, isNotFound, resources, type Kube } from '../kube/index.ts';
 import type { Presence } from './presence.ts';
@@ -11,7 +11,7 @@ const peerCondition = 'Peer';
 const readyCondition = 'Ready';
 const mine = new Set([peerCondition, readyCondition]);
 
-type HubPart = Pick<ClientStatus, 'phase' | 'lastSeen' | 'transport' | 'hub' | 'conditions'>;
+type HubPart = Pick<ClientStatus, 'phase' | 'lastSeen' | 'transport' | 'hub' | 'traffic' | 'conditions'>;
 
 export interface WantedInput {
   client: Client;
@@ -19,10 +19,11 @@ export interface WantedInput {
   /** Absent until the peer is configured. */
   facts: HubFacts | undefined;
   refused: string | undefined;
+  traffic?: ClientTraffic | undefined;
   now: Date;
 }
 
-export function wantedStatus({ client, presence: { phase, lastSeen, transport }, facts, refused, now }: WantedInput): HubPart {
+export function wantedStatus({ client, presence: { phase, lastSeen, transport }, facts, refused, traffic, now }: WantedInput): HubPart {
   const conditions = withTransitionTimes(client.status?.conditions, [
     ...(refused === undefined ? [] : [{ type: peerCondition, status: 'False' as const, reason: 'KeyInUse', message: `The hub has no peer for this client: ${refused}. Make the link anew with 'bridge down' and 'bridge up'.` }]),
     readiness(client, { phase, ...(lastSeen === undefined ? {} : { lastSeen }), ...(transport === undefined ? {} : { transport }) }),
@@ -32,6 +33,7 @@ export function wantedStatus({ client, presence: { phase, lastSeen, transport },
     ...(lastSeen === undefined ? {} : { lastSeen }),
     ...(transport === undefined ? {} : { transport }),
     ...(facts === undefined ? {} : { hub: facts }),
+    ...(traffic === undefined ? {} : { traffic }),
     conditions,
   };
 }
@@ -49,11 +51,11 @@ function readiness({ spec }: Client, { phase, lastSeen, transport }: Omit<Presen
 
 /** Does the status already say all this? */
 export function isWritten(client: Client, wanted: HubPart): boolean {
-  const { phase, lastSeen, transport, hub, conditions = [] } = client.status ?? {};
+  const { phase, lastSeen, transport, hub, traffic, conditions = [] } = client.status ?? {};
   const written = conditions.filter(({ type }) => mine.has(type));
   return isDeepStrictEqual(
-    { phase, lastSeen, transport, hub, conditions: written },
-    { phase: wanted.phase, lastSeen: wanted.lastSeen, transport: wanted.transport, hub: wanted.hub, conditions: wanted.conditions ?? [] },
+    { phase, lastSeen, transport, hub, traffic, conditions: written },
+    { phase: wanted.phase, lastSeen: wanted.lastSeen, transport: wanted.transport, hub: wanted.hub, traffic: wanted.traffic, conditions: wanted.conditions ?? [] },
   );
 }
 

@@ -2,6 +2,7 @@
  * The hub's nftables: hub ports are address translation, not a proxy, because a refused connection must travel back to the
  * agent as refused, while it can still go to the original.
  */
+import { tunnelDevices } from '../../../protocol/egress.ts';
 import { heartbeatIntervalMs } from '../../../protocol/heartbeat.ts';
 import { hubPortRange, ports } from '../../../protocol/ports.ts';
 import type { HubPlan, HubPort } from './plan.ts';
@@ -21,6 +22,9 @@ table ${table} {
 ${protocols.map((protocol) => `  map clients_${protocol.toLowerCase()} { type inet_service : ipv4_addr; }`).join('\n')}
   # (source, hub port) pairs that may pass
 ${protocols.map((protocol) => `  set sources_${protocol.toLowerCase()} { type ipv4_addr . inet_service; }`).join('\n')}
+  # addresses of bridges whose containers go out as a pod, and of the agents that lead them there
+  set egress { type ipv4_addr; }
+  set egress_agents { type ipv4_addr; }
   # clients without heartbeat
   set silent { type ipv4_addr; }
   set heartbeats { type ipv4_addr; size 65535; flags dynamic,timeout; timeout 60s; }
@@ -31,6 +35,10 @@ ${protocols.map((protocol) => protocol.toLowerCase()).map((protocol) => `    iif
   }
   chain here {
     type filter hook input priority filter; policy accept;
+    # VXLAN itself believes everybody.
+    udp dport ${ports.egress} ip saddr @egress_agents accept
+    udp dport ${ports.egress} drop
+    iifname "${tunnelDevices}" drop
     ct state established,related accept
     iifname "${device}" udp dport ${ports.heartbeat} update @heartbeats { ip saddr limit rate over ${heartbeatsPerSecond}/second burst ${heartbeatsPerSecond} packets } drop
     iifname "${device}" udp dport ${ports.heartbeat} accept
@@ -43,6 +51,8 @@ ${protocols.map((protocol) => protocol.toLowerCase()).map((protocol) => `    iif
   }
   chain through {
     type filter hook forward priority filter; policy drop;
+    # What is to leave as a pod leaves so or not at all.
+    ip saddr @egress oifname != "${tunnelDevices}" reject with icmp host-unreachable
     # Clients never reach each other.
     iifname "${device}" oifname "${device}" meta l4proto tcp reject with tcp reset
     iifname "${device}" oifname "${device}" drop
@@ -55,6 +65,8 @@ ${protocols.map((protocol) => protocol.toLowerCase()).map((protocol) => `    iif
   }
   chain out {
     type nat hook postrouting priority srcnat; policy accept;
+    # The pod translates.
+    oifname "${tunnelDevices}" return
     ip saddr ${pool} oifname != "${device}" masquerade
   }
 }
@@ -62,7 +74,7 @@ ${protocols.map((protocol) => protocol.toLowerCase()).map((protocol) => `    iif
 }
 
 /** The contents of all sets and maps, replaced in one transaction. */
-export function renderElements({ ports: planned, silent }: Pick<HubPlan, 'ports' | 'silent'>): string {
+export function renderElements({ ports: planned, silent, egress }: Pick<HubPlan, 'ports' | 'silent' | 'egress'>): string {
   const lines: string[] = [];
   for (const protocol of protocols) {
     const mine = planned.filter((port) => port.protocol === protocol).sort((one, other) => one.hubPort - other.hubPort);
@@ -71,6 +83,8 @@ export function renderElements({ ports: planned, silent }: Pick<HubPlan, 'ports'
     lines.push(...fill('set', `sources_${suffix}`, mine.flatMap(pairs)));
   }
   lines.push(...fill('set', 'silent', [...silent].sort()));
+  lines.push(...fill('set', 'egress', egress.map(({ address }) => address).sort()));
+  lines.push(...fill('set', 'egress_agents', [...new Set(egress.flatMap(({ agent }) => agent ?? []))].sort()));
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,7 +1,7 @@
 /** The hub: WireGuard endpoint of all clients, and the way from agents to them. */
 import type { Heartbeat, BridgeRef } from '../../../protocol/heartbeat.ts';
 import { names, systemNamespace } from '../../../protocol/names.ts';
-import type { Bridge, Client, HubFacts } from '../../../protocol/objects.ts';
+import type { Bridge, Client, ClientTraffic, HubFacts } from '../../../protocol/objects.ts';
 import { follow, pause, resources, type Followed, type Kube } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
@@ -12,7 +12,8 @@ import { serveHeartbeats } from './heartbeat-server.ts';
 import type { KeyPair } from './key.ts';
 import { planHub, type HubPlan } from './plan.ts';
 import { presenceOf, type Heard } from './presence.ts';
-import { bringUp, Tunnel, type TunnelTools } from './tunnel.ts';
+import { TrafficBook, type Transfer } from './traffic-book.ts';
+import { bringUp, device, Tunnel, type TunnelTools } from './tunnel.ts';
 
 export interface HubOptions {
   kube: Kube;
@@ -27,6 +28,8 @@ export interface HubOptions {
 const gatherMs = 3;
 /** Peers and ports are compared with the wish this often even if nothing happens. */
 const resyncIntervalMs = 30_000;
+/** Bytes are read this often at most; a status is written for them when there are many more. */
+const trafficIntervalMs = 60_000;
 /** What is under way when the hub has to end may take this long; less than the pod's grace period. */
 const drainMs = 2_000;
 /** Timers of phases are not cut finer than this. */
@@ -56,6 +59,9 @@ export class Hub {
   readonly #heard = new Map<string, Heard>();
   /** Clients by WireGuard address, as last planned. */
   #byAddress = new Map<string, Client>();
+  readonly #traffic = new TrafficBook();
+  #transfers: ReadonlyMap<string, Transfer> = new Map();
+  #transfersAt = -Infinity;
   #startedAt = 0;
   #loop: LevelLoop | undefined;
   #tunnel: Tunnel | undefined;
@@ -120,13 +126,26 @@ export class Hub {
     if (await tunnel.apply(plan)) log('applied', { peers: plan.peers.length, ports: plan.ports.length, silent: plan.silent.length });
     const next = Math.min(...[...presences.values()].map(({ changesAt }) => changesAt), now + resyncIntervalMs);
     this.#loop?.triggerIn(Math.max(next - now, leastPhaseWaitMs));
+    await this.#readTransfers(now);
     await this.#writeStatuses(all, presences, plan, facts);
+  }
+
+  async #readTransfers(now: number): Promise<void> {
+    if (now - this.#transfersAt < trafficIntervalMs) return;
+    this.#transfersAt = now;
+    this.#transfers = await this.#options.tools.wg.transfers(device);
   }
 
   #remember(clients: Client[], plan: HubPlan): void {
     this.#byAddress = new Map(clients.filter(({ metadata }) => !plan.refused.has(metadata.name)).flatMap((client) => (client.status?.address === undefined ? [] : [[client.status.address, client]])));
     const present = new Set(clients.map(({ metadata }) => metadata.uid));
+    this.#traffic.forgetAllBut(new Set(clients.map(({ metadata, spec }) => `${metadata.uid}/${spec.publicKey}`)));
     for (const uid of this.#heard.keys()) if (!present.has(uid)) this.#heard.delete(uid);
+  }
+
+  #trafficOf({ metadata, spec, status }: Client): ClientTraffic | undefined {
+    const transfer = this.#transfers.get(spec.publicKey);
+    return transfer === undefined ? status?.traffic : this.#traffic.count(`${metadata.uid}/${spec.publicKey}`, status?.traffic, transfer);
   }
 
   async #writeStatuses(clients: Client[], presences: ReadonlyMap<string, ReturnType<typeof presenceOf>>, plan: HubPlan, facts: HubFacts): Promise<void> {
@@ -137,7 +156,7 @@ export class Hub {
       if (presence === undefined) return;
       const refused = plan.refused.get(client.metadata.name);
       const isPeer = client.status?.address !== undefined && refused === undefined && configured.has(client.spec.publicKey);
-      const status = wantedStatus({ client, presence, facts: isPeer ? facts : undefined, refused, now });
+      const status = wantedStatus({ client, presence, facts: isPeer ? facts : undefined, refused, traffic: this.#trafficOf(client), now });
       if (isWritten(client, status)) return;
       if (client.status?.phase !== status.phase) this.#options.log('phase', { client: client.metadata.name, phase: status.phase, transport: status.transport });
       await writeStatus(this.#options.kube, client, status);

@@ -1,5 +1,5 @@
 /** What the hub has to do for the present Clients and Bridges: peers, ports, and who may use them. Pure. */
-import type { Bridge, Client, Protocol } from '../../../protocol/objects.ts';
+import type { Bridge, BridgePod, Client, Protocol } from '../../../protocol/objects.ts';
 import type { WgPeer } from '../adapters/wg.ts';
 import { isIpv4 } from '../network/ipv4.ts';
 
@@ -12,9 +12,19 @@ export interface HubPort {
   sources: string[];
 }
 
+/** A bridge's way out as one of its target's pods. */
+export interface HubEgress {
+  /** What comes from this address, and only that, goes this way. */
+  address: string;
+  tunnel: number;
+  /** Address of the agent at the other end; undefined while there is no pod: then it goes nowhere. */
+  agent: string | undefined;
+}
+
 export interface HubPlan {
   peers: WgPeer[];
   ports: HubPort[];
+  egress: HubEgress[];
   /** Addresses of clients that are silent: what is under way to them is refused. */
   silent: string[];
   /** Addresses of clients whose datagrams come over the API server, where packets may be larger. */
@@ -38,6 +48,7 @@ export function planHub({ clients, bridges, publicKey, isOnline, isRelayed }: Pl
   const silent: string[] = [];
   const relayed: string[] = [];
   const served = new Map<string, Client & { status: { address: string } }>();
+  const owned = new Map<string, { client: Client; peer: WgPeer }>();
   const keys = new Map<string, string>([[publicKey, 'the hub']]);
   const addresses = new Map<string, string>();
   // Public keys are no secret: who came first keeps the key, so that nobody can take another's link by copying it.
@@ -51,23 +62,40 @@ export function planHub({ clients, bridges, publicKey, isOnline, isRelayed }: Pl
     }
     keys.set(client.spec.publicKey, `client ${client.metadata.name}`);
     addresses.set(address, `client ${client.metadata.name}`);
-    peers.push({ publicKey: client.spec.publicKey, allowedIps: [`${address}/32`] });
+    const peer = { publicKey: client.spec.publicKey, allowedIps: [`${address}/32`] };
+    peers.push(peer);
+    owned.set(client.metadata.name, { client, peer });
     if (isRelayed(client)) relayed.push(address);
     if (isOnline(client)) served.set(client.metadata.name, client as Client & { status: { address: string } });
     else silent.push(address);
   }
-  return { peers, refused, silent, relayed, ports: planPorts(bridges, served) };
+  const present = [...bridges].sort(byAge);
+  return { peers, refused, silent, relayed, ports: planPorts(present, served), egress: planEgress(present, owned, addresses) };
 }
 
-function planPorts(bridges: Iterable<Bridge>, served: ReadonlyMap<string, Client & { status: { address: string } }>): HubPort[] {
+/** A second address for the peer of the bridge's client: WireGuard lets nobody else use it. */
+function planEgress(bridges: readonly Bridge[], owned: ReadonlyMap<string, { client: Client; peer: WgPeer }>, taken: Map<string, string>): HubEgress[] {
+  return bridges.flatMap(({ metadata, spec, status }) => {
+    const { client, peer } = owned.get(spec.client) ?? {};
+    const egress = status?.egress;
+    if (client === undefined || peer === undefined || client.spec.owner !== spec.owner || spec.egress !== 'pod' || egress === undefined || !isIpv4(egress.address) || taken.has(egress.address)) return [];
+    taken.set(egress.address, `bridge ${metadata.namespace ?? ''}/${metadata.name}`);
+    peer.allowedIps.push(`${egress.address}/32`);
+    const entry = status?.pods?.find(({ name }) => name === egress.pod);
+    const [agent] = addresses(entry === undefined ? [] : [agentAddress(entry)]);
+    return [{ address: egress.address, tunnel: egress.tunnel, agent }];
+  });
+}
+
+function planPorts(bridges: readonly Bridge[], served: ReadonlyMap<string, Client & { status: { address: string } }>): HubPort[] {
   const ports = new Map<number, HubPort>();
-  for (const bridge of [...bridges].sort(byAge)) {
+  for (const bridge of bridges) {
     const client = served.get(bridge.spec.client);
     // The admission policy sees to the owner when the bridge is made; the client may have been made anew since by someone else.
     if (client === undefined || client.spec.owner !== bridge.spec.owner) continue;
     const pods = bridge.status?.pods ?? [];
     const sources = {
-      TCP: addresses(pods.map(({ agent }) => agent.slice(0, agent.lastIndexOf(':')))),
+      TCP: addresses(pods.map(agentAddress)),
       UDP: addresses(pods.map(({ address }) => address ?? '')),
     };
     for (const { hubPort, protocol } of bridge.status?.ports ?? []) {
@@ -75,6 +103,10 @@ function planPorts(bridges: Iterable<Bridge>, served: ReadonlyMap<string, Client
     }
   }
   return [...ports.values()];
+}
+
+function agentAddress({ agent }: BridgePod): string {
+  return agent.slice(0, agent.lastIndexOf(':'));
 }
 
 function addresses(words: string[]): string[] {
@@ -88,10 +120,12 @@ function byAge(one: Client | Bridge, other: Client | Bridge): number {
 
 /** What turns the present peers into the wanted ones; peers that are right are not touched, so their sessions go on. */
 export function peerChanges(present: readonly WgPeer[], wanted: readonly WgPeer[]): { remove: string[]; put: WgPeer[] } {
-  const now = new Map(present.map(({ publicKey, allowedIps }) => [publicKey, allowedIps.join(',')]));
+  // WireGuard has an order of its own.
+  const text = (allowedIps: readonly string[]): string => [...allowedIps].sort().join(',');
+  const now = new Map(present.map(({ publicKey, allowedIps }) => [publicKey, text(allowedIps)]));
   const keys = new Set(wanted.map(({ publicKey }) => publicKey));
   return {
     remove: present.map(({ publicKey }) => publicKey).filter((key) => !keys.has(key)),
-    put: wanted.filter(({ publicKey, allowedIps }) => now.get(publicKey) !== allowedIps.join(',')),
+    put: wanted.filter(({ publicKey, allowedIps }) => now.get(publicKey) !== text(allowedIps)),
   };
 }

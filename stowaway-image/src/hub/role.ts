@@ -3,11 +3,13 @@ import { nft } from '../adapters/nft.ts';
 import { makeTunnelDevice } from '../adapters/tunnel-device.ts';
 import { wg } from '../adapters/wg.ts';
 import { serveHealth } from '../health.ts';
+import { uplinkMtu } from '../network/uplink.ts';
 import { words } from '../log.ts';
 import { stopped, type Role } from '../role.ts';
 import { awaitPool, Hub } from './hub.ts';
 import { serveRelay } from './relay.ts';
 import { loadOrMakeKey } from './key.ts';
+import { EgressTunnels } from './egress-tunnels.ts';
 import { device, requireForwarding } from './tunnel.ts';
 
 export const runHub: Role = async ({ kube, env, log, signal }) => {
@@ -19,7 +21,7 @@ export const runHub: Role = async ({ kube, env, log, signal }) => {
     makeTunnelDevice(device, { forceUserspace: env['PODBRIDGE_WIREGUARD'] === 'userspace', onLine: (line) => log('wireguard-go', { line }) }),
     awaitPool(kube, signal, (error) => log('failed', { what: 'wait for the client pool', message: words(error) })),
   ]);
-  const hub = new Hub({ kube, key, tools: { wg, ip, nft }, log, signal });
+  const hub = new Hub({ kube, key, tools: { wg, ip, nft, egress: new EgressTunnels({ ip, uplinkMtu }) }, log, signal });
   await hub.start(pool);
   await serveRelay({ signal, onError: (error) => log('failed', { what: 'relay', message: words(error) }) });
   ailment = undefined;

@@ -6,6 +6,8 @@ import type { Ip } from '../adapters/ip.ts';
 import type { Nft } from '../adapters/nft.ts';
 import type { Wg, WgPeer } from '../adapters/wg.ts';
 import { hubAddress } from '../network/pool.ts';
+import { uplinkMtu } from '../network/uplink.ts';
+import type { EgressTunnels } from './egress-tunnels.ts';
 import { renderElements, renderTable } from './firewall.ts';
 import type { KeyPair } from './key.ts';
 import { peerChanges, type HubPlan } from './plan.ts';
@@ -22,12 +24,12 @@ export interface TunnelTools {
   wg: Wg;
   ip: Ip;
   nft: Nft;
+  egress: EgressTunnels;
 }
 
-/** Of what leaves the pod: overlays make it smaller than 1500. */
-export async function pathMtu(uplink: string): Promise<number> {
-  const mtu = Number((await readFile(`/sys/class/net/${uplink}/mtu`, 'utf8').catch(() => '')).trim());
-  return mtu > 0 ? Math.min(mtu - wireguardOverheadBytes, defaultMtu) : defaultMtu;
+/** Of what goes through WireGuard. */
+async function pathMtu(): Promise<number> {
+  return Math.min(await uplinkMtu() - wireguardOverheadBytes, defaultMtu);
 }
 
 /** @throws Error when the pod's network does not forward and cannot be made to. */
@@ -45,7 +47,7 @@ export async function bringUp({ wg, ip, nft }: TunnelTools, key: KeyPair, pool: 
     // The device takes what the relay takes; the route says what the path over UDP takes. Clients behind the relay have routes of their own.
     `address replace ${hubAddress(pool)}${prefix} dev ${device} noprefixroute`,
     `link set dev ${device} mtu ${relayMtu} txqueuelen ${transmitQueueLength} up`,
-    `route replace ${pool} dev ${device} src ${hubAddress(pool)} mtu ${await pathMtu('eth0')}`,
+    `route replace ${pool} dev ${device} src ${hubAddress(pool)} mtu ${await pathMtu()}`,
   ]);
 }
 
@@ -56,6 +58,8 @@ export class Tunnel {
   #closed = false;
   #applying: Promise<boolean> = Promise.resolve(false);
   #relayed: readonly string[] = [];
+  /** Goes on until the end. */
+  #egress: HubPlan['egress'] = [];
   /** What the device was last seen to have. */
   #peers: WgPeer[] | undefined;
 
@@ -79,11 +83,11 @@ export class Tunnel {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#applying.catch(() => undefined);
-    await this.#tools.nft.apply(renderElements({ ports: [], silent: [] }));
+    await this.#tools.nft.apply(renderElements({ ports: [], silent: [], egress: this.#egress }));
   }
 
   async #change(plan: HubPlan): Promise<boolean> {
-    const { wg, nft } = this.#tools;
+    const { wg, nft, egress } = this.#tools;
     await this.#route(plan.relayed);
     const changes = peerChanges(this.#peers ?? await wg.peers(device), plan.peers);
     this.#peers = undefined;
@@ -94,10 +98,12 @@ export class Tunnel {
     if (portsDiffer) {
       await nft.apply(elements);
       this.#elements = elements;
+      this.#egress = plan.egress;
     }
+    const egressDiffers = await egress.apply(plan.egress);
     if (peersDiffer) await wg.change(device, changes);
     else this.#peers = plan.peers;
-    return peersDiffer || portsDiffer;
+    return peersDiffer || portsDiffer || egressDiffers;
   }
 
   async #route(relayed: readonly string[]): Promise<void> {

@@ -38,6 +38,7 @@ export const resources = {
   replicaSets: resource('apps/v1', 'ReplicaSet', 'replicasets'),
   jobs: resource('batch/v1', 'Job', 'jobs'),
   serviceCidrs: resource('networking.k8s.io/v1', 'ServiceCIDR', 'servicecidrs', false),
+  events: resource('v1', 'Event', 'events'),
   leases: resource('coordination.k8s.io/v1', 'Lease', 'leases'),
   clients: resource(`${apiGroup}/${apiVersion}`, 'Client', 'clients'),
   bridges: resource(`${apiGroup}/${apiVersion}`, 'Bridge', 'bridges'),

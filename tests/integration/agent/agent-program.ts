@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     processes: new ProcTable('/proc', dockerOwner), log, signal: stopping.signal,
     writeStatus: async (bridge, entries) => { statuses[bridge.metadata.name] = entries; },
   });
-  await removeLeftovers(instance, nodePid, log);
+  await removeLeftovers(instance, nodePid, (device) => agent.wantsTunnel(device), log);
   createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -79,8 +79,17 @@ export class AgentWorld {
 
   /** Exactly these bridges from now on. */
   async bridges(...wishes: BridgeWish[]): Promise<void> {
+    await this.#show(wishes, false);
+  }
+
+  /** The same, and the pod has been told to end. */
+  async leaving(...wishes: BridgeWish[]): Promise<void> {
+    await this.#show(wishes, true);
+  }
+
+  async #show(wishes: BridgeWish[], leaving: boolean): Promise<void> {
     const pod: NodePod = {
-      metadata: { name: 'pod', namespace: 'shop', uid: this.#podId, labels: {} }, node: 'node', serviceAccount: 'default', hostNetwork: false, completed: false, ending: false, addresses: [], hostAliases: [],
+      metadata: { name: 'pod', namespace: 'shop', uid: this.#podId, labels: {} }, node: 'node', serviceAccount: 'default', hostNetwork: false, completed: false, leaving, addresses: [], hostAliases: [],
       containers: [{ name: 'main', image: 'x', ready: true, execProbe: false, limits: {}, ports: Object.values(originalPorts), mounts: [], probes: wishes.flatMap(({ probes = [] }) => probes) }],
     };
     const client: Client = { apiVersion: '', kind: 'Client', metadata: { name: 'ann-1' }, spec: { owner: 'ann', publicKey: 'x' } };

@@ -9,7 +9,9 @@ import { makeTunnelDevice } from '../../../stowaway-image/src/adapters/tunnel-de
 import { wg } from '../../../stowaway-image/src/adapters/wg.ts';
 import { Hub } from '../../../stowaway-image/src/hub/hub.ts';
 import { loadOrMakeKey } from '../../../stowaway-image/src/hub/key.ts';
+import { EgressTunnels } from '../../../stowaway-image/src/hub/egress-tunnels.ts';
 import { device, requireForwarding } from '../../../stowaway-image/src/hub/tunnel.ts';
+import { uplinkMtu } from '../../../stowaway-image/src/network/uplink.ts';
 import { resources, type KubeObject } from '../../../stowaway-image/src/kube/index.ts';
 import { FakeKube } from '../../support/fake-kube.ts';
 
@@ -26,7 +28,7 @@ const log = (event: string, facts?: Record<string, unknown>): void => console.lo
 async function main(): Promise<void> {
   await requireForwarding();
   await makeTunnelDevice(device, { forceUserspace: false, onLine: (line) => log('wireguard-go', { line }) });
-  const hub = new Hub({ kube, key: await loadOrMakeKey(kube), tools: { wg, ip, nft }, log, signal: new AbortController().signal });
+  const hub = new Hub({ kube, key: await loadOrMakeKey(kube), tools: { wg, ip, nft, egress: new EgressTunnels({ ip, uplinkMtu }) }, log, signal: new AbortController().signal });
   await hub.start('100.96.0.0/16');
   createServer((request, response) => {
     const chunks: Buffer[] = [];

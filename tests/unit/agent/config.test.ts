@@ -28,7 +28,7 @@ describe('HAProxy configuration', () => {
     const lines = section(render(frontend([route('all')])), 'backend btcp_uid_8080_20001');
     expect(lines).toEqual([
       'mode tcp', 'srvtcpka-idle 5s', 'srvtcpka-intvl 2s', 'srvtcpka-cnt 3', 'balance roundrobin', 'use-server bridge if TRUE',
-      'server bridge 10.0.9.9:20001 track c_10-0-9-9_20001/s tcp-ut 1000ms',
+      'server bridge 10.0.9.9:20001 track c_10-0-9-9_20001/s tcp-ut 1000ms weight 0',
       'use-server orig if TRUE',
       'server orig 10.0.0.7:8080 namespace pb-uid source 0.0.0.0 usesrc client weight 256',
       'server orig-any 10.0.0.7:8080 namespace pb-uid source 0.0.0.0 usesrc clientip weight 1',
@@ -100,7 +100,7 @@ describe('HAProxy configuration', () => {
     test('what was encrypted goes on encrypted, to the original with the name that was asked for', () => {
       const config = render(frontend([secure]));
       expect(server(config, 'osh1_uid_8080', 'orig')).toMatch(/ ssl verify none alpn http\/1\.1 sni ssl_fc_sni$/);
-      expect(server(config, 'bsh2_uid_8080_20002', 'bridge')).toMatch(/tcp-ut 1000ms ssl verify none alpn h2,http\/1\.1$/);
+      expect(server(config, 'bsh2_uid_8080_20002', 'bridge')).toMatch(/tcp-ut 1000ms weight 0 ssl verify none alpn h2,http\/1\.1$/);
       expect(server(config, 'bh1_uid_8080_20002', 'bridge')).not.toMatch(/ssl/);
     });
 

@@ -6,7 +6,7 @@ import type { Frontend, Route } from '../../../stowaway-image/src/agent/proxy/mo
 export function pod(name: string, over: Partial<Omit<NodePod, 'metadata'>> & { labels?: Record<string, string>; namespace?: string } = {}): NodePod {
   const { labels = { app: 'api' }, namespace = 'shop', ...rest } = over;
   return {
-    metadata: { name, namespace, uid: `uid-${name}`, labels }, node: 'node-1', serviceAccount: 'default', hostNetwork: false, completed: false, ending: false,
+    metadata: { name, namespace, uid: `uid-${name}`, labels }, node: 'node-1', serviceAccount: 'default', hostNetwork: false, completed: false, leaving: false,
     addresses: ['10.0.0.7'], hostAliases: [], containers: [{ name: 'main', image: 'api:1', ready: true, execProbe: false, limits: {}, probes: [], ports: [8080], mounts: [] }], ...rest,
   };
 }
@@ -31,7 +31,7 @@ export function client(name: string, owner: string): Client {
 }
 
 export function route(name: string, over: Partial<Route> = {}): Route {
-  return { bridge: `shop/${name}`, createdAt: '2026-01-01T00:00:00Z', hub: { address: '10.0.9.9', port: 20_001 }, rules: [], servedBy: true, fallback: 'original', check: { http: undefined, wary: false, proxyProtocol: false }, certificate: undefined, plaintext: false, proxyProtocol: false, mode: 'steal', tapHeaders: false, delayMs: 0, fault: undefined, ...over };
+  return { bridge: `shop/${name}`, createdAt: '2026-01-01T00:00:00Z', hub: { address: '10.0.9.9', port: 20_001 }, rules: [], servedBy: true, fallback: 'original', check: { http: undefined, wary: false, proxyProtocol: false }, certificate: undefined, plaintext: false, proxyProtocol: false, mode: 'steal', tapHeaders: false, diff: false, delayMs: 0, fault: undefined, ...over };
 }
 
 export function frontend(routes: Route[], over: Partial<Frontend> = {}): Frontend {

@@ -8,11 +8,11 @@ import { hubPortName } from '../../../stowaway-image/src/agent/proxy/hub-port.ts
 import { bridge, pod, route } from './fixtures.ts';
 
 const now = 100_000;
-function assignment(over: Partial<Assignment> = {}, spec: Partial<Bridge['spec']> = {}, container: object = {}, podOver: object = {}): Assignment {
+function assignment(over: Partial<Assignment> = {}, spec: Partial<Bridge['spec']> = {}, container: object = {}): Assignment {
   const asked = bridge('b');
-  const target = pod('api-1', podOver);
+  const target = pod('api-1');
   Object.assign(target.containers[0]!, { id: 'c1', ...container });
-  return { bridge: { ...asked, spec: { ...asked.spec, freeze: true, ...spec } }, pod: target, draining: false, silent: false, trouble: undefined, tcp: [{ port: 8080, route: route('b') }], udp: [], ...over };
+  return { bridge: { ...asked, spec: { ...asked.spec, freeze: true, ...spec } }, pod: target, draining: false, silent: false, trouble: undefined, tcp: [{ port: 8080, route: route('b') }], udp: [], egress: undefined, ...over };
 }
 const facts = (over: Partial<FreezeFacts> = {}): FreezeFacts => ({ servingSince: () => now - freezeAfterMs, wary: () => false, frozen: () => false, now, ...over });
 
@@ -24,7 +24,7 @@ describe('whose original is frozen', () => {
 
   test.each<[string, Assignment]>([
     ['not asked for', assignment({}, { freeze: false })], ['draining', assignment({ draining: true })], ['the link is silent', assignment({ silent: true })], ['not bridged', assignment({ trouble: 'x' })],
-    ['the pod is ending', assignment({}, {}, {}, { ending: true })], ['not ready yet', assignment({}, {}, { ready: false })], ['no container yet', assignment({}, {}, { id: undefined })], ['exec probe', assignment({}, {}, { execProbe: true })],
+    ['not ready yet', assignment({}, {}, { ready: false })], ['no container yet', assignment({}, {}, { id: undefined })], ['exec probe', assignment({}, {}, { execProbe: true })],
   ])('%s: nobody', (_, one) => expect(freezeCandidates([one], facts()).candidates).toEqual([]));
 
   test('nobody while the container is down or goes up and down; after it has served for a while', () => {

@@ -40,6 +40,10 @@ describe('which bridge on which pod', () => {
     expect(plan([bridge('old', { state: 'Draining', created: '2026-01-01T00:00:00Z' }), bridge('new', { created: '2026-02-01T00:00:00Z' })]).map(({ trouble }) => trouble)).toEqual([undefined, undefined]);
   });
 
+  test('a pod that is about to end gets nothing new any more', () => {
+    expect(plan([bridge('b')], [pod('api-1', { leaving: true }), pod('api-2')]).map(({ pod: { metadata }, draining }) => [metadata.name, draining])).toEqual([['api-1', true], ['api-2', false]]);
+  });
+
   test('bridges with rules share a port', () => {
     expect(plan([bridge('a', { rules: [{ mark: 'ann' }] }), bridge('b', { rules: [{ mark: 'ben' }] }), bridge('all')]).map(({ tcp, trouble }) => [tcp.length, trouble])).toEqual([[1, undefined], [1, undefined], [1, undefined]]);
   });

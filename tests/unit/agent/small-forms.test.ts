@@ -4,7 +4,7 @@ import { isIdle } from '../../../stowaway-image/src/agent/drain.ts';
 import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
 import { freePort, listeningPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
 import { renderRemoval, renderReturn, renderRules, ruledPorts, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
-import { parseServerStats, parseSessions, servingHubPorts, sessionBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
+import { parseServerStats, parseSessions, refusingHubPorts, servingHubPorts, sessionBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
 import { movedPeer } from '../../../stowaway-image/src/agent/proxy/source-port.ts';
 import { openConnections } from '../../../stowaway-image/src/agent/proxy/supervisor.ts';
 import { statusEntries } from '../../../stowaway-image/src/agent/status-entries.ts';
@@ -66,8 +66,11 @@ describe('what HAProxy tells', () => {
   test('which hub ports serve, and what is open towards one', () => {
     const stats = parseServerStats(csv);
     expect([...servingHubPorts(stats)]).toEqual(['c_10-0-9-9_20001']);
-    expect(sessionsTo(20_001, stats)).toBe(5);
-    expect(sessionsTo(1, stats)).toBe(0);
+    expect([sessionsTo('u_8080', 20_001, stats), sessionsTo('v_8080', 20_001, stats), sessionsTo('u_8080', 1, stats)]).toEqual([3, 2, 0]);
+  });
+  test('which hub ports refuse, and which are only silent', () => {
+    const checked = parseServerStats('# pxname,svname,status,check_status\nc_1_20001,s,DOWN,L4CON\nc_1_20002,s,DOWN,* L4CON\nc_1_20003,s,DOWN,L4TOUT\nc_1_20004,s,UP 1/2,L4CON\nother,s,DOWN,L4CON\nc_1_20005,s,DOWN,L7STS\n');
+    expect([...refusingHubPorts(checked)]).toEqual(['c_1_20001', 'c_1_20002']);
   });
   test('sessions and their counters', () => {
     expect(parseSessions('0x7f: proto=tcpv4 src=127.0.0.1:54604 fe=f_u be=btcp_u_1 srv=bridge ts=00 age=1s exp=1s\n0x8a: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none>\n')).toEqual([

@@ -3,7 +3,7 @@ import { checkedServer, checkOf, checkTimings } from '../../../stowaway-image/sr
 import { Steadiness } from '../../../stowaway-image/src/agent/steadiness.ts';
 
 const name = 'c_10-0-9-9_20001';
-const look = (up: boolean, failedChecks: number) => [{ backend: name, server: 's', up, sessions: 0, total: 0, redispatched: 0, failed: 0, failedChecks }];
+const look = (up: boolean, failedChecks: number) => [{ backend: name, server: 's', up, refused: !up, sessions: 0, total: 0, redispatched: 0, failed: 0, failedChecks }];
 
 describe('a container that goes up and down', () => {
   test('is mistrusted after four times within 30 s, and trusted again after 30 s up without a break', () => {

@@ -10,7 +10,7 @@ const tap = { bridge: 'shop/tap', rules: [], headers: false, certificate: undefi
 const tapped = frontend([route('ann', { rules: [{ mark: 'ann' }] })], { taps: [tap, { ...tap, bridge: 'shop/other', rules: [{ mark: 'x' }], headers: true }] });
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const line = (over: Record<string, unknown> = {}): string => JSON.stringify({
-  ms: 1_795_628_196_300, took: 12, client: '10.0.0.9', fe: 'f_uid_8080', be: 'bh1_uid_8080_20001', srv: 'bridge', method: 'GET', path: '/a?token=abc&n=1', status: 200, version: '1.1',
+  ms: 1_795_628_196_300, end: 1_795_628_196_312, client: '10.0.0.9', fe: 'f_uid_8080', be: 'bh1_uid_8080_20001', srv: 'bridge', method: 'GET', path: '/a?token=abc&n=1', status: 200, version: '1.1',
   baggage: 'x=1, bridge=ann;p=2', taps: `${tapId('shop/tap')} ${tapId('shop/other')} `, bytes: 89, asked: base64('host: api\r\nauthorization: Bearer abc\r\n\r\n'), answered: base64('set-cookie: a=b\r\n\r\n'), ...over,
 });
 const read = (text: string) => readTapLine(text, [tapped], () => 'api-1');

@@ -11,7 +11,7 @@ const nobody: Session = { onEnd: () => undefined };
 function handlers(changes: Partial<Handlers> = {}): Handlers {
   const none = async (): Promise<never> => { throw new Error('not part of this test'); };
   return {
-    hello: async () => ({ version: '1', publicKey: 'K', configured: false }), configure: none, relay: none, status: none, forward: none, unforward: async () => ({}), identity: none, files: none, counters: none, rules: none, check: none, tap: none, lifeline: async () => ({}), release: async () => ({}), ...changes,
+    hello: async () => ({ version: '1', publicKey: 'K', configured: false }), configure: none, relay: none, status: none, forward: none, rest: none, unforward: async () => ({}), identity: none, files: none, counters: none, rules: none, check: none, tap: none, lifeline: async () => ({}), release: async () => ({}), ...changes,
   };
 }
 

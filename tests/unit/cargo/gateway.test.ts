@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { baseScript, forwardsScript } from '../../../cargo-image/src/gateway/firewall.ts';
+import { baseScript, ledScript } from '../../../cargo-image/src/gateway/firewall.ts';
 import { createGateway } from '../../../cargo-image/src/gateway/gateway.ts';
 import { defaultGateways, routeLines } from '../../../cargo-image/src/gateway/routes.ts';
 import type { LinkConfig } from '../../../protocol/control.ts';
@@ -38,9 +38,10 @@ describe('routes', () => {
 
 describe('forwards', () => {
   test('all of them in one script that clears what was before', () => {
-    expect(forwardsScript([
+    expect(ledScript([{ forwards: [
       { hubPort: 20000, protocol: 'TCP', address: '10.87.1.10', port: 8080 }, { hubPort: 20001, protocol: 'TCP', address: '10.87.1.11', port: 80 }, { hubPort: 20000, protocol: 'UDP', address: '10.87.1.10', port: 53 },
-    ])).toBe([
+    ] }])).toBe([
+      'flush map ip podbridge egress',
       'flush map ip podbridge forward_tcp', 'flush set ip podbridge live_tcp',
       'add element ip podbridge forward_tcp { 20000 : 10.87.1.10 . 8080, 20001 : 10.87.1.11 . 80 }', 'add element ip podbridge live_tcp { 20000, 20001 }',
       'flush map ip podbridge forward_udp', 'flush set ip podbridge live_udp',
@@ -48,8 +49,21 @@ describe('forwards', () => {
     ].join('\n'));
   });
 
+  test('a container that goes out as a pod has an address of its own in the tunnel', () => {
+    const lines = ledScript([{ forwards: [] }, { forwards: [], egress: { container: '10.87.1.10', address: '100.96.0.9' } }]).split('\n');
+    expect(lines).toContain('add element ip podbridge egress { 10.87.1.10 : 100.96.0.9 }');
+    const base = baseScript(link, 'eth0');
+    expect(base.indexOf('map @egress')).toBeLessThan(base.indexOf(`snat to ${link.address}`));
+  });
+
   test('none leaves none', () => {
-    expect(forwardsScript([])).not.toContain('add element');
+    expect(ledScript([])).not.toContain('add element');
+  });
+
+  test('one that rests leads nowhere, and what is open in it lives', () => {
+    const script = ledScript([{ resting: true, forwards: [{ hubPort: 20000, protocol: 'TCP', address: '10.87.1.10', port: 8080 }] }, { forwards: [{ hubPort: 20001, protocol: 'TCP', address: '10.87.1.11', port: 80 }] }]);
+    expect(script).toContain('add element ip podbridge forward_tcp { 20001 : 10.87.1.11 . 80 }');
+    expect(script).toContain('add element ip podbridge live_tcp { 20000, 20001 }');
   });
 
   test('the base replaces an earlier one in the same transaction', () => {

@@ -169,7 +169,7 @@ describe('requests', () => {
 describe('errors', () => {
   test.each([
     [401, { message: 'Unauthorized' }, { kind: 'refused', code: 'cluster-unauthorized' }],
-    [403, { reason: 'Forbidden', message: 'pods "a" is forbidden: User "ann" cannot get resource "pods"' }, { kind: 'refused', code: 'cluster-forbidden', what: 'you may not get pods in namespace shop', next: expect.stringMatching(/^kubectl --kubeconfig \S+\/config --context lab auth can-i get pods -n shop$/) }],
+    [403, { reason: 'Forbidden', message: 'pods "a" is forbidden: User "ann" cannot get resource "pods"' }, { kind: 'refused', code: 'cluster-forbidden', what: 'you may not get pods in namespace shop', next: expect.stringMatching(/^kubectl --kubeconfig \S+\/config --context lab auth can-i get pods -n shop\nask an administrator for: kubectl create rolebinding podbridge-user-ann --clusterrole=podbridge-user --user=ann --namespace=shop$/) }],
     [404, { reason: 'NotFound', message: 'pods "a" not found', details: { name: 'a' } }, { kind: 'usage', code: 'cluster-not-found', what: 'there is no pod a in namespace shop' }],
     [404, '404 page not found', { kind: 'environment', code: 'cluster-kind-missing' }],
     [409, { reason: 'AlreadyExists', message: 'x', details: { name: 'a' } }, { kind: 'refused', code: 'cluster-already-exists' }],

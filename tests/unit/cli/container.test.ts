@@ -50,7 +50,7 @@ const place = { network: '00-podbridge-ann', address: '10.87.0.20', dns: '10.87.
 const identity: Identity = {
   pod: { name: 'api-1', namespace: 'shop', uid: 'u', node: 'n', addresses: [], serviceAccount: 'default' }, container: { name: 'api', image: 'api:1' }, env: [['PATH', '/x'], ['LEVEL', 'debug'], ['MULTI', 'a\nb']],
   workingDir: '/', user: { uid: 1, gid: 1, groups: [] }, hostname: 'api-1', resolv: { nameservers: ['10.96.0.10'], search: ['shop.svc.cluster.local', 'corp.example'], options: ['ndots:5', 'timeout:1'] },
-  hosts: [{ ip: '10.1.1.1', names: ['legacy', 'legacy.corp'] }], limits: {}, command: [],
+  hosts: [{ ip: '10.1.1.1', names: ['legacy', 'legacy.corp'] }], limits: {}, command: [], loopbackPorts: [5432, 3000],
 };
 
 describe('the container', () => {
@@ -70,6 +70,16 @@ describe('the container', () => {
     expect(spec).toMatchObject({ env: ['OWN=1'], dns: { search: ['shop.svc.cluster.local', 'svc.cluster.local', 'cluster.local'], options: ['ndots:5'] }, autoRemove: true, entrypoint: [''], command: ['sh'] });
     expect(spec.labels).not.toHaveProperty([labels.bridge]);
     expect(spec.labels).not.toHaveProperty([labels.session]);
+  });
+});
+
+describe('--egress pod', () => {
+  const make = (egress: 'hub' | 'pod') => appContainer({ ...flags, egress, ownPorts: [3000] }, image, place, { bridge: 'api-ann', bridgeUid: 'uid-1', identity, podContainer: { name: 'api' } });
+
+  test('the pod\'s loopback has a name, and ports of its sidecars lead there but where the app listens itself', () => {
+    expect(make('pod')).toMatchObject({ extraHosts: ['legacy:10.1.1.1', 'legacy.corp:10.1.1.1', 'pod-localhost:169.254.77.1'], labels: { [labels.loopback]: '5432' } });
+    expect(make('hub').extraHosts).toEqual(['legacy:10.1.1.1', 'legacy.corp:10.1.1.1']);
+    expect(make('hub').labels).not.toHaveProperty([labels.loopback]);
   });
 });
 

@@ -84,6 +84,7 @@ describe('words of the command line', () => {
     expect(suggest('lsit', ['list', 'logs', 'run'])).toBe('list');
     expect(suggest('comp', ['completion', 'run'])).toBe('completion');
     expect(suggest('xyzzy', ['list', 'logs', 'run'])).toBeUndefined();
+    expect([suggest('--img', ['--image', '--name']), suggest('--nmspace', ['--namespace', '--name']), suggest('--it', ['--image'])]).toEqual(['--image', '--namespace', undefined]);
   });
 });
 

@@ -24,6 +24,12 @@ test('headers and methods hold together; marks and paths are alternatives', () =
   ]);
 });
 
+test('a mark may be a header of one\'s own', () => {
+  expect(rulesFromFlags({ ...none, mark: ['x-developer=ann', 'bob'], header: ['x-b=1'] })).toEqual([
+    { headers: [{ name: 'x-developer', match: 'exact', value: 'ann' }, { name: 'x-b', match: 'exact', value: '1' }] }, { mark: 'bob', headers: [{ name: 'x-b', match: 'exact', value: '1' }] },
+  ]);
+});
+
 test.each([
-  [{ mark: ['a b'] }], [{ mark: [''] }], [{ path: ['x'] }], [{ pathPrefix: ['x'] }], [{ pathRegex: ['('] }], [{ method: ['G ET'] }], [{ mark: ['-a'] }],
+  [{ mark: ['x-a^=b'] }], [{ mark: ['x-a='] }], [{ mark: ['=ann'] }], [{ mark: ['a b'] }], [{ mark: [''] }], [{ path: ['x'] }], [{ pathPrefix: ['x'] }], [{ pathRegex: ['('] }], [{ pathRegex: ['['] }], [{ method: ['G ET'] }], [{ mark: ['-a'] }],
 ])('%j is refused', (flags) => expect(() => rulesFromFlags({ ...none, ...flags })).toThrow(/is no rule/));

@@ -43,7 +43,7 @@ class FakeCluster {
     // Controller and agent, in one.
     setTimeout(() => {
       if (failing === 'controller') this.set({ ...this.bridge!, status: { phase: 'Failed', conditions: [{ type: 'Accepted', status: 'False', reason: 'x', message: 'two owners', lastTransitionTime: '' }] } });
-      else this.set({ ...this.bridge!, status: { phase: 'Ready', desiredPods: 1, ports: object.spec.ports.map((port) => ({ ...port, hubPort: 20_001 })), pods: [{ name: 'api-1', node: 'n', ready: true, since: '', agent: '10.0.0.9:7080' }] } });
+      else this.set({ ...this.bridge!, status: { phase: 'Ready', desiredPods: 1, ports: object.spec.ports.map((port) => ({ ...port, hubPort: 20_001 })), pods: [{ name: 'api-1', node: 'n', ready: true, serving: true, since: '', agent: '10.0.0.9:7080' }] } });
     }, 5);
     return this.bridge!;
   };

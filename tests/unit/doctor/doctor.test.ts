@@ -75,6 +75,13 @@ describe('examining', () => {
   });
 });
 
+test('before the installation that is told once, and what needs it is not checked', async () => {
+  const missing = new BridgeError({ kind: 'environment', code: 'cluster-kind-missing', what: 'the cluster knows no bridges.podbridge.dev', next: 'bridge install' });
+  const check = (id: string, run: Check['run']): Check => ({ id, area: 'cluster', title: id, run });
+  const findings = await examine([check('side', async () => [{ code: 'not-installed', severity: 'error', what: 'not installed', fix: 'bridge install' }]), check('bridges', async () => { throw missing; }), check('rules', async () => { throw missing; })], {} as DoctorContext);
+  expect(findings.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['not-installed error', 'not-checked info', 'not-checked info']);
+});
+
 describe('secrets', () => {
   test.each([
     ['token eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiJ4In0.c2lnbmF0dXJl here', 'eyJ'], ['Authorization: Bearer abcdefgh12345678', 'abcdefgh'], ['postgres://ann:hunter22@db/x', 'hunter22'],

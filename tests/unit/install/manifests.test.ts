@@ -166,7 +166,7 @@ describe('pods', () => {
     const components = podSpecs.map(({ metadata }) => metadata.labels[labels.component]);
     const selected = all.filter(({ kind }) => kind === 'NetworkPolicy')
       .map((policy) => (policy as unknown as { spec: { podSelector: { matchLabels?: Record<string, string> } } }).spec.podSelector.matchLabels?.[labels.component]).filter((component) => component !== undefined);
-    expect(selected.sort()).toEqual([...components, 'agent'].sort());
+    expect(selected.sort()).toEqual([...components, 'agent', 'preview'].sort());
   });
 });
 
@@ -187,6 +187,6 @@ describe('policies', () => {
         expect(rule.resources.every((resource) => /^(bridges|clients)(\/status)?$/.test(resource))).toBe(true);
       }
     }
-    expect(policies.flatMap(({ spec }) => spec.matchConstraints.resourceRules.flatMap(({ resources }) => resources)).sort()).toEqual(['bridges', 'bridges/status', 'clients', 'clients/status']);
+    expect(policies.flatMap(({ spec }) => spec.matchConstraints.resourceRules.flatMap(({ resources }) => resources)).sort()).toEqual(['bridges', 'bridges', 'bridges/status', 'clients', 'clients/status']);
   });
 });

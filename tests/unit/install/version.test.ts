@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { compareVersions, grantLines } from '../../../cli/install/version.ts';
+import { grantLines } from '../../../cli/grant-lines.ts';
+import { compareVersions } from '../../../cli/install/version.ts';
 
 describe('versions', () => {
   test.each([

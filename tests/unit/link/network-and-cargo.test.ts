@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { labels } from '../../../protocol/names.ts';
 import { ensureCargo } from '../../../cli/link/cargo.ts';
+import { openControlAhead, type ControlAhead } from '../../../cli/link/control-ahead.ts';
 import { clashes, ensureNetwork } from '../../../cli/link/network.ts';
 import { overlapping } from '../../../cli/link/subnet.ts';
 import { fakeDocker, type FakeDocker } from '../support/fake-docker.ts';
@@ -61,7 +62,7 @@ describe('cargo', () => {
   async function setup(answers = {}) {
     const docker = fakeDocker(answers);
     const own = await network(docker);
-    return { docker, ensure: (image = 'podbridge/cargo:1') => ensureCargo({ docker, link, network: own, image, labels: {} }), own };
+    return { docker, ensure: (image = 'podbridge/cargo:1', ahead?: ControlAhead) => ensureCargo({ docker, link, network: own, image, labels: {}, ...(ahead === undefined ? {} : { ahead }) }), own };
   }
 
   test('ten at once end with one and the same, which runs', async () => {
@@ -92,6 +93,27 @@ describe('cargo', () => {
     Object.assign(docker.state.containers.get(first.id)!, { state: 'paused' });
     (await ensure()).control.close();
     expect(docker.calls.filter((call) => call.startsWith('restart'))).toHaveLength(1);
+  });
+
+  test('a connection that was opened ahead is used once, and only for the container that it leads to', async () => {
+    const { docker, ensure } = await setup();
+    const none = openControlAhead(docker, Promise.resolve(link));
+    const first = await ensure('podbridge/cargo:1', none);
+    first.control.close();
+    const ahead = openControlAhead(docker, Promise.resolve(link));
+    const second = await ensure('podbridge/cargo:1', ahead);
+    expect(await ahead.take(first.id)).toBeUndefined();
+    ahead.drop();
+    // Dropping what was taken closes nothing.
+    expect(await second.control.call('hello', {})).toMatchObject({ publicKey: second.hello.publicKey });
+    second.control.close();
+    docker.state.images.set('podbridge/cargo:2', 'sha256:two');
+    const old = openControlAhead(docker, Promise.resolve(link));
+    const third = await ensure('podbridge/cargo:2', old);
+    expect(third.id).not.toBe(first.id);
+    third.control.close();
+    old.drop();
+    openControlAhead(docker, Promise.reject(new Error('no cluster'))).drop();
   });
 
   test('another image replaces it and takes its forwards along', async () => {

@@ -121,7 +121,7 @@ describe('which services are meant', () => {
     ['none of several', two, [], { code: 'service-ambiguous', what: '/project/bridge.yaml has several services: api, web', next: 'bridge run api' }],
     ['an unknown one', two, ['wbe'], { code: 'service-unknown', why: 'there are: api, web', next: 'bridge run web' }],
     ['without a file', undefined, ['api'], { code: 'project-missing', next: 'bridge init' }],
-    ['without a file and without names', undefined, [], { code: 'project-missing', what: 'no image was named' }],
+    ['without a file and without names', undefined, [], { code: 'project-missing', what: 'no image was named, and there is no bridge.yaml' }],
   ])('%s', (_, project, names, facts) => expect(factsOf(() => chooseServices(project, names))).toMatchObject(facts));
 });
 

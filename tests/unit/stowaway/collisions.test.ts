@@ -5,7 +5,7 @@ import { deriveStatus } from '../../../stowaway-image/src/controller/bridge-stat
 import { heldBefore, judgeCollisions } from '../../../stowaway-image/src/controller/collisions.ts';
 import { bridge, client } from './objects.ts';
 
-const pods = ['web-1'].map((name) => ({ metadata: { name }, node: 'n1', hostNetwork: false, over: false }));
+const pods = ['web-1'].map((name) => ({ metadata: { name }, node: 'n1', hostNetwork: false, over: false, ready: true }));
 const fact = (made: Bridge, phase: ClientPhase = 'Online', more: Partial<BridgeFacts> = {}): BridgeFacts => ({
   bridge: made, client: client(made.spec.client, { owner: made.spec.owner, status: { phase } }), target: { selector: { labels: 'app=web' } }, pods, ports: [], hub: undefined, agent: () => undefined, ...more,
 });

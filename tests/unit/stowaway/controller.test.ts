@@ -326,6 +326,31 @@ describe('a bridge', () => {
     expect(garbage(undefined, 1_000_000)).toMatchObject({ remove: [], nextAt: Infinity });
   });
 
+  test('is removed when its lifetime is over', () => {
+    const now = 1_800_000_000_000;
+    const made = bridge('web-ann');
+    const short = { ...made, spec: { ...made.spec, lifetime: '1m30s' } };
+    const at = (afterMs: number) => bridgeGarbage({ bridges: [short], client: () => client('ann-1'), missingSince: new Map(), now: now + afterMs });
+    expect(at(89_000)).toMatchObject({ remove: [], nextAt: now + 90_000 });
+    expect(at(90_000).remove).toMatchObject([{ why: 'its lifetime of 1m30s is over' }]);
+  });
+
+  test('leaves Events on its target, once each: who, what, and that it has ended', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann', { rules: [{ mark: 'ann' }] }));
+    await settle();
+    for (const [node, podIP] of [['n1', '10.244.0.9'], ['n2', '10.244.1.9']] as const) agentRuns(kube, node, podIP);
+    await agentAttaches(kube, 'web-ann', 'n1', '10.244.0.9', ['web-1']);
+    await agentAttaches(kube, 'web-ann', 'n2', '10.244.1.9', ['web-2', 'web-3']);
+    await settle();
+    const events = async () => (await kube.list<KubeObject & { reason: string; message: string }>(resources.events)).items.map(({ reason, message }) => `${reason}: ${message}`);
+    expect(await events()).toEqual(['Bridged: ann bridges deploy/web, port 8080:3000: mark ann (bridge web-ann).']);
+    await kube.delete(resources.bridges, { namespace: 'demo', name: 'web-ann' });
+    await settle();
+    expect((await events())[1]).toBe('BridgeEnded: Bridge web-ann of ann has ended, port 8080:3000: mark ann.');
+  });
+
   test('is removed when its client is Gone, and some seconds after its client has vanished', async () => {
     const kube = cluster();
     await controller(kube);

@@ -77,7 +77,7 @@ describe('nftables', () => {
   test('the table is replaced in one transaction, and drops by default what goes through', () => {
     const text = renderTable('wg0', '100.96.0.0/16');
     expect(text.startsWith('table ip podbridge_hub {}\ndelete table ip podbridge_hub\ntable ip podbridge_hub {')).toBe(true);
-    expect(text).toMatch(/hook forward priority filter; policy drop;\n.*\n\s+iifname "wg0" oifname "wg0" meta l4proto tcp reject with tcp reset\n\s+iifname "wg0" oifname "wg0" drop/);
+    expect(text).toMatch(/hook forward priority filter; policy drop;\n.*\n.*@egress .*\n.*\n\s+iifname "wg0" oifname "wg0" meta l4proto tcp reject with tcp reset\n\s+iifname "wg0" oifname "wg0" drop/);
   });
 
   test('sets and maps are emptied and filled in one transaction, in a stable order', () => {
@@ -86,7 +86,7 @@ describe('nftables', () => {
       { protocol: 'TCP' as const, hubPort: 20001, address: '100.96.0.2', sources: [] },
       { protocol: 'UDP' as const, hubPort: 20003, address: '100.96.0.2', sources: ['10.0.0.3'] },
     ];
-    const text = renderElements({ ports, silent: ['100.96.0.9', '100.96.0.4'] });
+    const text = renderElements({ ports, silent: ['100.96.0.9', '100.96.0.4'], egress: [{ address: '100.96.0.12', tunnel: 1, agent: '10.0.0.7' }, { address: '100.96.0.11', tunnel: 2, agent: undefined }] });
     expect(text.split('\n')).toEqual([
       'flush map ip podbridge_hub clients_tcp',
       'add element ip podbridge_hub clients_tcp { 20001 : 100.96.0.2, 20002 : 100.96.0.3 }',
@@ -98,9 +98,13 @@ describe('nftables', () => {
       'add element ip podbridge_hub sources_udp { 10.0.0.3 . 20003 }',
       'flush set ip podbridge_hub silent',
       'add element ip podbridge_hub silent { 100.96.0.4, 100.96.0.9 }',
+      'flush set ip podbridge_hub egress',
+      'add element ip podbridge_hub egress { 100.96.0.11, 100.96.0.12 }',
+      'flush set ip podbridge_hub egress_agents',
+      'add element ip podbridge_hub egress_agents { 10.0.0.7 }',
       '',
     ]);
-    expect(renderElements({ ports: [...ports].reverse(), silent: ['100.96.0.4', '100.96.0.9'] })).toBe(text);
+    expect(renderElements({ ports: [...ports].reverse(), silent: ['100.96.0.4', '100.96.0.9'], egress: [{ address: '100.96.0.11', tunnel: 2, agent: undefined }, { address: '100.96.0.12', tunnel: 1, agent: '10.0.0.7' }] })).toBe(text);
   });
 });
 

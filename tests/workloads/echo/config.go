@@ -10,10 +10,11 @@ import (
 // config is read from the environment, so that the pod and the app container
 // differ in one variable only. Ports that are unset or 0 are not opened.
 type config struct {
-	who         string
-	httpPorts   []int // HTTP/1.1, h2c and gRPC on one port
-	grpcPort    int   // gRPC alone, with the health service
-	tlsPort     int   // HTTPS with a certificate made at start, or that of tlsCert and tlsKey
+	who         string // {peer} in it stands for the client's address, in answers to lines and datagrams
+	bind        string // the one address to listen at; empty: all
+	httpPorts   []int  // HTTP/1.1, h2c and gRPC on one port
+	grpcPort    int    // gRPC alone, with the health service
+	tlsPort     int    // HTTPS with a certificate made at start, or that of tlsCert and tlsKey
 	tlsCert     string
 	tlsKey      string
 	proxied     bool          // a PROXY protocol header comes first on the http ports
@@ -29,6 +30,7 @@ type config struct {
 func configFromEnv() config {
 	return config{
 		who:         text("WHO", "original"),
+		bind:        text("BIND", ""),
 		httpPorts:   portList("HTTP_PORT", "8080"),
 		grpcPort:    number("GRPC_PORT"),
 		tlsPort:     number("TLS_PORT"),

@@ -103,6 +103,14 @@ func newRoutes(who string) *http.ServeMux {
 		}
 		w.WriteHeader(code)
 	})
+	// /reply?status=302&header=location:http://x/: whatever a test wants to be answered.
+	mux.HandleFunc("/reply", func(w http.ResponseWriter, r *http.Request) {
+		for _, line := range r.URL.Query()["header"] {
+			name, value, _ := strings.Cut(line, ":")
+			w.Header().Add(name, value)
+		}
+		w.WriteHeader(int(number64(r, "status", 200)))
+	})
 	mux.HandleFunc("/copies", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, copies.list()) })
 	mux.HandleFunc("/exit", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
 	mux.HandleFunc("/sse", func(w http.ResponseWriter, r *http.Request) { sendEvents(w, r, who) })

@@ -4,10 +4,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -22,13 +25,29 @@ func main() {
 		err = client(ctx, args[1:], os.Stdout)
 	case args[0] == "certificate" && len(args) == 2:
 		err = printCertificate(args[1], os.Stdout)
+	case args[0] == "ask" && len(args) == 2:
+		err = ask(args[1])
 	case args[0] == "loop":
 		err = crashLoop(ctx, args[1:])
 	default:
-		err = fmt.Errorf("unknown command %q: serve, client or loop", args[0])
+		err = fmt.Errorf("unknown command %q: serve, client, ask or loop", args[0])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "echo:", err)
 		os.Exit(1)
 	}
+}
+
+// ask fails unless the server at the address answers that it is well: what an exec probe runs.
+func ask(address string) error {
+	client := http.Client{Timeout: time.Second}
+	response, err := client.Get("http://" + address + "/healthz")
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
 }

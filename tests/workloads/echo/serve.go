@@ -36,7 +36,7 @@ func serve(ctx context.Context, c config) error {
 	}
 	failed := make(chan error, 1)
 	run := func(name string, port int, serve func(net.Listener) error) error {
-		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", c.bind, port))
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func serve(ctx context.Context, c config) error {
 		errs = append(errs, run("control", c.controlPort, newHTTPServer(newControl(ctx)).Serve))
 	}
 	if c.udpPort > 0 {
-		errs = append(errs, serveUDP(c.who, c.udpPort))
+		errs = append(errs, serveUDP(c.who, c.bind, c.udpPort))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -45,15 +46,21 @@ func lineSession(who string) func(net.Conn) {
 	return func(connection net.Conn) {
 		lines := bufio.NewScanner(connection)
 		for lines.Scan() {
-			if _, err := fmt.Fprintf(connection, "%s %s\r\n", who, lines.Text()); err != nil {
+			if _, err := fmt.Fprintf(connection, "%s %s\r\n", toPeer(who, connection.RemoteAddr()), lines.Text()); err != nil {
 				return
 			}
 		}
 	}
 }
 
-func serveUDP(who string, port int) error {
-	socket, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
+// toPeer puts the client's address into who, so that a client can learn how others see it.
+func toPeer(who string, peer net.Addr) string {
+	address, _, _ := net.SplitHostPort(peer.String())
+	return strings.ReplaceAll(who, "{peer}", strings.TrimPrefix(address, "::ffff:"))
+}
+
+func serveUDP(who, bind string, port int) error {
+	socket, err := net.ListenPacket("udp", fmt.Sprintf("%s:%d", bind, port))
 	if err != nil {
 		return err
 	}
@@ -64,7 +71,7 @@ func serveUDP(who string, port int) error {
 			if err != nil {
 				return
 			}
-			_, _ = socket.WriteTo(append([]byte(who+" "), buffer[:size]...), from)
+			_, _ = socket.WriteTo(append([]byte(toPeer(who, from)+" "), buffer[:size]...), from)
 		}
 	}()
 	return nil

@@ -28,7 +28,7 @@ export function freezeCandidates(assignments: readonly Assignment[], { servingSi
   for (const assignment of assignments) {
     const { bridge: { spec }, pod, draining, silent, trouble, tcp } = assignment;
     const container = pod.containers.find(({ name }) => name === spec.target.container);
-    if (spec.freeze !== true || draining || silent || trouble !== undefined || pod.ending || container?.id === undefined || container.execProbe) continue;
+    if (spec.freeze !== true || draining || silent || trouble !== undefined || container?.id === undefined || container.execProbe) continue;
     if (!container.ready && !frozen(container)) continue;
     const names = tcp.map(({ route }) => hubPortName(route.hub));
     const since = names.map(servingSince);

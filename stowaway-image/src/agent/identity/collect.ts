@@ -4,6 +4,7 @@ import type { Identity } from '../../../../protocol/identity.ts';
 import type { NodePod, PodContainer } from '../pods/node-pod.ts';
 import { mainProcess } from '../pods/main-process.ts';
 import type { PodProcess } from '../pods/proc-table.ts';
+import { loopbackPorts } from './loopback-ports.ts';
 import { parseCommand, parseEnviron, parseResolvConf, parseUser } from './proc-files.ts';
 import { readInRoot } from './read-in-root.ts';
 
@@ -13,7 +14,7 @@ export function collectIdentity(pod: NodePod, containerName: string, processes: 
   const pid = container === undefined ? undefined : mainProcess(container, processes);
   if (container === undefined || pid === undefined) return undefined;
   try {
-    return identityOf(pod, container, pid, addresses);
+    return { ...identityOf(pod, container, pid, addresses), loopbackPorts: loopbackPorts(container, processes) };
   } catch (error) {
     if (endedMeanwhile(error)) return undefined;
     throw error;
@@ -24,7 +25,7 @@ function endedMeanwhile(error: unknown): boolean {
   return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-function identityOf(pod: NodePod, container: PodContainer, pid: number, addresses: string[]): Identity {
+function identityOf(pod: NodePod, container: PodContainer, pid: number, addresses: string[]): Omit<Identity, 'loopbackPorts'> {
   const proc = `/proc/${pid}`;
   const root = `${proc}/root`;
   const { metadata: { name, namespace = '', uid = '' }, node, serviceAccount } = pod;

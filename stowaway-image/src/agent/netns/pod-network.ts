@@ -1,10 +1,14 @@
 /** The network namespace of one pod, entered from outside: its name, its address, and our rules in it. */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { tunnelDevice } from '../../../../protocol/egress.ts';
+import { closeTunnel, letTunnelIn, makeTunnel } from '../../adapters/egress.ts';
 import { addReturnRoute, attachNetns, detachNetns, netnsAddresses, nodeSourceAddress, removeReturnRoute } from '../../adapters/netns.ts';
 import { nft } from '../../adapters/nft.ts';
+import { destroySockets } from '../../adapters/socket-idle.ts';
 import { whoSpeaksFirst, type FirstByte } from '../../adapters/first-byte.ts';
 import { freePort, listeningPorts } from './listening.ts';
-import { renderRemoval, renderReturn, renderRules, returnRoute, ruledPorts, tableName, type PodRules } from './tables.ts';
+import { linkWords, openLines, type PodEgress } from './egress.ts';
+import { renderEgress, renderRemoval, renderReturn, renderRules, returnRoute, ruledPorts, tableKinds, tableName, type PodRules } from './tables.ts';
 
 /** A port that was closed is asked again, but not at every look. */
 const askAgainMs = 1000;
@@ -22,6 +26,9 @@ export class PodNetwork {
   readonly #firstBytes = new Map<number, { answer: FirstByte; askedAt: number }>();
   #applied = '';
   #returns = false;
+  /** By device. */
+  readonly #egress = new Map<string, PodEgress>();
+  #cutOff = false;
 
   private constructor(netns: string, address: string, nodeAddress: string | undefined, instance: string, pid: number) {
     this.netns = netns;
@@ -96,6 +103,32 @@ export class PodNetwork {
     return true;
   }
 
+  /** Opens exactly these ways out. Returns whether anything changed. @throws CommandError when the node's kernel cannot */
+  async openEgress(wanted: readonly PodEgress[], uplinkMtu: number): Promise<boolean> {
+    const devices = new Map(wanted.map((egress) => [tunnelDevice(egress.tunnel), egress]));
+    const same = (one: PodEgress, other: PodEgress | undefined): boolean => one.address === other?.address && one.hub === other.hub;
+    const gone = [...this.#egress].filter(([device, egress]) => !same(egress, devices.get(device)));
+    const fresh = [...devices].filter(([device, egress]) => !same(egress, this.#egress.get(device)));
+    if (gone.length + fresh.length === 0) return false;
+    for (const [device] of gone) {
+      await closeTunnel(device, this.netns);
+      this.#egress.delete(device);
+    }
+    // The rules are there before anything can come.
+    await nft.apply(renderEgress(this.#instance, this.address, wanted), this.netns);
+    for (const [device, egress] of fresh) {
+      try {
+        await makeTunnel(device, this.netns, linkWords(egress, this.netns), openLines(egress, uplinkMtu));
+        await letTunnelIn(device, this.netns);
+      } catch (error) {
+        await closeTunnel(device, this.netns);
+        throw error;
+      }
+      this.#egress.set(device, egress);
+    }
+    return true;
+  }
+
   /** What the kernel has of our rules now, whatever we have told it once. */
   async inForce(): Promise<{ tcp: Set<number>; udp: Set<number>; listening: Set<number> }> {
     const [tcp, udp] = await Promise.all((['in', 'udp'] as const).map((kind) => nft.table(tableName(this.#instance, kind), this.netns)));
@@ -107,10 +140,18 @@ export class PodNetwork {
     return this.#listenPorts.get(port);
   }
 
+  /** The pod is gone, and its interface: whatever is still open here would only wait for its timeouts, and keep HAProxy with it. */
+  async cutOff(): Promise<void> {
+    if (this.#cutOff) return;
+    this.#cutOff = true;
+    await destroySockets(this.netns);
+  }
+
   /** Removes every trace and the name. The pod may be gone already. */
   async leave(): Promise<void> {
     try {
-      await nft.apply(renderRemoval((['in', 'udp', 'ret'] as const).map((kind) => tableName(this.#instance, kind))), this.netns);
+      for (const device of this.#egress.keys()) await closeTunnel(device, this.netns);
+      await nft.apply(renderRemoval(tableKinds.map((kind) => tableName(this.#instance, kind))), this.netns);
       if (this.#returns) await removeReturnRoute(this.netns, returnRoute(this.#instance));
     } finally {
       await detachNetns(this.netns);

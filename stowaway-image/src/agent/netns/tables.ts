@@ -1,11 +1,13 @@
 /**
- * The nftables rules inside a pod's network namespace. Three tables per instance of the agent, each replaced and removed as a
+ * The nftables rules inside a pod's network namespace. Four tables per instance of the agent, each replaced and removed as a
  * whole, so that a change is atomic and a dead instance's leftovers are known by their names:
  *   _in   tproxy: new connections to a bridged port go to our listener. If that is gone, the kernel goes on to the application.
  *   _udp  address translation of bridged UDP ports, in a conntrack zone of its own: a flow can change sides between two datagrams
  *   _ret  the way back of connections that HAProxy opens to the original in the client's name
+ *   _out  what comes through tunnels from the hub and leaves as the pod
  */
 import { createHash } from 'node:crypto';
+import { outChains, type PodEgress } from './egress.ts';
 
 /**
  * Mark of packets that return to HAProxy, and the routing table that delivers them here. Each instance has its own, so that one
@@ -44,7 +46,8 @@ export interface PodRules {
   listenPorts: number[];
 }
 
-export type TableKind = 'in' | 'udp' | 'ret';
+export const tableKinds = ['in', 'udp', 'ret', 'out'] as const;
+export type TableKind = (typeof tableKinds)[number];
 
 /** Conntrack zone of bridged UDP; chosen to be nobody else's. */
 const udpZone = 0x70b1;
@@ -59,12 +62,17 @@ export function tableName(instance: string, kind: TableKind): string {
 
 /** The instance in a table's name; undefined for tables that are not ours. */
 export function tableInstance(name: string): string | undefined {
-  return /^podbridge_([0-9a-z]+_[0-9]+)_(?:in|udp|ret)$/.exec(name)?.[1];
+  return /^podbridge_([0-9a-z]+_[0-9]+)_(?:in|udp|ret|out)$/.exec(name)?.[1];
 }
 
 /** Input for `nft -f -`: puts exactly these rules in the place of what this instance had there. */
 export function renderRules(instance: string, rules: PodRules): string {
   return replaceTable(tableName(instance, 'in'), tcpChains(rules)) + replaceTable(tableName(instance, 'udp'), udpChains(rules));
+}
+
+/** @param address the pod's */
+export function renderEgress(instance: string, address: string, egress: readonly PodEgress[]): string {
+  return replaceTable(tableName(instance, 'out'), outChains(address, egress));
 }
 
 export function renderReturn(instance: string): string {

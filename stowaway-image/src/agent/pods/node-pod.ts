@@ -9,8 +9,8 @@ export interface NodePod {
   hostNetwork: boolean;
   /** Succeeded or Failed: its processes are gone. */
   completed: boolean;
-  /** It has been told to end. */
-  ending: boolean;
+  /** Told to end: soon its network is taken away, with whatever is still open in it. */
+  leaving: boolean;
   addresses: string[];
   hostAliases: { ip: string; names: string[] }[];
   containers: PodContainer[];
@@ -92,7 +92,7 @@ export function trimPod(raw: RawPod): NodePod {
     node: spec.nodeName ?? '',
     serviceAccount: spec.serviceAccountName ?? 'default',
     hostNetwork: spec.hostNetwork === true,
-    ending: metadata.deletionTimestamp !== undefined,
+    leaving: metadata.deletionTimestamp !== undefined,
     completed: status.phase === 'Succeeded' || status.phase === 'Failed',
     addresses: status.podIPs?.map(({ ip }) => ip) ?? (status.podIP === undefined ? [] : [status.podIP]),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => ({ ip, names: hostnames })),

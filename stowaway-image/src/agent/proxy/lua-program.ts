@@ -3,11 +3,16 @@
  *   mirror  a filter that copies a request, as it streams by, and sends the copy when the request is complete. The request itself
  *           is neither held nor changed. Whatever goes wrong with the copy ends with the copy: every callback is guarded, since an
  *           error in a filter would fail the request.
+ *           Asked to (the filter's sixth word), it keeps the beginning of both answers and writes them as one line of JSON, with texts in hex:
+ *           the agent compares them (diff/).
  *   delay   an action that waits.
  */
 
 /** A copy with a longer body is not sent; all copies of one thread together hold at most `heldBytes`, and `copies` are under way at most. */
 export const mirrorLimits = { bodyBytes: 1024 * 1024, heldBytes: 4 * 1024 * 1024, copies: 64, answerS: 30 } as const;
+
+/** Of pairs of answers: how much of each is kept, and how many a second one thread tells of. */
+export const diffLimits = { bodyBytes: 8192, headBytes: 4096, perSecond: 20 } as const;
 
 /** Added to copies, with the bridge's name, so that the container can tell them from requests whose answer somebody gets. */
 export const mirrorHeader = 'x-bridge-mirror';
@@ -28,7 +33,7 @@ end
 
 local function let_go(self)
   held = held - self.size
-  self.taken, self.parts, self.size = false, {}, 0
+  self.taken, self.parts, self.size, self.pair = false, {}, 0, nil
 end
 
 local function guarded(callback)
@@ -42,8 +47,37 @@ local function first(headers, name)
   return values and values[0] or nil
 end
 
+local function hex(text)
+  return (text:gsub('.', function(sign) return string.format('%02x', sign:byte()) end))
+end
+
+local second, told = 0, 0
+
+-- When both answers are there. Lines of several threads may run into each other: the agent drops what it cannot read.
+local function tell(self)
+  if not self.pair or not self.pair.original or not self.pair.copied then return end
+  local pair = self.pair
+  self.pair = nil
+  local now = core.now()
+  if now.sec ~= second then second, told = now.sec, 0 end
+  told = told + 1
+  if told > ${diffLimits.perSecond} then return end
+  io.stdout:write(string.format('{"diff":"%s","frontend":"%s","ms":%d,"took":%d,"method":"%s","path":"%s","status":%d,"type":"%s","encoding":"%s","bytes":%d,"body":"%s","copyBytes":%d,"copy":"%s"}\\n',
+    self.args[4], self.args[6], pair.at, (now.sec * 1000 + math.floor(now.usec / 1000)) - pair.at, hex(pair.method), hex(pair.path), pair.status, hex(pair.kind), hex(pair.encoding), pair.bytes, hex(pair.body), pair.copyBytes, hex(pair.copy)))
+  io.stdout:flush()
+end
+
+-- The original's answer, as it goes by.
+local function answer_headers(self, message)
+  local status = tonumber(message:get_stline().code) or 0
+  if not self.pair or status < 200 then return end
+  local headers = message:get_headers()
+  self.pair.status, self.pair.kind, self.pair.encoding = status, first(headers, 'content-type') or '', first(headers, 'content-encoding') or ''
+  filter.register_data_filter(self, message.channel)
+end
+
 Mirror.http_headers = guarded(function(self, txn, message)
-  if message:is_resp() then return end
+  if message:is_resp() then answer_headers(self, message) return end
   local headers = message:get_headers()
   local kind = first(headers, 'content-type') or ''
   -- These are conversations: half of one makes no sense.
@@ -62,11 +96,23 @@ Mirror.http_headers = guarded(function(self, txn, message)
   lines[#lines + 1] = '${mirrorHeader}: ' .. self.args[4]
   lines[#lines + 1] = 'connection: close'
   self.lines, self.taken = lines, true
+  if self.args[5] == 'diff' then
+    local now = core.now()
+    self.pair = { at = now.sec * 1000 + math.floor(now.usec / 1000), method = line.method, path = path, body = '', bytes = 0, copy = '', copyBytes = 0 }
+  end
   filter.register_data_filter(self, message.channel)
 end)
 
 Mirror.http_payload = guarded(function(self, txn, message)
-  if not self.taken or message:is_resp() then return end
+  if message:is_resp() then
+    local answer = self.pair and message:body()
+    if answer then
+      self.pair.bytes = self.pair.bytes + #answer
+      if #self.pair.body < ${diffLimits.bodyBytes} then self.pair.body = (self.pair.body .. answer):sub(1, ${diffLimits.bodyBytes}) end
+    end
+    return
+  end
+  if not self.taken then return end
   local data = message:body()
   if not data or #data == 0 then return end
   if self.size + #data > ${mirrorLimits.bodyBytes} or held + #data > ${mirrorLimits.heldBytes} then let_go(self) return end
@@ -90,7 +136,12 @@ local function send(copy)
     end
     -- The answer is read and dropped: a container whose answers nobody takes would see errors.
     while sent do
-      local data = socket:receive(16384)
+      local data, _, rest = socket:receive(16384)
+      if copy.pair then
+        local piece = data or rest or ''
+        copy.pair.copyBytes = copy.pair.copyBytes + #piece
+        if #copy.pair.copy < ${diffLimits.bodyBytes + diffLimits.headBytes} then copy.pair.copy = (copy.pair.copy .. piece):sub(1, ${diffLimits.bodyBytes + diffLimits.headBytes}) end
+      end
       if not data then break end
     end
   end
@@ -98,12 +149,23 @@ local function send(copy)
 end
 
 Mirror.http_end = guarded(function(self, txn, message)
-  if not self.taken or message:is_resp() then return end
+  if message:is_resp() then
+    if self.pair and self.pair.status then
+      self.pair.original = true
+      tell(self)
+    end
+    return
+  end
+  if not self.taken then return end
   self.taken = false
   local copy = self
   under_way = under_way + 1
   core.register_task(function()
     pcall(send, copy)
+    if copy.pair then
+      copy.pair.copied = true
+      pcall(tell, copy)
+    end
     under_way = under_way - 1
     held = held - copy.size
   end)

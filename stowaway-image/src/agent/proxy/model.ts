@@ -57,6 +57,8 @@ export interface Route {
   proxyProtocol: boolean;
   mode: Mode;
   tapHeaders: boolean;
+  /** Mode mirror: answers are compared. */
+  diff: boolean;
   delayMs: number;
   fault: { percent: number; status: number } | undefined;
 }

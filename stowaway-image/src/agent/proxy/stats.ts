@@ -9,6 +9,8 @@ export interface ServerStat {
   server: string;
   /** Takes requests. */
   up: boolean;
+  /** Down, and the last check was answered with a refusal: not only silent. */
+  refused: boolean;
   sessions: number;
   /** Requests, or connections in TCP mode, since the process began; tries that were given to another server included. */
   total: number;
@@ -23,13 +25,15 @@ export interface ServerStat {
 export function parseServerStats(csv: string): ServerStat[] {
   const [head = '', ...lines] = csv.split('\n');
   const columns = head.replace(/^# /, '').split(',');
-  const [backend, server, status, sessions, total, connectErrors, responseErrors, redispatched, failedChecks] = ['pxname', 'svname', 'status', 'scur', 'stot', 'econ', 'eresp', 'wredis', 'chkfail'].map((name) => columns.indexOf(name));
+  const [backend, server, status, sessions, total, connectErrors, responseErrors, redispatched, failedChecks, check] = ['pxname', 'svname', 'status', 'scur', 'stot', 'econ', 'eresp', 'wredis', 'chkfail', 'check_status'].map((name) => columns.indexOf(name));
   return lines.filter((line) => line !== '').map((line) => {
     const cells = line.split(',');
     const cell = (index: number | undefined): string => cells[index ?? -1] ?? '';
     // `UP`, `UP 1/3`, `no check`; not `DOWN`, `DOWN 1/2`, `MAINT`, `MAINT (via ...)`, `DRAIN`.
+    const up = /^UP|^no check/.test(cell(status));
     return {
-      backend: cell(backend), server: cell(server), up: /^UP|^no check/.test(cell(status)), sessions: Number(cell(sessions)),
+      // `* L4CON` while the next check is under way.
+      backend: cell(backend), server: cell(server), up, refused: !up && cell(check).endsWith('L4CON'), sessions: Number(cell(sessions)),
       total: Number(cell(total)), redispatched: Number(cell(redispatched)), failed: Number(cell(connectErrors)) + Number(cell(responseErrors)), failedChecks: Number(cell(failedChecks)),
     };
   });
@@ -40,9 +44,14 @@ export function servingHubPorts(stats: readonly ServerStat[]): Set<string> {
   return new Set(stats.filter(({ backend, up }) => up && isHubPortName(backend)).map(({ backend }) => backend));
 }
 
-/** Open streams towards one hub port. */
-export function sessionsTo(hubPort: number, stats: readonly ServerStat[]): number {
-  return stats.reduce((sum, { backend, server, sessions }) => sum + (server === 'bridge' && backend.endsWith(`_${hubPort}`) ? sessions : 0), 0);
+/** Hub ports that refuse connections. */
+export function refusingHubPorts(stats: readonly ServerStat[]): Set<string> {
+  return new Set(stats.filter(({ backend, refused }) => refused && isHubPortName(backend)).map(({ backend }) => backend));
+}
+
+/** Open streams from one frontend towards one hub port. */
+export function sessionsTo(frontend: string, hubPort: number, stats: readonly ServerStat[]): number {
+  return stats.reduce((sum, { backend, server, sessions }) => sum + (server === 'bridge' && backend.endsWith(`_${frontend}_${hubPort}`) ? sessions : 0), 0);
 }
 
 export interface Session {

@@ -23,7 +23,7 @@ const restartPauseMs = 200;
 /** Replaced processes stay for long connections (WebSocket, watches), but not for ever. */
 const retiredLimitMs = 4 * 3600_000;
 /** What a replaced process has accepted has then reached its inner frontends. */
-const innerShutMs = 1000;
+export const innerShutMs = 1000;
 /** Longer than what HTTP clients keep an unused connection for, mostly. */
 const silentLimitMs = 120_000;
 

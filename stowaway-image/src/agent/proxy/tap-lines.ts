@@ -17,7 +17,8 @@ const tapped = '{ var(txn.tap) -m found }';
 export function tapForm(taps: readonly Tap[]): string[] {
   if (taps.length === 0) return [];
   const fields = [
-    '%(ms)[date(0,ms)] %(took)Tt %(client)ci %(fe)f %(be)b %(srv)s %(method)[var(txn.tap_method)] %(path)[var(txn.tap_path)] %(status)[var(txn.tap_status)]',
+    // The line is written when the request is over; HAProxy's own timers are for HTTP frontends, or begin with the connection.
+    '%(ms)[var(txn.tap_ms)] %(end)[date(0,ms)] %(client)ci %(fe)f %(be)b %(srv)s %(method)[var(txn.tap_method)] %(path)[var(txn.tap_path)] %(status)[var(txn.tap_status)]',
     '%(version)[var(txn.tap_version)] %(baggage)[var(txn.tap_baggage)] %(taps)[var(txn.tap)] %(bytes)B',
     ...(taps.some((tap) => tap.headers) ? ['%(asked)[var(txn.tap_asked)] %(answered)[var(txn.tap_answered)]'] : []),
   ];
@@ -39,7 +40,7 @@ export function tapLines(taps: readonly Tap[]): string[] {
   return [
     ...conditions,
     `http-request set-log-level info if ${tapped}`,
-    keep('method', 'method'), keep('path', 'pathq'), keep('version', 'req.ver'), keep('baggage', 'req.fhdr(baggage)'),
+    keep('ms', 'date(0,ms)'), keep('method', 'method'), keep('path', 'pathq'), keep('version', 'req.ver'), keep('baggage', 'req.fhdr(baggage)'),
     ...(headers ? [keep('asked', 'req.hdrs,base64')] : []),
     keep('status', 'status', 'http-after-response'),
     ...(headers ? [keep('answered', 'res.hdrs,base64', 'http-after-response')] : []),

@@ -3,6 +3,10 @@
 const secretName = /auth|cookie|token|secret|passw|api-?key|access-?key|signature|session|credential|jwt|csrf|xsrf/i;
 export const masked = '***';
 
+export function isSecretName(name: string): boolean {
+  return secretName.test(name);
+}
+
 export function maskHeaders(headers: readonly [name: string, value: string][]): [name: string, value: string][] {
   return headers.map(([name, value]) => [name, secretName.test(name) ? masked : value]);
 }

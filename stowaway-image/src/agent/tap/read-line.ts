@@ -49,7 +49,7 @@ export function readTapLine(line: string, frontends: readonly Frontend[], podOf:
     bridges,
     event: {
       at: new Date(count('ms')).toISOString(), pod: podOf(frontend.netns), port: frontend.port, client: text('client'), method: text('method'), path: maskPath(text('path')),
-      ...(count('status') === 0 ? {} : { status: count('status') }), ms: count('took'), version: text('version'), tls: kind === 't', ...(mark === undefined ? {} : { mark }),
+      ...(count('status') === 0 ? {} : { status: count('status') }), ms: Math.max(0, count('end') - count('ms')), version: text('version'), tls: kind === 't', ...(mark === undefined ? {} : { mark }),
       by: server.startsWith('orig') ? 'original' : server === 'bridge' ? route?.bridge ?? 'a bridge' : 'agent', bytes: count('bytes'),
       requestHeaders: maskHeaders(headersOf(fields['asked'])), responseHeaders: maskHeaders(headersOf(fields['answered'])),
     },

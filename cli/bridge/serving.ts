@@ -1,0 +1,53 @@
+/** Does the container's program accept connections? The agents look, and write it into the bridge's status. */
+import type { Bridge } from '../../protocol/objects.ts';
+import type { Docker } from '../adapters/docker/index.ts';
+import { BridgeError } from '../errors.ts';
+import type { Steps } from '../steps/steps.ts';
+import { timing } from '../timing.ts';
+import type { Reporter } from '../ui/events.ts';
+import type { BridgeWatch } from './bridge-watch.ts';
+
+/** undefined: no agent has looked yet. */
+export function servingOf(bridge: Bridge): boolean | undefined {
+  const known = (bridge.status?.pods ?? []).flatMap((pod) => (pod.serving === undefined ? [] : [pod.serving]));
+  return known.length === 0 ? undefined : known.some((serving) => serving);
+}
+
+/** Of the container, those that are bridged; datagrams are not looked after. */
+export function tcpPorts(bridge: Bridge | undefined): number[] {
+  return [...new Set((bridge?.spec.ports ?? []).filter((port) => port.protocol === 'TCP').map((port) => port.local))];
+}
+
+export interface ServingQuestion {
+  docker: Docker;
+  container: string;
+  watch: BridgeWatch;
+  steps: Steps;
+  reporter: Reporter;
+  now: () => number;
+  /** `--wait`: as long as it takes, or fail. Otherwise a moment, and a warning. */
+  wait: boolean;
+}
+
+async function whyNot({ docker, container, watch }: ServingQuestion): Promise<{ why: string; next: string }> {
+  const state = await docker.containers.find(container).catch(() => undefined);
+  if (state !== undefined && !state.running) return { why: `the container has ended with exit code ${state.exitCode}`, next: `docker logs ${state.name}` };
+  return { why: 'it is still starting, listens on 127.0.0.1 only, or on another port', next: `bridge logs ${watch.ref.name} -n ${watch.ref.namespace}, and give its port with --port POD:CONTAINER` };
+}
+
+/** Throws `not-serving` where it is to be waited for and does not come. */
+export async function awaitServing(question: ServingQuestion): Promise<void> {
+  const { watch, steps, reporter, now, wait } = question;
+  const ports = tcpPorts(watch.current).join(', ');
+  if (ports === '') return;
+  const served = (timeoutMs: number) => watch.until((bridge) => bridge !== undefined && servingOf(bridge) === true, { timeoutMs, signal: steps.signal, what: () => `nothing listens on port ${ports} of the container` });
+  const since = now();
+  try {
+    await (wait ? steps.run({ id: 'serving', title: `Port ${ports} of the container`, act: () => served(timing.servingTimeoutMs), detail: () => 'listens' }) : served(timing.servingNoticeMs));
+  } catch (error) {
+    steps.signal.throwIfAborted();
+    const { why, next } = await whyNot(question);
+    if (wait) throw new BridgeError({ kind: 'timeout', code: 'not-serving', what: `nothing listens on port ${ports} of the container after ${Math.round((now() - since) / 1000)} s`, why, next, cause: error });
+    reporter.emit({ type: 'warning', code: 'not-listening', text: `nothing listens on port ${ports} of the container yet: requests go to the pods until something does (${why})`, next, at: now() });
+  }
+}

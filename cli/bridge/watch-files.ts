@@ -1,0 +1,59 @@
+/** Changes of files on this machine, many at once told as one. */
+import { watch, type FSWatcher } from 'node:fs';
+import { sep } from 'node:path';
+import { BridgeError } from '../errors.ts';
+import { timing } from '../timing.ts';
+
+export interface WatchedFolder {
+  folder: string;
+  ignored: (path: string) => boolean;
+}
+
+/** Never a reason to build or to start anew. */
+const neverWatched = /(^|\/)(\.git|node_modules)(\/|$)|~$|\.sw[px]$/;
+
+export interface FileWatch {
+  /** Paths that have changed since the last call, relative to their folder; waits for one. */
+  next(signal: AbortSignal): Promise<string[]>;
+  close(): void;
+}
+
+export function watchFiles(folders: readonly WatchedFolder[]): FileWatch {
+  const changed = new Set<string>();
+  let wake: () => void = () => undefined;
+  const watchers = folders.map(({ folder, ignored }): FSWatcher => {
+    try {
+      return watch(folder, { recursive: true }, (_, name) => {
+        const path = (name ?? '').split(sep).join('/');
+        if (neverWatched.test(path) || ignored(path)) return;
+        changed.add(path);
+        wake();
+      });
+    } catch (error) {
+      throw new BridgeError({ kind: 'usage', code: 'watch-impossible', what: `${folder} cannot be watched`, why: error instanceof Error ? error.message : String(error), next: 'leave --watch out, or name another folder', cause: error });
+    }
+  });
+  const settle = (ms: number, signal: AbortSignal): Promise<void> => new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
+  });
+  return {
+    async next(signal) {
+      while (changed.size === 0 && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+      }
+      // An editor writes several files, a branch switch hundreds: until they have settled.
+      for (let size = -1; size !== changed.size && !signal.aborted;) {
+        size = changed.size;
+        await settle(timing.watchSettleMs, signal);
+      }
+      const paths = [...changed];
+      changed.clear();
+      return paths;
+    },
+    close() { for (const watcher of watchers) watcher.close(); },
+  };
+}

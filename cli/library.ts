@@ -1,0 +1,71 @@
+/** Entry of the package as a library: `import { createBridge } from 'podbridge'`; types and words about them are in library/index.d.ts. */
+import type { BridgeOptions, createBridge as Declared, BridgeFailure } from '../library/index.d.ts';
+import type { CommandContext } from './command.ts';
+import { BridgeError } from './errors.ts';
+import { processHost } from './process-host.ts';
+import type { Host } from './host.ts';
+
+/** Keys that are not those of a service in bridge.yaml. */
+type Around = Pick<BridgeOptions, 'name' | 'context' | 'kubeconfig' | 'transport' | 'wait' | 'signal' | 'onEvent' | 'onOutput'>;
+
+function invalid(problems: { path: string; message: string }[]): BridgeError {
+  return new BridgeError({ kind: 'usage', code: 'options-invalid', what: `the options of createBridge have ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}`, why: problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n'), next: 'see BridgeOptions: its keys are those of a service in bridge.yaml' });
+}
+
+async function failure(error: unknown): Promise<BridgeFailure> {
+  const { factsOf } = await import('./ui/error-text.ts');
+  const { code, kind, what, why, next } = factsOf(error);
+  return Object.assign(new Error(why === undefined ? what : `${what}: ${why}`, { cause: error }), { code, kind, ...(why === undefined ? {} : { why }), ...(next === undefined ? {} : { next }) });
+}
+
+async function requestFor(host: Host, service: object, { name, context, kubeconfig, transport, wait = true }: Around) {
+  const [{ command, requestOf }, { parse }, { serviceOptions }, { allOptions }, { readValues }] = await Promise.all([
+    import('./commands/run.ts'), import('./parse/parse.ts'), import('./project/apply.ts'), import('./parse/global-options.ts'), import('./project/read-values.ts'),
+  ]);
+  const read = readValues({ services: { bridge: service }, host, options: allOptions(command.options), invalid }).get('bridge')!;
+  const { options: defaults, given } = parse(command, [], host.env);
+  const options = serviceOptions(read, command, { options: { ...defaults, ...(name === undefined ? {} : { name }), ...(context === undefined ? {} : { context }), ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(transport === undefined ? {} : { transport }) }, given });
+  const calling: CommandContext = { host, reporter: { emit: () => undefined }, output: 'text', options, given, args: [], rest: read.command };
+  const request = await requestOf(calling, read, [read.options]);
+  return { options, request: { ...request, ...(name === undefined ? {} : { name }), base: undefined, ...(wait ? { serving: 'wait' as const } : {}) } };
+}
+
+export const createBridge: typeof Declared = async ({ name, context, kubeconfig, transport, wait, signal, onEvent, onOutput, ...service }) => {
+  // Signals and streams belong to the program that called.
+  const host: Host = { ...processHost(), onSignal: () => () => undefined };
+  try {
+    const [{ connectCluster }, { connectDocker }, { openLink }, { sweep }, { beginRun }, { clusterChoice }] = await Promise.all([
+      import('./adapters/cluster/index.ts'), import('./adapters/docker/index.ts'), import('./link/open-link.ts'), import('./bridge/sweep.ts'), import('./bridge/begin-run.ts'), import('./commands/choices.ts'),
+    ]);
+    const { request, options } = await requestFor(host, service, { name, context, kubeconfig, transport, wait });
+    const cluster = await connectCluster(host, clusterChoice({ options }));
+    const reporter = { emit: (event: Parameters<NonNullable<typeof onEvent>>[0]) => onEvent?.(event) };
+    const run = beginRun(request, {
+      host, reporter, sweep, docker: () => connectDocker(host), cluster: () => Promise.resolve(cluster),
+      openLink: (docker, itsCluster, steps) => openLink({ docker, cluster: itsCluster, steps, host, reporter, yes: false, ...(request.transport === undefined ? {} : { transport: request.transport }) }),
+      onReady: () => undefined, onLine: (stream, line) => onOutput?.(stream, line),
+    });
+    const giveUp = (): void => run.abort(new Error('given up'));
+    if (signal?.aborted === true) giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true });
+    let ending: Promise<void> | undefined;
+    const stop = (): Promise<void> => (ending ??= run.end().finally(() => {
+      signal?.removeEventListener('abort', giveUp);
+      cluster.close();
+    }));
+    try {
+      const { docker, exited, containerId, summary } = await run.standing;
+      return {
+        ...summary, exited, stop, [Symbol.asyncDispose]: stop,
+        exec: (command, { env = {}, user, workdir, input } = {}) => docker.containers.exec(containerId(), command, {
+          env: Object.entries(env).map(([variable, value]) => `${variable}=${value}`), ...(user === undefined ? {} : { user }), ...(workdir === undefined ? {} : { workingDir: workdir }), ...(input === undefined ? {} : { stdin: input }),
+        }),
+      };
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  } catch (error) {
+    throw await failure(error);
+  }
+};

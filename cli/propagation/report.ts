@@ -1,0 +1,27 @@
+/** A verdict for people: hop by hop, and what to do where the mark is lost. */
+import { table } from '../ui/table.ts';
+import type { Hop, Verdict } from './verdict.ts';
+
+const stateWords: Record<Hop['state'], string> = { arrived: 'arrived', lost: 'LOST', 'not-reached': 'not reached' };
+
+function seen({ state, marked, traced, unmarked }: Hop, probes: number): string {
+  if (state === 'arrived') return `${marked} of ${probes} with the mark`;
+  if (state === 'not-reached') return 'no request of the check came here';
+  return traced > 0 ? `${traced} of ${probes} with the trace id, ${marked} with the mark` : `${unmarked} of ${probes} without mark and trace id, ${marked} with the mark`;
+}
+
+/** One sentence for one drop. */
+export function advice({ by, to, traced }: Verdict['drops'][number]): string {
+  const who = by === null ? `what is before ${to}` : by;
+  const how = traced
+    ? 'It passes the trace context on, but not the baggage: set OTEL_PROPAGATORS=tracecontext,baggage there.'
+    : 'It makes its requests without the headers of those that it serves: with OpenTelemetry\'s auto-instrumentation it does that without a change of code, or hand on the header baggage.';
+  return `${who} drops the mark on the way to ${to}. ${how}`;
+}
+
+export function verdictText({ probes, hops, drops }: Verdict, entry: string): string {
+  const lines = [`${probes} marked request${probes === 1 ? '' : 's'} to ${entry}`, '', table(['WORKLOAD', 'MARK', 'SEEN'], hops.map((hop) => [hop.workload, stateWords[hop.state], seen(hop, probes)]))];
+  if (drops.length > 0) lines.push('', ...drops.map((drop) => `- ${advice(drop)}`), '', 'How in Node, Java, Python and Go: docs/propagation.md');
+  else if (hops.every(({ state }) => state === 'not-reached')) lines.push('', 'None of these workloads was reached: is the entry or the path another one?');
+  return lines.join('\n');
+}

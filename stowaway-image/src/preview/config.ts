@@ -1,0 +1,134 @@
+/** The gateway's HAProxy configuration. The cookie decides which preview a request belongs to; everything without a valid one goes to the door (door.ts). */
+import { ports } from '../../../protocol/ports.ts';
+import { previewCookie, type PreviewRoute } from '../../../protocol/preview.ts';
+import { markBaggageKey } from '../../../protocol/rule.ts';
+import { headerName, quote } from '../agent/proxy/quote.ts';
+import type { LivePreview } from './plan.ts';
+
+export interface GatewaySettings {
+  socket: string;
+  /** Port of the door on the loopback. */
+  doorPort: number;
+  /** `cluster.local`. */
+  domain: string;
+}
+
+export function gatewayConfig(previews: readonly LivePreview[], settings: GatewaySettings): string {
+  const ordered = [...previews].sort((a, b) => (a.link < b.link ? -1 : 1));
+  return [
+    section('global', [
+      `stats socket ${settings.socket} mode 600 level admin expose-fd listeners`,
+      'fd-hard-limit 8000', 'maxconn 2000', 'nbthread 1',
+      // A replaced process ends with its connections, or then.
+      `hard-stop-after ${replacedLimit}`,
+      'tune.bufsize 32768',
+    ]),
+    section('resolvers cluster', ['parse-resolv-conf', 'resolve_retries 3', 'timeout retry 500ms', 'hold valid 5s', 'accepted_payload_size 8192']),
+    section('defaults', [
+      // Server-sent events at once.
+      'mode http', 'option http-no-delay', 'option forwardfor',
+      'timeout http-request 30s', 'timeout http-keep-alive 60s', 'timeout connect 5s', 'timeout client 1h', 'timeout server 1h', 'timeout tunnel 24h',
+      'retries 2', 'option redispatch',
+    ]),
+    section('frontend preview', [
+      `bind :${ports.preview}`,
+      `http-request set-var(txn.access) req.cook(${previewCookie}),sha2(256),hex,lower`,
+      'acl own path_beg /.podbridge/',
+      'acl grpc req.fhdr(content-type) -m beg -- application/grpc',
+      'use_backend door if own',
+      ...ordered.flatMap(toEntry),
+      'default_backend door',
+    ]),
+    section('backend door', [
+      ...forwarded, `server door 127.0.0.1:${settings.doorPort}`,
+    ]),
+    ...ordered.flatMap((preview) => preview.routes.flatMap((route, index) => [false, true].map((grpc) => entryBackend(preview, route, backendName(preview, index, grpc), grpc, settings)))),
+    '',
+  ].join('\n\n');
+}
+
+const replacedLimit = '10m';
+
+function section(head: string, lines: readonly string[]): string {
+  return [head, ...lines.map((line) => `  ${line}`)].join('\n');
+}
+
+/** Names of the backends of a preview, the same in every configuration. */
+export function backendsOf(preview: LivePreview): string[] {
+  return preview.routes.flatMap((_, index) => [backendName(preview, index, false), backendName(preview, index, true)]);
+}
+
+function backendName({ link }: LivePreview, route: number, grpc: boolean): string {
+  return `p${link.slice(0, 16)}_${route}${grpc ? 'g' : ''}`;
+}
+
+/** Longest path first, an exact one before a prefix. */
+function toEntry(preview: LivePreview): string[] {
+  const name = `a${preview.link.slice(0, 16)}`;
+  const routes = preview.routes.map((route, index) => ({ route, index })).sort((a, b) => b.route.path.length - a.route.path.length || (a.route.match === 'exact' ? -1 : 1));
+  return [
+    `acl ${name} var(txn.access) -m str ${preview.access}`,
+    ...routes.flatMap(({ route, index }) => {
+      const path = `${name}_${index}`;
+      return [
+        ...pathAcls(path, route),
+        `use_backend ${backendName(preview, index, true)} if ${name} ${path} grpc`,
+        `use_backend ${backendName(preview, index, false)} if ${name} ${path}`,
+      ];
+    }),
+  ];
+}
+
+function pathAcls(name: string, { path, match }: PreviewRoute): string[] {
+  const whole = `acl ${name} path -m str -- ${quote(path)}`;
+  if (match === 'exact') return [whole];
+  return [whole, `acl ${name} path -m beg -- ${quote(path.endsWith('/') ? path : `${path}/`)}`];
+}
+
+/** An Ingress before us says who the client is and how he came. */
+const forwarded = [
+  'http-request set-var(txn.proto) str(http)',
+  'http-request set-var(txn.proto) req.fhdr(x-forwarded-proto) if { req.fhdr(x-forwarded-proto) -m found }',
+  'http-request set-header x-forwarded-proto %[var(txn.proto)]',
+  'http-request set-header x-forwarded-host %[req.hdr(host)] unless { req.fhdr(x-forwarded-host) -m found }',
+];
+
+function entryBackend(preview: LivePreview, route: PreviewRoute, name: string, grpc: boolean, { domain }: GatewaySettings): string {
+  const { namespace, mark, headers, host } = preview;
+  const service = `${route.service}.${namespace}.svc.${domain}`;
+  const encrypted = route.tls === true ? ` ssl verify none sni ${host === undefined ? 'req.hdr(host),field(1,:)' : `str(${host})`} alpn ${grpc ? 'h2' : 'http/1.1'}` : grpc ? ' proto h2' : '';
+  return section(`backend ${name}`, [
+    ...forwarded,
+    // The application is not told the secret.
+    `http-request replace-header cookie ${quote(`^(.*; ?)?${previewCookie}=[^;]*(?:; ?)?(.*)$`)} ${quote(String.raw`\1\2`)}`,
+    `http-request replace-header cookie ${quote('^(.*); ?$')} ${quote(String.raw`\1`)}`,
+    'http-request del-header cookie unless { req.fhdr(cookie),length gt 0 }',
+    ...(host === undefined ? [] : [`http-request set-header host ${quote(host)}`]),
+    ...(mark === undefined ? [] : markLines(mark)),
+    ...headers.map(([header, value]) => `http-request set-header ${headerName(header)} ${quote(value.replaceAll('%', '%%'))}`),
+    ...ownNames(preview, domain),
+    `http-response replace-header set-cookie ${quote('(?i)^(.*?);[[:space:]]*domain=[^;]*(.*)$')} ${quote(String.raw`\1\2`)}`,
+    // A browser that came without TLS would not keep those.
+    ...['secure', 'samesite=none'].map((word) => `http-response replace-header set-cookie ${quote(`(?i)^(.*?);[[:space:]]*${word}[[:space:]]*(;.*)?$`)} ${quote(String.raw`\1\2`)} if { var(txn.proto) -m str http }`),
+    `server s ${service}:${route.port} resolvers cluster resolve-prefer ipv4 init-addr libc,none${encrypted}`,
+  ]);
+}
+
+/** One member of ours, whatever the browser sent; in one line, because some libraries read the first only. */
+function markLines(mark: string): string[] {
+  const member = `${markBaggageKey}=${mark}`;
+  return [
+    `http-request replace-header baggage ${quote(`^(.*,)?[[:space:]]*${markBaggageKey}=[^,]*(?:,(.*))?$`)} ${quote(String.raw`\1\2`)}`,
+    `http-request replace-header baggage ${quote('^(.*),[[:space:]]*$')} ${quote(String.raw`\1`)}`,
+    'http-request set-var(txn.baggage) req.fhdr(baggage)',
+    `http-request set-header baggage ${member}`,
+    `http-request set-header baggage ${quote(`%[var(txn.baggage)],${member}`)} if { var(txn.baggage),length gt 0 }`,
+  ];
+}
+
+/** Redirects to the entry's own names stay with the preview. */
+function ownNames({ namespace, routes, host }: LivePreview, domain: string): string[] {
+  const services = [...new Set(routes.map(({ service }) => service))];
+  const names = [...(host === undefined ? [] : [host.split(':')[0]!]), ...services.flatMap((service) => [service, `${service}.${namespace}`, `${service}.${namespace}.svc`, `${service}.${namespace}.svc.${domain}`])];
+  return names.map((name) => `http-response replace-header location ${quote(`(?i)^https?://${name.replaceAll('.', String.raw`\.`)}(?::[0-9]+)?(?:/(.*))?$`)} ${quote(String.raw`/\1`)}`);
+}

@@ -1,0 +1,86 @@
+/** Which previews are served now, from the bridges. Pure. */
+import type { Preview } from '../../../protocol/preview.ts';
+import type { Bridge } from '../../../protocol/objects.ts';
+import { headersFor } from '../../../protocol/rule.ts';
+import { headerName, quote, UnusableValue } from '../agent/proxy/quote.ts';
+
+export interface LivePreview extends Preview {
+  namespace: string;
+  bridge: string;
+  /** What is added to each request. */
+  mark?: string;
+  headers: [name: string, value: string][];
+}
+
+export interface PreviewPlan {
+  live: LivePreview[];
+  /** Digest of link or access to words. Only what the objects still tell. */
+  ended: Map<string, string>;
+  /** When the next one expires, ms since the epoch; Infinity: none does. */
+  nextAt: number;
+}
+
+export function planPreviews(bridges: Iterable<Bridge>, now: number): PreviewPlan {
+  const plan: PreviewPlan = { live: [], ended: new Map(), nextAt: Infinity };
+  for (const bridge of bridges) {
+    const over = bridgeOver(bridge);
+    for (const preview of bridge.spec.previews ?? []) {
+      const expiresAt = Date.parse(preview.expiresAt);
+      const why = over ?? (expiresAt > now ? undefined : `It expired at ${preview.expiresAt}.`);
+      const added = headersFor(bridge.spec.rules ?? []);
+      if (why !== undefined || added === undefined || !isUsable(preview, added.headers)) {
+        for (const digest of [preview.link, preview.access]) plan.ended.set(digest, why ?? 'The rules of its bridge are such that no link can satisfy them.');
+        continue;
+      }
+      plan.nextAt = Math.min(plan.nextAt, expiresAt);
+      plan.live.push({ ...preview, namespace: bridge.metadata.namespace ?? '', bridge: bridge.metadata.name, ...added });
+    }
+  }
+  return plan;
+}
+
+/** One that cannot be written into the configuration must not hold up the others. */
+function isUsable({ routes }: Preview, headers: LivePreview['headers']): boolean {
+  try {
+    for (const { path } of routes) quote(path);
+    for (const [name, value] of headers) quote(`${headerName(name)}${value.replaceAll('%', '%%')}`);
+    return true;
+  } catch (error) {
+    if (error instanceof UnusableValue) return false;
+    throw error;
+  }
+}
+
+function bridgeOver({ metadata, spec, status }: Bridge): string | undefined {
+  if (metadata.deletionTimestamp !== undefined || spec.state === 'Draining') return `Its bridge ${metadata.name} has ended.`;
+  if (status?.phase === 'Failed') return `Its bridge ${metadata.name} does not work.`;
+  return undefined;
+}
+
+/** Links that people may still have, of bridges and previews that are gone: known as long as this process lives, the newest of them. */
+export class EndedPreviews {
+  readonly #ended = new Map<string, string>();
+  #before: LivePreview[] = [];
+
+  /** @returns those that were live at the last call and are not any more */
+  update({ live, ended }: PreviewPlan, bridges: ReadonlySet<string>): LivePreview[] {
+    const present = new Set(live.flatMap(({ link, access }) => [link, access]));
+    const gone = this.#before.filter(({ link }) => !present.has(link));
+    for (const preview of gone) this.#put(preview, bridges.has(`${preview.namespace}/${preview.bridge}`) ? 'Whoever made it has deleted it.' : `Its bridge ${preview.bridge} has ended.`);
+    for (const [digest, why] of ended) this.#ended.set(digest, why);
+    for (const digest of present) this.#ended.delete(digest);
+    while (this.#ended.size > mostRemembered) this.#ended.delete(this.#ended.keys().next().value!);
+    this.#before = live;
+    return gone;
+  }
+
+  why(digest: string): string | undefined {
+    return this.#ended.get(digest);
+  }
+
+  #put({ link, access }: LivePreview, why: string): void {
+    for (const digest of [link, access]) this.#ended.set(digest, why);
+  }
+}
+
+const mostRemembered = 2000;

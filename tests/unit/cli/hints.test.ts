@@ -1,0 +1,66 @@
+/** What is told to somebody who has mistyped: names that are there, ports that are declared, when nothing listens. */
+import { describe, expect, test } from '@jest/globals';
+import type { Docker } from '../../../cli/adapters/docker/index.ts';
+import { nearImages } from '../../../cli/bridge/app-image.ts';
+import type { BridgeWatch } from '../../../cli/bridge/bridge-watch.ts';
+import { passes } from '../../../cli/bridge/env-filter.ts';
+import { rulesFromFlags } from '../../../cli/bridge/rules.ts';
+import { awaitServing } from '../../../cli/bridge/serving.ts';
+import { parseDebug } from '../../../cli/bridge/publish.ts';
+import { undeclaredPorts } from '../../../cli/bridge/take-place.ts';
+import { BridgeError } from '../../../cli/errors.ts';
+import { Steps } from '../../../cli/steps/steps.ts';
+import type { UiEvent } from '../../../cli/ui/events.ts';
+import type { Bridge } from '../../../protocol/objects.ts';
+
+const dockerWith = (...tags: string[]): Pick<Docker, 'images'> => ({ images: { list: async () => [{ id: '1', tags, labels: {} }] } as unknown as Docker['images'] });
+
+test.each([
+  ['api:dev', ['api:latest', 'web:dev'], ['api:latest']], ['shop-api:dev', ['shop-apj:dev', 'shop-api:1'], ['shop-api:1']], ['shop-apii:dev', ['shop-api:1', 'web:1'], ['shop-api:1']], ['localhost:5000/a/api:1', ['localhost:5000/a/api:2', 'localhost:5000/b/api:1'], ['localhost:5000/b/api:1', 'localhost:5000/a/api:2']], ['nothing:1', ['web:1'], []],
+])('images near %s among %j', async (image, tags, near) => expect((await nearImages(dockerWith(...tags), image)).sort()).toEqual([...near].sort()));
+
+describe('ports that the container does not declare', () => {
+  const target = (declared: number[], port: number) => ({ ref: { kind: 'Deployment', name: 'api' }, container: { name: 'api', ports: declared.map((containerPort) => ({ containerPort })) }, ports: [{ port, protocol: 'TCP', local: port }] }) as Parameters<typeof undeclaredPorts>[0];
+  test('are told, with what was meant perhaps', () => expect(undeclaredPorts(target([8080], 9999))).toEqual([{ code: 'port-undeclared', text: expect.stringMatching(/does not declare port 9999 \(it declares 8080\)/), next: '--port 8080:9999, when your program listens on 9999' }]));
+  test.each([[[8080], 8080], [[], 9999]])('declared %j, bridged %d: nothing', (declared, port) => expect(undeclaredPorts(target(declared, port))).toEqual([]));
+});
+
+test('a regular expression that is none: how it is written as plain text', () => {
+  let next: string | undefined;
+  try {
+    rulesFromFlags({ header: [], mark: [], path: [], pathPrefix: [], pathRegex: ['/a[0'], method: [] });
+  } catch (error) {
+    next = (error as BridgeError).facts.next;
+  }
+  expect(next).toBe("write signs that stand for themselves with a backslash: --path-regex '/a\\[0'");
+});
+
+test.each([[[], [], 'ABC'], [['A', 'B*'], [], 'AB'], [[], ['B*'], 'AC'], [['*'], ['A', 'C'], 'B']])('variables: only %j, except %j: %s', (only, except, left) => {
+  expect(['A', 'B', 'C'].filter(passes({ only, except })).join('')).toBe(left);
+});
+
+test.each([['9229', 9229, 9229], ['15005:5005', 15005, 5005]])('a debugger %s is for this machine alone', (flag, hostPort, containerPort) => {
+  expect(parseDebug(flag)).toEqual([{ containerPort, protocol: 'tcp', hostIp: '127.0.0.1', hostPort }]);
+});
+test.each(['0.0.0.0:9229:9229', 'x', '', '9229/udp', '70000'])('no port of a debugger: %j', (flag) => expect(() => parseDebug(flag)).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'publish-malformed' }) })));
+
+describe('does the program listen', () => {
+  const bridge = (serving: boolean, protocol = 'TCP') => ({ spec: { ports: [{ port: 80, local: 3000, protocol }] }, status: { pods: [{ serving }] } }) as unknown as Bridge;
+  const ask = async (current: Bridge, wait: boolean, state: object | undefined) => {
+    const events: UiEvent[] = [];
+    const reporter = { emit: (event: UiEvent) => void events.push(event) };
+    const watch = {
+      ref: { namespace: 'shop', name: 'api-ann' }, current,
+      until: async (is: (bridge: Bridge) => unknown) => { if (is(current) !== true) throw new BridgeError({ kind: 'timeout', code: 'bridge-timeout', what: 'late' }); },
+    } as unknown as BridgeWatch;
+    const docker = { containers: { find: async () => state } } as unknown as Docker;
+    await awaitServing({ docker, container: 'c', watch, steps: new Steps(reporter, () => 0), reporter, now: () => 0, wait });
+    return events;
+  };
+  test('yes', async () => expect((await ask(bridge(true), false, undefined)).filter(({ type }) => type === 'warning')).toEqual([]));
+  test('of datagrams nothing is known', async () => expect(await ask(bridge(false, 'UDP'), true, undefined)).toEqual([]));
+  test('not yet: a warning', async () => expect(await ask(bridge(false), false, { running: true })).toEqual([expect.objectContaining({ type: 'warning', code: 'not-listening', text: expect.stringMatching(/port 3000.*yet/) })]));
+  test('not, though it was to be waited for: an error that says what became of the container', async () => {
+    await expect(ask(bridge(false), true, { running: false, exitCode: 3, name: 'api-ann' })).rejects.toMatchObject({ facts: { code: 'not-serving', kind: 'timeout', why: 'the container has ended with exit code 3', next: 'docker logs api-ann' } });
+  });
+});

@@ -1,0 +1,60 @@
+/** Who dropped the mark: judged from what was seen, not from what was hoped. */
+import { describe, expect, test } from '@jest/globals';
+import { probeCommand, readAnswers } from '../../../cli/propagation/probe-command.ts';
+import { verdictText } from '../../../cli/propagation/report.ts';
+import { judge, type Probe, type Sight } from '../../../cli/propagation/verdict.ts';
+import type { TapEvent } from '../../../protocol/tap.ts';
+
+const start = 1_800_000_000_000;
+const workloads = ['deploy/orders', 'deploy/api', 'deploy/web'];
+const probes: Probe[] = Array.from({ length: 5 }, (_, index) => ({ mark: `check-${index}`, trace: `${index}`.repeat(32), sentAt: start + index * 1000, answeredAt: start + index * 1000 + 200, status: 200 }));
+
+function sight(workload: string, index: number, delay: number, carries: 'mark' | 'trace' | 'nothing', headers: TapEvent['requestHeaders'] = []): Sight {
+  const { mark, trace } = probes[index]!;
+  return { workload, event: {
+    at: new Date(start + index * 1000 + delay).toISOString(), pod: 'p', port: 8080, client: 'c', method: 'GET', path: '/', ms: 200 - delay, version: '1.1', tls: false, by: 'original', bytes: 0,
+    ...(carries === 'mark' ? { mark } : {}), requestHeaders: [...headers, ...(carries === 'trace' ? [['traceparent', `00-${trace}-00f067aa0ba902b7-01`] as [string, string]] : [])],
+  } };
+}
+const all = (workload: string, delay: number, carries: Parameters<typeof sight>[3]): Sight[] => probes.map((_, index) => sight(workload, index, delay, carries));
+const brief = (sights: Sight[]) => {
+  const { hops, drops } = judge(workloads, probes, sights);
+  return { hops: hops.map(({ workload, state }) => `${workload} ${state}`), drops };
+};
+
+test('all arrived, in the order of the way', () => {
+  expect(brief([...all('deploy/orders', 40, 'mark'), ...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'mark')])).toEqual({ hops: ['deploy/web arrived', 'deploy/api arrived', 'deploy/orders arrived'], drops: [] });
+});
+
+describe('lost', () => {
+  test('with the trace context still there: the one before it is named', () => {
+    expect(brief([...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'mark'), ...all('deploy/orders', 40, 'trace')]).drops).toEqual([{ by: 'deploy/api', to: 'deploy/orders', traced: true }]);
+  });
+
+  test('with nothing: by keeping step with the probes', () => {
+    expect(brief([...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'nothing'), ...all('deploy/orders', 40, 'nothing')]).drops).toEqual([
+      { by: 'deploy/web', to: 'deploy/api', traced: false }, { by: 'deploy/web', to: 'deploy/orders', traced: false },
+    ]);
+  });
+
+  test('before all of them', () => expect(brief(all('deploy/web', 0, 'nothing')).drops).toEqual([{ by: null, to: 'deploy/web', traced: false }]));
+});
+
+test('other people\'s requests and the kubelet\'s are not the check\'s', () => {
+  const kubelet = probes.map((_, index) => sight('deploy/api', index, 10, 'nothing', [['user-agent', 'kube-probe/1.35']]));
+  expect(brief([...all('deploy/web', 0, 'mark'), ...kubelet, sight('deploy/orders', 1, 30, 'nothing'), sight('deploy/orders', 2, 600, 'nothing')])).toEqual({ hops: ['deploy/web arrived', 'deploy/orders not-reached', 'deploy/api not-reached'], drops: [] });
+});
+
+test('words: who, and what to do there', () => {
+  const text = verdictText(judge(workloads, probes, [...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'trace')]), 'svc/web:80/');
+  expect(text).toMatch(/deploy\/web +arrived +5 of 5 with the mark/);
+  expect(text).toContain('deploy/web drops the mark on the way to deploy/api. It passes the trace context on, but not the baggage: set OTEL_PROPAGATORS=tracecontext,baggage there.');
+  expect(verdictText(judge(workloads, probes, []), 'svc/web:80/')).toContain('None of these workloads was reached');
+});
+
+test('curl sends them one after the other, and its lines are read', () => {
+  const some = probes.slice(0, 2).map((probe) => ({ ...probe }));
+  expect(probeCommand('http://web/', some).filter((word) => ['--next', 'http://web/', 'baggage: bridge=check-1'].includes(word))).toEqual(['http://web/', '--next', 'baggage: bridge=check-1', 'http://web/']);
+  readAnswers(['200 0.100', '000 0.050'], some, start);
+  expect(some.map(({ sentAt, answeredAt }) => [sentAt, answeredAt])).toEqual([[start - 150, start - 50], [start - 50, start]]);
+});

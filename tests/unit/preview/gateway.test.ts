@@ -1,0 +1,151 @@
+/** The preview gateway: which links are good, what HAProxy is told, and what the door says. */
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Bridge } from '../../../protocol/objects.ts';
+import { accessOf, digestOf, previewCookie, previewPath, type Preview } from '../../../protocol/preview.ts';
+import { headersFor } from '../../../protocol/rule.ts';
+import { planPreviewPod, previewIdleMs } from '../../../stowaway-image/src/controller/preview-pod.ts';
+import type { SystemPod } from '../../../stowaway-image/src/controller/pods.ts';
+import { backendsOf, gatewayConfig } from '../../../stowaway-image/src/preview/config.ts';
+import { openDoor } from '../../../stowaway-image/src/preview/door.ts';
+import { EndedPreviews, planPreviews, type LivePreview } from '../../../stowaway-image/src/preview/plan.ts';
+import { exposureFrom, previewData, previewEntrance } from '../../../cli/install/manifests/preview.ts';
+import { haproxyWords } from '../agent/haproxy-words.ts';
+import { bridge } from '../stowaway/objects.ts';
+
+const now = 1_800_000_000_000;
+const secret = 'secret-of-the-link';
+const at = (ms: number): string => new Date(now + ms).toISOString();
+const preview = (more: Partial<Preview> = {}): Preview => ({
+  name: 'web', entry: 'svc/web:80', routes: [{ path: '/', match: 'prefix', service: 'web', port: 80 }], link: digestOf(secret), access: digestOf(secret), expiresAt: at(60_000), ...more,
+});
+const withPreviews = (previews: Preview[], more: Parameters<typeof bridge>[1] = {}, rules: Bridge['spec']['rules'] = [{ mark: 'ann' }]): Bridge => {
+  const made = bridge('api-ann', { rules, ...more });
+  return { ...made, spec: { ...made.spec, previews } };
+};
+
+describe('which are served', () => {
+  test('those in time, of bridges that work; the others with their reason', () => {
+    const plan = planPreviews([withPreviews([preview(), preview({ name: 'old', link: digestOf('old'), access: digestOf('old'), expiresAt: at(-1) })])], now);
+    expect(plan.live.map(({ name, namespace, mark }) => [name, namespace, mark])).toEqual([['web', 'demo', 'ann']]);
+    expect(plan.ended.get(digestOf('old'))).toContain('It expired at');
+    expect(plan.nextAt).toBe(now + 60_000);
+    expect(planPreviews([withPreviews([preview()], { state: 'Draining' })], now)).toMatchObject({ live: [], ended: new Map([[digestOf(secret), 'Its bridge api-ann has ended.']]) });
+    expect(planPreviews([withPreviews([preview()], { status: { phase: 'Failed' } })], now).live).toEqual([]);
+    expect(planPreviews([withPreviews([preview()], {}, [{ headers: [{ name: 'x', match: 'regex', value: '.' }] }])], now).live).toEqual([]);
+  });
+
+  test('what cannot be written into the configuration holds up nobody else', () => {
+    const bad = withPreviews([preview()], {}, [{ headers: [{ name: 'x', match: 'exact', value: 'y'.repeat(1023) }] }]);
+    expect(planPreviews([bad, withPreviews([preview({ link: digestOf('b'), access: digestOf('b') })])], now).live).toHaveLength(1);
+  });
+
+  test('one that is gone is remembered with the reason: deleted, or with its bridge', () => {
+    const ended = new EndedPreviews();
+    ended.update(planPreviews([withPreviews([preview()])], now), new Set(['demo/api-ann']));
+    expect(ended.why(digestOf(secret))).toBeUndefined();
+    expect(ended.update(planPreviews([withPreviews([])], now), new Set(['demo/api-ann'])).map(({ name }) => name)).toEqual(['web']);
+    expect(ended.why(digestOf(secret))).toContain('deleted');
+    ended.update(planPreviews([withPreviews([preview()])], now), new Set(['demo/api-ann']));
+    ended.update(planPreviews([], now), new Set());
+    expect(ended.why(digestOf(secret))).toBe('Its bridge api-ann has ended.');
+  });
+
+  test('headers that satisfy a rule: a mark before others, never a regular expression', () => {
+    expect(headersFor([])).toEqual({ headers: [] });
+    expect(headersFor([{ headers: [{ name: 'x-user', match: 'exact', value: 'ann' }] }, { mark: 'ann' }])).toEqual({ mark: 'ann', headers: [] });
+    expect(headersFor([{ headers: [{ name: 'x-user', match: 'prefix', value: 'an' }] }])).toEqual({ headers: [['x-user', 'an']] });
+    expect(headersFor([{ headers: [{ name: 'x-user', match: 'regex', value: 'a.*' }] }])).toBeUndefined();
+  });
+});
+
+describe('the pod of the gateway', () => {
+  const question = { bridges: [withPreviews([preview()])], pod: undefined, image: 'i', version: '1', idleSince: undefined, now };
+  const pod: SystemPod = { metadata: { name: 'stowaway-preview', labels: { 'podbridge.dev/version': '1' } }, node: 'n', image: 'i', address: '10.0.0.1', ready: true, deleting: false, dead: false, trouble: undefined };
+
+  test('is made for the first preview, stays an hour after the last, and is made anew when it is dead or old', () => {
+    expect(planPreviewPod(question)).toMatchObject({ create: true, remove: [] });
+    expect(planPreviewPod({ ...question, bridges: [] })).toMatchObject({ create: false, remove: [] });
+    expect(planPreviewPod({ ...question, pod })).toMatchObject({ create: false, remove: [], idleSince: undefined });
+    const idle = planPreviewPod({ ...question, bridges: [], pod });
+    expect(idle).toMatchObject({ remove: [], idleSince: now, nextAt: now + previewIdleMs });
+    expect(planPreviewPod({ ...question, bridges: [], pod, idleSince: now - previewIdleMs }).remove).toHaveLength(1);
+    expect(planPreviewPod({ ...question, pod: { ...pod, dead: true } }).remove).toHaveLength(1);
+    expect(planPreviewPod({ ...question, pod: { ...pod, image: 'other' } }).remove).toHaveLength(1);
+  });
+});
+
+describe('the configuration', () => {
+  const live = (more: Partial<LivePreview> = {}): LivePreview => ({ ...preview(), namespace: 'demo', bridge: 'api-ann', mark: 'ann', headers: [], ...more });
+  const render = (...previews: LivePreview[]) => gatewayConfig(previews, { socket: '/run/s', doorPort: 4000, domain: 'cluster.local' });
+
+  test('every line can be read by HAProxy\'s rules for words, whatever users write', () => {
+    const odd = live({ headers: [['x-user', `it's "100%" #1 \\ $HOME`]], routes: [{ path: `/it's$#"`, match: 'prefix', service: 'web', port: 80 }] });
+    const words = render(odd).split('\n').map(haproxyWords);
+    expect(words.find(([, action, name]) => action === 'set-header' && name === 'x-user')?.[3]).toBe(`it's "100%%" #1 \\ $HOME`);
+    expect(words.filter(([acl, , path]) => acl === 'acl' && path === 'path').map((line) => line.at(-1))).toEqual([`/it's$#"`, `/it's$#"/`]);
+  });
+
+  test('digests only; the longest path first; names of backends do not depend on the others', () => {
+    const routes: Preview['routes'] = [{ path: '/', match: 'prefix', service: 'web', port: 80 }, { path: '/api', match: 'prefix', service: 'api', port: 8443, tls: true }];
+    const one = live({ routes, host: 'shop.example.com' });
+    const text = render(one, live({ link: digestOf('a'), access: digestOf('a') }));
+    expect(text).not.toContain(secret);
+    const uses = text.split('\n').filter((line) => line.includes('use_backend p') && line.includes(one.link.slice(0, 16)) && !line.endsWith('grpc')).map((line) => line.trim().split(' ')[1]);
+    expect(uses).toEqual([backendsOf(one)[2], backendsOf(one)[0]]);
+    expect(text).toContain('server s api.demo.svc.cluster.local:8443 resolvers cluster resolve-prefer ipv4 init-addr libc,none ssl verify none sni str(shop.example.com)');
+    expect(render(one)).toContain(`backend ${backendsOf(one)[0]}`);
+  });
+});
+
+describe('the door', () => {
+  let stop = new AbortController();
+  afterEach(() => { stop.abort(); stop = new AbortController(); });
+  const open = async (...previews: Preview[]): Promise<string> => {
+    const port = await openDoor({ live: () => previews.map((each) => ({ ...each, namespace: 'demo', bridge: 'api-ann', headers: [] })), ended: (digest) => (digest === digestOf('old') ? 'It expired.' : undefined), signal: stop.signal, patienceMs: 0, now: () => now });
+    return `http://127.0.0.1:${port}`;
+  };
+  const ask = (url: string, init: RequestInit = {}) => fetch(url, { redirect: 'manual', ...init });
+
+  test('a link becomes a cookie as long as the preview, and leads to a page of this host only', async () => {
+    const base = await open(preview());
+    const answer = await ask(`${base}${previewPath}${secret}?to=/cart%3Fx=1`);
+    expect([answer.status, answer.headers.get('location'), answer.headers.get('set-cookie'), answer.headers.get('referrer-policy')]).toEqual([303, '/cart?x=1', `${previewCookie}=${secret}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax`, 'no-referrer']);
+    for (const to of ['//evil.example', '/\\evil.example', 'https://evil.example']) expect((await ask(`${base}${previewPath}${secret}?to=${encodeURIComponent(to)}`)).headers.get('location')).toBe('/');
+  });
+
+  test('a password: the form, wrong, right; the cookie is then neither the secret nor the password', async () => {
+    const access = await accessOf(secret, 'hunter22');
+    const base = await open(preview({ access: digestOf(access) }));
+    const post = (password: string) => ask(`${base}${previewPath}${secret}`, { method: 'POST', body: new URLSearchParams({ password }) });
+    expect(await (await ask(`${base}${previewPath}${secret}`)).text()).toContain('has a password');
+    expect((await post('wrong')).status).toBe(403);
+    const cookie = (await post('hunter22')).headers.get('set-cookie');
+    expect(cookie).toContain(`${previewCookie}=${access};`);
+    expect(access).not.toContain(secret);
+  });
+
+  test('who has no good cookie is told why, and text of others is only text', async () => {
+    const base = await open(preview({ entry: 'svc/<b>' }));
+    expect([(await ask(`${base}/`)).status, (await ask(`${base}/`, { headers: { cookie: `${previewCookie}=old` } })).status]).toEqual([404, 410]);
+    expect(await (await ask(`${base}${previewPath}old`)).text()).toContain('It expired.');
+    expect(await (await ask(`${base}${previewPath}never`)).text()).toContain('not valid');
+    expect(await (await ask(`${base}/nowhere`, { headers: { cookie: `a=1; ${previewCookie}=${secret}` } })).text()).toContain('svc/&lt;b&gt;');
+  });
+});
+
+describe('what leads to it', () => {
+  const kinds = (exposure?: Parameters<typeof previewEntrance>[0]) => previewEntrance(exposure).map(({ kind, spec }) => [kind, (spec as { type?: string }).type]);
+
+  test('one Service, of the type that was chosen, and an Ingress or HTTPRoute for its host', () => {
+    expect([kinds(), kinds({ way: 'link' }), kinds({ way: 'load-balancer' })]).toEqual([[['Service', 'NodePort']], [['Service', 'ClusterIP']], [['Service', 'LoadBalancer']]]);
+    const [, ingress] = previewEntrance({ way: 'ingress', name: 'nginx', url: 'https://preview.example.com' });
+    expect(ingress).toMatchObject({ kind: 'Ingress', spec: { ingressClassName: 'nginx', tls: [{ hosts: ['preview.example.com'] }], rules: [{ host: 'preview.example.com' }] } });
+    const [, route] = previewEntrance({ way: 'gateway', name: 'infra/public', url: 'http://preview.example.com' });
+    expect(route).toMatchObject({ kind: 'HTTPRoute', spec: { parentRefs: [{ name: 'public', namespace: 'infra' }], hostnames: ['preview.example.com'] } });
+  });
+
+  test('what was installed is found again', () => {
+    for (const exposure of [{ way: 'link' }, { way: 'ingress', name: 'nginx', url: 'https://p.example.com' }, { way: 'gateway', name: 'infra/public', url: 'https://p.example.com' }] as const) expect(exposureFrom(previewData(exposure))).toEqual(exposure);
+    expect(exposureFrom({})).toEqual({ way: 'node-port' });
+  });
+});
