@@ -3,6 +3,7 @@
 // In the agent's pod it is an SSH server whose only users are bridges, each with a key that lasts as long as the bridge:
 //
 //	pod-files serve          the server; the agent tells it on stdin which bridges there are
+//	pod-files freeze         holds processes still, for as long as it lives; the agent tells it on stdin which
 //	pod-files session NAME   one subsystem (sftp, copy) of one connection, confined to the volumes of one container
 //
 // On the laptop it fills one Docker volume per bridge:
@@ -31,7 +32,7 @@ func init() { runtime.LockOSThread() }
 
 var programs = map[string]func(args []string) error{
 	"serve": serve, "session": session, "mount": mount, "apply": apply, "export": export, "unmount": unmountLeft,
-	"loopback": loopback,
+	"loopback": loopback, "freeze": freeze,
 }
 
 func main() {
@@ -41,7 +42,7 @@ func main() {
 	}
 	program := programs[name]
 	if program == nil {
-		fmt.Fprintln(os.Stderr, "usage: pod-files serve | session NAME | mount | apply | export | unmount | loopback")
+		fmt.Fprintln(os.Stderr, "usage: pod-files serve | session NAME | mount | apply | export | unmount | loopback | freeze")
 		os.Exit(2)
 	}
 	if err := program(os.Args[2:]); err != nil {

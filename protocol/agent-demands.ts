@@ -2,7 +2,7 @@
 
 /**
  * Each capability, and what does not work without it (all were tried):
- *   SYS_PTRACE  /proc/PID/root, /proc/PID/environ and /proc/PID/ns of other people's processes
+ *   SYS_PTRACE  /proc/PID/root, /proc/PID/environ and /proc/PID/ns of other people's processes; holding processes still (--freeze)
  *   DAC_READ_SEARCH  /proc/PID/environ and files of containers that do not run as root: they belong to another user, mode 0400
  *   SYS_ADMIN   entering the pod's network namespace, and naming it for HAProxy (setns, bind mount in our own mount namespace)
  *   NET_ADMIN   nftables, routes and transparent sockets in the pod's network namespace

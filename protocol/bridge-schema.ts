@@ -70,6 +70,7 @@ const status = object({
     agent: text(64, { pattern: '^[0-9a-fA-F.:\\[\\]]+:[0-9]+$' }),
     address: ipv4,
     serving: flag(),
+    frozen: flag(),
     egress: flag(),
     message: text(1024),
     note: text(1024),

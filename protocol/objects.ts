@@ -210,6 +210,8 @@ export interface BridgePod {
   address?: string;
   /** Does the app container's port accept connections, as HAProxy's check sees it? False: requests go to the original. */
   serving?: boolean;
+  /** The original's processes stand still; absent unless the bridge asks for it. */
+  frozen?: boolean;
   /** The bridge's way out leads through this pod, and is open. */
   egress?: boolean;
   /** Why it is not ready, for people. */

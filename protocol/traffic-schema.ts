@@ -17,6 +17,7 @@ export const trafficFields: Record<string, Schema> = {
   plaintext: flag({ description: 'What came by TLS goes to the container without.' }),
   proxyProtocol: flag({ description: "Tell the container the client's address by a PROXY protocol header, version 2." }),
   mode: word(['steal', 'mirror', 'tap'], { description: 'mirror: the original answers, the container gets a copy. tap: the client is told of the requests. Default steal.' }),
+  freeze: flag({ description: "The processes of the target container stand still while the client's container serves." }),
   tapHeaders: flag({ description: 'Mode tap: headers too.' }),
   diff: flag({ description: 'Mode mirror: tell the client where answers differ.' }),
   delayMs: integer(1, mostDelayMs, { description: 'Requests of the bridge wait so many milliseconds.' }),
@@ -26,6 +27,7 @@ export const trafficFields: Record<string, Schema> = {
 /** CEL rules of the spec. */
 export const trafficRules: [rule: string, message: string][] = [
   ["!has(self.check) || !has(self.check.port) || self.ports.exists(p, p.protocol == 'TCP' && p.port == self.check.port)", 'the port of check is one of the TCP ports of the bridge'],
+  ["!has(self.freeze) || !self.freeze || ((!has(self.rules) || self.rules.size() == 0) && (!has(self.mode) || self.mode == 'steal'))", 'a frozen original answers nothing: freeze goes with neither rules nor another mode than steal'],
   ['!has(self.plaintext) || !self.plaintext || has(self.tls)', 'plaintext says how to go on with TLS that is opened: it needs tls'],
   ['(!has(self.delayMs) && !has(self.fault)) || (has(self.rules) && self.rules.size() > 0)', 'delayMs and fault are for requests that a rule chooses: without rules everybody would suffer'],
   ["!has(self.mode) || self.mode == 'steal' || (!has(self.delayMs) && !has(self.fault) && !has(self.fallback))", 'unless the mode is steal the original answers: delayMs, fault and fallback have no meaning'],

@@ -22,6 +22,11 @@ export interface Traffic {
    * tap: nothing goes anywhere else, the client is only told of the requests.
    */
   mode?: Mode;
+  /**
+   * The original's processes stand still while the container serves (its ports accept connections; without TCP ports while the link is
+   * up), and probes are answered for them. Without rules only: what no rule takes would need the original.
+   */
+  freeze?: boolean;
   /** Mode mirror: the client is told where the container's answers differ from the original's. */
   diff?: boolean;
   /** Mode tap: headers too. */

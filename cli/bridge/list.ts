@@ -10,6 +10,7 @@ import { isBridgeError } from '../errors.ts';
 import { linkStates, type ListedLink } from '../link/link-state.ts';
 import { age, table } from '../ui/table.ts';
 import { appsOf, refOf } from './find-bridge.ts';
+import { frozenWords } from './frozen-words.ts';
 
 export interface ListedBridge {
   namespace: string;
@@ -23,7 +24,7 @@ export interface ListedBridge {
   rules: string[];
   mode: Mode;
   phase: string;
-  pods: { name: string; node: string; ready: boolean; serving?: boolean }[];
+  pods: { name: string; node: string; ready: boolean; serving?: boolean; frozen?: boolean }[];
   desiredPods: number | null;
   /** Who the container is for others: the hub's pod (null), or a pod of the target (`pod` is null while there is none). */
   egress: { pod: string | null } | null;
@@ -59,7 +60,7 @@ function listedBridge({ metadata, spec, status }: Bridge, link: string, containe
   return {
     namespace: metadata.namespace ?? '', name: metadata.name, owner: spec.owner, client: spec.client, mine: spec.client === link, target: spec.target, ports: spec.ports,
     rules: (spec.rules ?? []).map(describeRule), mode: spec.mode ?? 'steal', phase: status?.phase ?? 'Pending', desiredPods: status?.desiredPods ?? null, egress: spec.egress === 'pod' ? { pod: status?.egress?.pod ?? null } : null, created: metadata.creationTimestamp ?? null,
-    pods: (status?.pods ?? []).map(({ name, node, ready, serving }) => ({ name, node, ready, ...(serving === undefined ? {} : { serving }) })),
+    pods: (status?.pods ?? []).map(({ name, node, ready, serving, frozen }) => ({ name, node, ready, ...(serving === undefined ? {} : { serving }), ...(frozen === undefined ? {} : { frozen }) })),
     container: container === undefined ? null : listedContainer(container),
   };
 }
@@ -116,7 +117,7 @@ export function listText(listed: Listed, wide: boolean, now: number): string {
   if (listed.bridges.length > 0) {
     const headings = ['NAMESPACE', 'BRIDGE', 'TARGET', 'PORTS', 'RULES', 'PODS', 'PHASE', 'CONTAINER', 'OWNER', 'AGE', ...(wide ? ['LINK', 'IMAGE', 'ADDRESS', 'NODES', 'EGRESS'] : [])];
     sections.push(table(headings, listed.bridges.map((bridge) => [
-      bridge.namespace, bridge.name, longTargetWords(bridge.target), portWords(bridge), `${{ steal: '', mirror: 'copies of ', tap: 'only told of ' }[bridge.mode]}${bridge.rules.join(' | ') || 'all traffic'}`, podWords(bridge), bridge.phase,
+      bridge.namespace, bridge.name, longTargetWords(bridge.target), portWords(bridge), `${{ steal: '', mirror: 'copies of ', tap: 'only told of ' }[bridge.mode]}${bridge.rules.join(' | ') || 'all traffic'}`, podWords(bridge), `${bridge.phase}${frozenWords(bridge.pods)}`,
       bridge.container === null ? (bridge.mine ? '(gone)' : '(elsewhere)') : servingWords(bridge), bridge.owner, age(bridge.created ?? undefined, now),
       ...(wide ? [bridge.client, bridge.container?.image ?? '', bridge.container?.address ?? '', [...new Set(bridge.pods.map((pod) => pod.node))].join(','), bridge.egress === null ? 'hub' : bridge.egress.pod ?? '(no pod)'] : []),
     ])));

@@ -12,6 +12,7 @@ export interface TrafficFlags {
   tlsSecret: string | undefined;
   plaintext: boolean;
   proxyProtocol: boolean;
+  freeze?: boolean;
   /** One of the choices already. */
   mode: string | undefined;
   diff?: boolean;
@@ -74,7 +75,10 @@ function refuse(what: string, next: string): BridgeError {
 }
 
 /** What is as by default stays out, so that the object says only what was asked for. */
-export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintext, proxyProtocol, mode, diff = false, delay, fault, ruled }: TrafficFlags): TrafficRequest {
+export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintext, proxyProtocol, freeze = false, mode, diff = false, delay, fault, ruled }: TrafficFlags): TrafficRequest {
+  if (freeze && (ruled || mode === 'mirror')) {
+    throw new BridgeError({ kind: 'usage', code: 'freeze-needs-original', what: `--freeze does not go with ${ruled ? 'rules' : '--mode mirror'}`, why: `the original ${ruled ? 'answers what no rule takes' : 'answers all requests'}, and a frozen process answers nothing`, next: 'leave one of them out' });
+  }
   if (tlsCert !== undefined && tlsSecret !== undefined) throw refuse('--tls-cert and --tls-secret exclude each other', 'leave one of them out');
   if (plaintext && tlsCert === undefined && tlsSecret === undefined) {
     throw refuse('--plaintext says how TLS goes on that was opened, but no certificate to open it with is named', '--tls-secret NAME or --tls-cert CERT,KEY');
@@ -89,7 +93,7 @@ export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintex
     ...(fallback === undefined || fallback === 'original' ? {} : { fallback: fallback as Fallback }),
     ...(parsed === undefined ? {} : { check: parsed }),
     ...(tlsCert === undefined ? {} : { tls: parseCertificate(tlsCert) }), ...(tlsSecret === undefined ? {} : { tlsSecret }),
-    ...(plaintext ? { plaintext } : {}), ...(proxyProtocol ? { proxyProtocol } : {}),
+    ...(plaintext ? { plaintext } : {}), ...(proxyProtocol ? { proxyProtocol } : {}), ...(freeze ? { freeze } : {}),
     ...(mode === 'mirror' ? { mode } : {}), ...(diff ? { diff } : {}), ...(delay === undefined ? {} : { delayMs: parseDelay(delay) }), ...(fault === undefined ? {} : { fault: parseFault(fault) }),
   };
 }
@@ -97,7 +101,14 @@ export function trafficFromFlags({ fallback, check, tlsCert, tlsSecret, plaintex
 /** What stands in the object, for this target. @throws BridgeError when it does not go with it */
 export function trafficFor({ tlsSecret, ...traffic }: TrafficRequest, { ports, container, podVolumes }: Pick<ResolvedTarget, 'ports' | 'container' | 'podVolumes'>): Traffic {
   const tcp = ports.filter(({ protocol }) => protocol === 'TCP').map(({ port }) => port);
-  const { check } = traffic;
+  const { check, freeze } = traffic;
+  const execs = (['readinessProbe', 'livenessProbe'] as const).filter((probe) => container[probe]?.exec !== undefined);
+  if (freeze === true && execs.length > 0) {
+    throw new BridgeError({
+      kind: 'usage', code: 'freeze-exec-probe', what: `container ${container.name} cannot be frozen: its ${execs.join(' and ')} ${execs.length === 1 ? 'runs a program' : 'run programs'} in it`,
+      why: 'such a probe often asks the very process that stands still; it would fail, and the kubelet would restart the container', next: 'leave --freeze out, or name a container with probes by HTTP, TCP or gRPC',
+    });
+  }
   if (check !== undefined && !(check.port === undefined ? tcp.length > 0 : tcp.includes(check.port))) {
     throw new BridgeError({
       kind: 'usage', code: 'check-without-port', what: `--check asks ${check.port === undefined ? 'a port' : `port ${check.port}`}, which is not among the bridged ones`,

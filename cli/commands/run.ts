@@ -52,7 +52,7 @@ export async function requestOf(context: CommandContext, service: ProjectService
   const rules = given.length > 0 ? given : (service?.rules ?? []);
   const traffic = trafficFromFlags({
     fallback: text(context, 'fallback'), check: text(context, 'check'), tlsCert: text(context, 'tlsCert'), tlsSecret: text(context, 'tlsSecret'),
-    plaintext: flag(context, 'plaintext'), proxyProtocol: flag(context, 'proxyProtocol'),
+    plaintext: flag(context, 'plaintext'), freeze: flag(context, 'freeze'), proxyProtocol: flag(context, 'proxyProtocol'),
     mode: text(context, 'mode'), diff: flag(context, 'diff'), delay: text(context, 'delay'), fault: text(context, 'fault'), ruled: rules.length > 0,
   });
   if (target === undefined && (container !== undefined || ports.length > 0 || rules.length > 0 || Object.keys(traffic).length > 0)) {
@@ -154,6 +154,7 @@ cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the ex
     { name: 'fault', description: 'so many of 100 requests that a rule chooses are answered with this status (503) instead', value: { placeholder: 'PERCENT[:STATUS]' } },
     { name: 'fallback', description: 'who answers while the container does not: the original, or nobody (fail), once it has been up', value: { placeholder: 'WHO', choices: ['original', 'fail'] }, default: 'original' },
     { name: 'check', description: 'when the container counts as up: tcp (its port accepts connections), http:PATH, http:PORT/PATH or https:... (GET is answered with 200 to 399)', value: { placeholder: 'HOW' }, default: 'tcp' },
+    { name: 'freeze', description: 'the original\'s processes stand still while the container serves, and probes are answered for them' },
     { name: 'tls-cert', description: 'open TLS, so that rules apply, with these PEM files of the target\'s container', value: { placeholder: 'CERT[,KEY]' } },
     { name: 'tls-secret', description: 'the same with the Secret of this name, which the target\'s container has mounted', value: { placeholder: 'NAME' } },
     { name: 'plaintext', description: 'what came by TLS goes to the container without' },

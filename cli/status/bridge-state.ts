@@ -25,7 +25,7 @@ export function bridgeState(bridge: Bridge, container: string | null): Omit<Stat
     namespace: metadata.namespace ?? '', name: metadata.name, target: spec.target, ports: spec.ports, rules: spec.rules ?? [],
     phase: status?.phase ?? 'Pending', reason: deaf ? 'NotListening' : (ready?.reason ?? 'Resolving'),
     message: deaf ? `Nothing listens on port ${[...new Set(spec.ports.map(({ local }) => local))].join(', ')} of the container: requests go to the pods.` : (ready?.message ?? 'The controller has not seen it yet.'),
-    pods: (status?.pods ?? []).map(({ name, node, ready: attached, serving: serves, message }) => ({ name, node, ready: attached, serving: serves ?? null, message: message ?? null })),
+    pods: (status?.pods ?? []).map(({ name, node, ready: attached, serving: serves, message, frozen }) => ({ name, node, ready: attached, serving: serves ?? null, message: message ?? null, ...(frozen === undefined ? {} : { frozen }) })),
     desiredPods: status?.desiredPods ?? null, serving, container, created: metadata.creationTimestamp ?? null, curl: curlLine(bridge),
   };
 }

@@ -60,7 +60,7 @@ export interface StatusBridge {
   /** Of the condition `Ready`. */
   reason: string;
   message: string;
-  pods: { name: string; node: string; ready: boolean; serving: boolean | null; message: string | null }[];
+  pods: { name: string; node: string; ready: boolean; serving: boolean | null; message: string | null; frozen?: boolean }[];
   /** Null while the controller has not counted them. */
   desiredPods: number | null;
   /** Does the container's port accept connections? Null: not known. */

@@ -1,4 +1,5 @@
 /** A status for pipes and for people without a screen: one table, or lines as time goes by. */
+import { frozenWords } from '../bridge/frozen-words.ts';
 import { asciiSigns, textOf, type Signs } from './screen/line.ts';
 import { screenLines } from './screen/layout.ts';
 import { firstView } from './screen/keys.ts';
@@ -30,7 +31,7 @@ export function watchLines({ at, link, bridges, problems }: StatusSnapshot): str
     ...bridges.map(({ namespace, name, phase, serving, pods, desiredPods, requests }) => {
       const perSecond = requests?.perSecond;
       const counted = perSecond === undefined || perSecond === null ? '' : ` local ${rate(perSecond.local)}/s original ${rate(perSecond.original)}/s failed ${rate(perSecond.failed)}/s`;
-      return `${time} bridge ${namespace}/${name} ${phase}${serving === false ? ' (not listening)' : ''} pods ${pods.filter(({ ready }) => ready).length}/${desiredPods ?? '?'}${counted}`;
+      return `${time} bridge ${namespace}/${name} ${phase}${frozenWords(pods)}${serving === false ? ' (not listening)' : ''} pods ${pods.filter(({ ready }) => ready).length}/${desiredPods ?? '?'}${counted}`;
     }),
     ...problems.map((problem) => `${time} problem: ${plain(problem)}`),
   ];

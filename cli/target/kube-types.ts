@@ -24,6 +24,8 @@ export interface ContainerSpec {
   };
   /** `Always` on an init container makes it a sidecar (KEP-753). */
   restartPolicy?: string;
+  readinessProbe?: { exec?: object };
+  livenessProbe?: { exec?: object };
   volumeMounts?: { name: string; mountPath: string; subPath?: string }[];
 }
 

@@ -1,6 +1,7 @@
 /** The screen of `bridge status`, line by line, for a given size. Pure: what is drawn depends on nothing else. */
 import { describeRule } from '../../../protocol/rule.ts';
 import { longTargetWords } from '../../../protocol/target.ts';
+import { frozenWords } from '../../bridge/frozen-words.ts';
 import type { StatusBridge, StatusContainer, StatusSnapshot } from '../snapshot.ts';
 import { cut, tableLines, type Column } from './columns.ts';
 import type { View } from './keys.ts';
@@ -39,12 +40,12 @@ interface Sign {
   word: string;
 }
 
-function stateOf({ phase, serving }: StatusBridge, signs: Signs): Sign {
+function stateOf({ phase, serving, pods }: StatusBridge, signs: Signs): Sign {
   if (phase === 'Ready' && serving === false) return { sign: signs.warn, style: 'warn', word: 'Not listening' };
   const kinds: Record<string, Omit<Sign, 'word'>> = {
     Ready: { sign: signs.ok, style: 'good' }, Failed: { sign: signs.bad, style: 'bad' }, Suspended: { sign: signs.warn, style: 'warn' },
   };
-  return { ...(kinds[phase] ?? { sign: signs.busy, style: 'accent' }), word: phase };
+  return { ...(kinds[phase] ?? { sign: signs.busy, style: 'accent' }), word: `${phase}${frozenWords(pods)}` };
 }
 
 function headerLine(snapshot: StatusSnapshot, { columns, signs }: Screen): Line {

@@ -6,6 +6,8 @@ import type { Frontend, Route } from './proxy/model.ts';
 import type { Steadiness } from './steadiness.ts';
 
 export interface PortFacts {
+  /** Ports of a pod for which probes are answered, because the process that has them stands still. */
+  frozenPorts?: (uid: string) => ReadonlySet<number>;
   network: (uid: string) => PodNetwork | undefined;
   serverFirst: (uid: string, port: number) => boolean;
   steadiness: Pick<Steadiness, 'wary' | 'proven'>;
@@ -16,15 +18,15 @@ export function frontendId(uid: string, port: number): string {
 }
 
 /** One frontend for each bridged TCP port of each pod that we are in, whatever number of bridges stand on it. */
-export function buildFrontends(assignments: readonly Assignment[], { network, serverFirst, steadiness }: PortFacts): Frontend[] {
+export function buildFrontends(assignments: readonly Assignment[], { network, serverFirst, steadiness, frozenPorts = () => new Set() }: PortFacts): Frontend[] {
   const frontends = new Map<string, Frontend>();
   for (const { pod, tcp, draining } of assignments) {
     const uid = pod.metadata.uid ?? '';
     const entered = network(uid);
     if (draining || entered === undefined) continue;
-    for (const { port, route } of tcp) {
+    const empty = (port: number): Frontend => {
       const id = frontendId(uid, port);
-      const frontend = frontends.get(id) ?? {
+      return {
         id, netns: entered.netns, podAddress: entered.address, port,
         listenPort: entered.listenPort(port, pod.containers.flatMap(({ ports }) => ports)),
         serverFirst: serverFirst(uid, port),
@@ -32,9 +34,16 @@ export function buildFrontends(assignments: readonly Assignment[], { network, se
           kinds: [...new Set(pod.containers.flatMap(({ probes }) => probes).flatMap((probe) => (probe.port === port && probe.kind !== 'tcp' ? [probe.kind] : [])))].sort(),
           sources: entered.nodeAddress === undefined ? [] : [entered.nodeAddress],
         },
+        frozen: frozenPorts(uid).has(port),
         routes: [],
         taps: [],
       };
+    };
+    // Nothing but probes comes to these on behalf of the bridge.
+    for (const port of frozenPorts(uid)) frontends.set(frontendId(uid, port), frontends.get(frontendId(uid, port)) ?? empty(port));
+    for (const { port, route } of tcp) {
+      const id = frontendId(uid, port);
+      const frontend = frontends.get(id) ?? empty(port);
       if (route.mode === 'tap') frontend.taps.push({ bridge: route.bridge, rules: route.rules, headers: route.tapHeaders, certificate: route.certificate });
       else frontend.routes.push(temper(route, steadiness));
       frontends.set(id, frontend);

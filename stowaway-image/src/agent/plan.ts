@@ -15,6 +15,8 @@ export interface Assignment {
   pod: NodePod;
   /** The bridge asks to end: nothing new goes to its client. */
   draining: boolean;
+  /** Its client is known to be away. */
+  silent: boolean;
   tcp: { port: number; route: Route }[];
   udp: { port: number; hub: HubPort; silent: boolean }[];
   /** The bridge's way out leads through this pod. */
@@ -78,7 +80,7 @@ function ageOf(bridge: Bridge): { createdAt: string; bridge: string } {
 function assign({ bridge, pod, silent }: { bridge: Bridge; pod: NodePod; silent: boolean }, rulesError: World['rulesError'], certificate: NonNullable<World['certificate']>): Assignment {
   const { spec, status = {} } = bridge;
   const rules = spec.rules ?? [];
-  const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining' || pod.leaving, tcp: [], udp: [], egress: egressOf(bridge, pod), trouble: undefined };
+  const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining' || pod.leaving, silent, tcp: [], udp: [], egress: egressOf(bridge, pod), trouble: undefined };
   if (spec.ports.length === 0) return assignment;
   if (pod.hostNetwork) return { ...assignment, trouble: "the pod uses its node's network (hostNetwork), whose ports cannot be bridged" };
   const unusable = rulesError(rules);

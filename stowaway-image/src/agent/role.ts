@@ -18,6 +18,7 @@ import { serveIdentities } from './identity/server.ts';
 import { netnsPrefix } from './pod-networks.ts';
 import { ownInstance, removeLeftovers } from './instance.ts';
 import { NodeAgent } from './node-agent.ts';
+import { answerProbes } from './freeze/probe-answers.ts';
 import { bridgeKey, mayServe } from './plan.ts';
 import { trimPod, type NodePod, type RawPod } from './pods/node-pod.ts';
 import { ProcTable } from './pods/proc-table.ts';
@@ -117,6 +118,7 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
     return 'not-yet';
   };
 
+  await answerProbes(directory, watching.signal, onError('answer probes'));
   await serveIdentities({
     port: ports.agent, signal, onError: onError('identity'), ailment: () => (synced ? undefined : 'the API server has not answered yet'),
     files: wayToFiles,

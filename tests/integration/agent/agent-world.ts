@@ -90,7 +90,7 @@ export class AgentWorld {
   async #show(wishes: BridgeWish[], leaving: boolean): Promise<void> {
     const pod: NodePod = {
       metadata: { name: 'pod', namespace: 'shop', uid: this.#podId, labels: {} }, node: 'node', serviceAccount: 'default', hostNetwork: false, completed: false, leaving, addresses: [], hostAliases: [],
-      containers: [{ name: 'main', image: 'x', limits: {}, ports: Object.values(originalPorts), mounts: [], probes: wishes.flatMap(({ probes = [] }) => probes) }],
+      containers: [{ name: 'main', image: 'x', ready: true, execProbe: false, limits: {}, ports: Object.values(originalPorts), mounts: [], probes: wishes.flatMap(({ probes = [] }) => probes) }],
     };
     const client: Client = { apiVersion: '', kind: 'Client', metadata: { name: 'ann-1' }, spec: { owner: 'ann', publicKey: 'x' } };
     const objects: AgentObjects = { bridges: wishes.map((wish, index) => this.#bridge(wish, index)), clients: [client], pods: [pod] };

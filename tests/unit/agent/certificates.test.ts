@@ -11,7 +11,7 @@ const directory = mkdtempSync(join(tmpdir(), 'podbridge-tls-'));
 const at = (file: string): string => join(directory, file);
 /** This process plays the container's: its root is our own. */
 const processes = { refresh: () => undefined, ofPod: () => [{ pid: process.pid, startTime: 1, owner: { podUid: 'u', containerId: 'c1' } }] };
-const target = pod('api', { containers: [{ name: 'main', image: 'x', id: 'c1', limits: {}, probes: [], ports: [], mounts: [] }] });
+const target = pod('api', { containers: [{ name: 'main', image: 'x', id: 'c1', ready: true, execProbe: false, limits: {}, probes: [], ports: [], mounts: [] }] });
 const certificates = new Certificates(directory, processes);
 const of = (tls: PodCertificate) => {
   const asking = bridge('b');

@@ -183,4 +183,20 @@ describe('HAProxy configuration', () => {
     expect(row.split(' ')).toHaveLength(25);
     expect(row).toMatch(/^1 c_10-0-9-9_20001 1 s 10\.0\.9\.9 0 /);
   });
+
+  test('a frozen original: its probes are answered for it, everything else goes on as before', () => {
+    const probes = { kinds: ['grpc', 'http'] as ('grpc' | 'http')[], sources: ['10.0.0.1'] };
+    const config = render(frontend([route('all')], { frozen: true, probes }), frontend([], { id: 'health', port: 9090, listenPort: 17_001, frozen: true, probes: { kinds: ['http'], sources: ['10.0.0.1'] } }), frontend([], { id: 'open', port: 9091, listenPort: 17_002, frozen: true }));
+    expect(section(config, 'frontend f_uid_8080').filter((line) => line.includes('_backend'))).toEqual([
+      'use_backend ph2_uid_8080 if node { fc_http_major 2 } { req.fhdr(user-agent) -m beg -- kube-probe/ }', 'use_backend bh2_uid_8080_20001 if node { fc_http_major 2 }',
+      'use_backend ptcp_uid_8080 if node { req.payload(0,0) -m sub -- kube-probe/ }', 'default_backend btcp_uid_8080_20001',
+    ]);
+    expect(section(config, 'backend ptcp_uid_8080')).toEqual(['mode tcp', 'server agent unix@/run/probes.sock']);
+    expect(section(config, 'backend ph2_uid_8080')).toContain('server agent unix@/run/probes-grpc.sock proto h2');
+    expect(section(config, 'frontend f_health').slice(-2)).toEqual(['use_backend ptcp_health if node { req.payload(0,0) -m sub -- kube-probe/ }', 'default_backend otcp_health']);
+    // A probe that only connects must not reach the queue of a process that stands still.
+    expect(section(config, 'frontend f_open')).toContain('tcp-request content accept if WAIT_END');
+    const ruled = render(frontend([marked, route('all')], { frozen: true }));
+    expect(section(ruled, 'frontend f_uid_8080').filter((line) => line.endsWith(' probe'))).toEqual(['use_backend ph1_uid_8080 if v1 probe', 'use_backend ph2_uid_8080 if v2 probe']);
+  });
 });

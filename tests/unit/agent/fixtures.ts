@@ -7,7 +7,7 @@ export function pod(name: string, over: Partial<Omit<NodePod, 'metadata'>> & { l
   const { labels = { app: 'api' }, namespace = 'shop', ...rest } = over;
   return {
     metadata: { name, namespace, uid: `uid-${name}`, labels }, node: 'node-1', serviceAccount: 'default', hostNetwork: false, completed: false, leaving: false,
-    addresses: ['10.0.0.7'], hostAliases: [], containers: [{ name: 'main', image: 'api:1', limits: {}, probes: [], ports: [8080], mounts: [] }], ...rest,
+    addresses: ['10.0.0.7'], hostAliases: [], containers: [{ name: 'main', image: 'api:1', ready: true, execProbe: false, limits: {}, probes: [], ports: [8080], mounts: [] }], ...rest,
   };
 }
 
@@ -36,7 +36,7 @@ export function route(name: string, over: Partial<Route> = {}): Route {
 
 export function frontend(routes: Route[], over: Partial<Frontend> = {}): Frontend {
   return {
-    id: 'uid_8080', netns: 'pb-uid', podAddress: '10.0.0.7', port: 8080, listenPort: 17_000, serverFirst: false,
+    id: 'uid_8080', netns: 'pb-uid', podAddress: '10.0.0.7', port: 8080, listenPort: 17_000, serverFirst: false, frozen: false,
     probes: { kinds: [], sources: ['10.0.0.1'] }, routes, taps: [], ...over,
   };
 }

@@ -35,7 +35,7 @@ test('what a connection to 127.0.0.1 reaches', () => {
 
 test('ports of the other containers, not those of the target itself', () => {
   const processes = [process(1, 'pause', []), process(2, 'main', [201]), process(3, 'side', [101, 102]), process(4, 'mesh', [103, 202])];
-  const container = { name: 'main', image: 'x', id: 'main', limits: {}, probes: [], ports: [], mounts: [] };
+  const container = { name: 'main', image: 'x', id: 'main', ready: true, execProbe: false, limits: {}, probes: [], ports: [], mounts: [] };
   expect(loopbackPorts(container, processes, proc)).toEqual([5432, 9901]);
   expect(loopbackPorts({ ...container, id: 'side' }, processes, proc)).toEqual([8080, 9901]);
 });

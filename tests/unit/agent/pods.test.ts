@@ -44,8 +44,8 @@ describe('what is kept of a pod', () => {
       metadata: { name: 'api-1', namespace: 'shop', uid: 'u', labels: { app: 'api' } }, node: 'n1', serviceAccount: 'api', hostNetwork: false, completed: false, leaving: false,
       addresses: ['10.0.0.7'], hostAliases: [{ ip: '1.2.3.4', names: ['a', 'b'] }],
       containers: [
-        { name: 'main', image: 'api:1', id: 'abc', limits: { cpuMillis: 250, memoryBytes: 2 ** 30 }, ports: [8080], probes: [{ kind: 'http', port: 8080 }, { kind: 'tcp', port: 9000 }, { kind: 'grpc', port: 50 }], mounts: [{ volume: 'conf', kind: 'configMap', path: '/etc/conf', readOnly: true }, { volume: 'data', kind: 'emptyDir', path: '/data', readOnly: false }] },
-        { name: 'side', image: 'y', limits: {}, ports: [], probes: [], mounts: [] },
+        { name: 'main', image: 'api:1', id: 'abc', ready: false, execProbe: false, limits: { cpuMillis: 250, memoryBytes: 2 ** 30 }, ports: [8080], probes: [{ kind: 'http', port: 8080 }, { kind: 'tcp', port: 9000 }, { kind: 'grpc', port: 50 }], mounts: [{ volume: 'conf', kind: 'configMap', path: '/etc/conf', readOnly: true }, { volume: 'data', kind: 'emptyDir', path: '/data', readOnly: false }] },
+        { name: 'side', image: 'y', ready: false, execProbe: false, limits: {}, ports: [], probes: [], mounts: [] },
       ],
     });
   });

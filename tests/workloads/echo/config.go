@@ -24,6 +24,7 @@ type config struct {
 	controlPort int           // runs probes on request (control.go)
 	startDelay  time.Duration // before any port is opened
 	crashAfter  time.Duration // then exit with code 3; 0: never
+	tick        time.Duration // a line with a number so often, as who works by itself; 0: never
 }
 
 func configFromEnv() config {
@@ -42,6 +43,7 @@ func configFromEnv() config {
 		controlPort: number("CONTROL_PORT"),
 		startDelay:  time.Duration(number("START_DELAY_MS")) * time.Millisecond,
 		crashAfter:  time.Duration(number("CRASH_AFTER_MS")) * time.Millisecond,
+		tick:        time.Duration(number("TICK_MS")) * time.Millisecond,
 	}
 }
 

@@ -26,6 +26,14 @@ func serve(ctx context.Context, c config) error {
 	if c.crashAfter > 0 {
 		time.AfterFunc(c.crashAfter, func() { os.Exit(3) })
 	}
+	if c.tick > 0 {
+		go func() {
+			for n := 1; ; n++ {
+				fmt.Println("tick", n)
+				time.Sleep(c.tick)
+			}
+		}()
+	}
 	failed := make(chan error, 1)
 	run := func(name string, port int, serve func(net.Listener) error) error {
 		listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", c.bind, port))

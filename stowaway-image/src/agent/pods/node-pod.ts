@@ -21,6 +21,10 @@ export interface PodContainer {
   image: string;
   /** Without the runtime's prefix; absent until the container was created. */
   id?: string;
+  /** Its readiness probe says so (or it has none and runs). */
+  ready: boolean;
+  /** One of its probes is a program that is run in it. */
+  execProbe: boolean;
   limits: { cpuMillis?: number; memoryBytes?: number };
   probes: Probe[];
   ports: number[];
@@ -57,9 +61,10 @@ export interface RawPod extends KubeObject {
   };
 }
 
-interface RawStatus { name: string; containerID?: string }
+interface RawStatus { name: string; containerID?: string; ready?: boolean }
 
 interface RawProbe {
+  exec?: object;
   httpGet?: { port: number | string };
   tcpSocket?: { port: number | string };
   grpc?: { port: number };
@@ -96,10 +101,12 @@ export function trimPod(raw: RawPod): NodePod {
 }
 
 function trimContainer(raw: RawContainer, statuses: RawStatus[], kinds: ReadonlyMap<string, string>): PodContainer {
-  const id = statuses.find(({ name }) => name === raw.name)?.containerID?.replace(/^\w+:\/\//, '');
+  const status = statuses.find(({ name }) => name === raw.name);
+  const id = status?.containerID?.replace(/^\w+:\/\//, '');
   const { cpu, memory } = raw.resources?.limits ?? {};
   return {
     name: raw.name, image: raw.image ?? '', ...(id === undefined || id === '' ? {} : { id }),
+    ready: status?.ready === true, execProbe: [raw.readinessProbe, raw.livenessProbe].some((probe) => probe?.exec !== undefined),
     limits: { ...keep('cpuMillis', milliOf(cpu)), ...keep('memoryBytes', quantityOf(memory)) },
     probes: [raw.readinessProbe, raw.livenessProbe, raw.startupProbe].flatMap((probe) => trimProbe(probe, raw.ports ?? [])),
     ports: (raw.ports ?? []).map(({ containerPort }) => containerPort),

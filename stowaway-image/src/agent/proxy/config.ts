@@ -97,15 +97,17 @@ function port(frontend: Frontend, process: Process): string {
   const { rules, rest } = order;
   const understood = rules.length > 0 || (!frontend.serverFirst && (rest?.certificate !== undefined || rest?.mode === 'mirror' || frontend.taps.length > 0));
   if (understood) return rulePort(frontend, order, process);
-  return plainPort(frontend, rest?.mode === 'mirror' ? undefined : rest);
+  return plainPort(frontend, rest?.mode === 'mirror' ? undefined : rest, process);
 }
 
 /** Byte for byte; only what a kubelet may have sent is looked at. */
-function plainPort(frontend: Frontend, rest: Route | undefined): string {
-  const { id, probes } = frontend;
+function plainPort(frontend: Frontend, rest: Route | undefined, process: Process): string {
+  const { id, probes, frozen } = frontend;
   const lines = listener(frontend);
   const sections: string[] = [original(frontend, 'tcp', false)];
-  if (rest !== undefined && probes.kinds.length > 0 && probes.sources.length > 0) {
+  // A probe by TCP is answered by accepting; nothing of it shall wait for a frozen process.
+  if (frozen && rest === undefined && probes.kinds.length === 0) lines.push(`tcp-request inspect-delay ${timings.probeInspectMs}ms`, 'tcp-request content accept if { req.len gt 0 }', 'tcp-request content accept if WAIT_END');
+  if ((rest !== undefined || frozen) && probes.kinds.length > 0 && probes.sources.length > 0) {
     lines.push(
       `acl node src ${probes.sources.join(' ')}`,
       `tcp-request inspect-delay ${timings.probeInspectMs}ms`,
@@ -117,26 +119,37 @@ function plainPort(frontend: Frontend, rest: Route | undefined): string {
         'acl h2 req.payload(0,3) -m bin 505249',
         'tcp-request content switch-mode http proto h2 if { req.len gt 2 } h2',
       );
-      sections.push(original(frontend, 'h2', false), bridged(frontend, rest, 'h2', false));
+      sections.push(...(frozen ? [probeAnswer(frontend, 'h2', process)] : []), original(frontend, 'h2', false), ...(rest === undefined ? [] : [bridged(frontend, rest, 'h2', false)]));
     }
     lines.push('tcp-request content accept if { req.len gt 0 }', 'tcp-request content accept if WAIT_END');
     if (probes.kinds.includes('grpc')) {
       lines.push(
-        `use_backend oh2_${id} if node { fc_http_major 2 } { req.fhdr(user-agent) -m beg -- kube-probe/ }`,
-        `use_backend ${bridgeBackend(frontend, rest, 'h2')} if node { fc_http_major 2 }`,
+        `use_backend ${frozen ? 'p' : 'o'}h2_${id} if node { fc_http_major 2 } { req.fhdr(user-agent) -m beg -- kube-probe/ }`,
+        `use_backend ${rest === undefined ? `oh2_${id}` : bridgeBackend(frontend, rest, 'h2')} if node { fc_http_major 2 }`,
       );
     }
-    if (probes.kinds.includes('http')) lines.push(`use_backend otcp_${id} if node { req.payload(0,0) -m sub -- kube-probe/ }`);
+    if (probes.kinds.includes('http')) lines.push(`use_backend ${frozen ? 'p' : 'o'}tcp_${id} if node { req.payload(0,0) -m sub -- kube-probe/ }`);
+    if (frozen && probes.kinds.includes('http')) sections.push(probeAnswer(frontend, 'tcp', process));
   }
   if (rest !== undefined) sections.push(bridged(frontend, rest, 'tcp', false));
   lines.push(`default_backend ${rest === undefined ? `otcp_${id}` : bridgeBackend(frontend, rest, 'tcp')}`);
   return [section(`frontend ${frontendName(frontend)}`, lines), ...sections].join('\n\n');
 }
 
+/** Sockets on which somebody answers probes for a frozen original, below the directory of the runtime sockets. */
+export function probeSockets(directory: string): { http: string; grpc: string } {
+  return { http: `${directory}/probes.sock`, grpc: `${directory}/probes-grpc.sock` };
+}
+
+function probeAnswer({ id }: Frontend, form: 'tcp' | 'h1' | 'h2', { socket }: Process): string {
+  const sockets = probeSockets(dirname(socket));
+  return section(`backend p${form}_${id}`, [...(form === 'tcp' ? ['mode tcp'] : http), `server agent unix@${form === 'h2' ? `${sockets.grpc} proto h2` : sockets.http}`]);
+}
+
 /** HTTP is taken apart request by request, everything else passes. TLS is opened where somebody has a certificate for it. */
 function rulePort(frontend: Frontend, order: OrderedRules, process: Process): string {
   const certificate = certificateOf(order) ?? frontend.taps.find((tap) => tap.certificate !== undefined)?.certificate;
-  const open = inspected(frontend, order, false);
+  const open = inspected(frontend, order, false, process);
   const sections = [
     section(`frontend ${frontendName(frontend)}`, [
       ...listener(frontend), ...tapForm(frontend.taps), ...inspection, ...tapLines(frontend.taps),
@@ -173,11 +186,12 @@ export function tlsFrontendName({ id }: Pick<Frontend, 'id'>): string {
  * TLS connections are handed to a second frontend of the same process, with the client's address in a PROXY header: one listener
  * can thus have both, TLS and not. Its socket belongs to this process alone, so that no other one's rules are asked.
  */
-function tlsSections(frontend: Frontend, order: OrderedRules, certificate: string, { socket }: Process): string[] {
+function tlsSections(frontend: Frontend, order: OrderedRules, certificate: string, process: Process): string[] {
+  const { socket } = process;
   const name = tlsFrontendName(frontend);
   const address = `abns@${basename(socket, '.sock')}.${frontend.id}`;
   // Who has not asked for TLS to be opened gets nothing of what is in it, unless all that is left is his.
-  const inside = inspected(frontend, { rules: order.rules.filter(({ route }) => route.certificate !== undefined), rest: order.rest }, true);
+  const inside = inspected(frontend, { rules: order.rules.filter(({ route }) => route.certificate !== undefined), rest: order.rest }, true, process);
   const taps = frontend.taps.filter((tap) => tap.certificate !== undefined);
   return [
     section(`backend ${name}`, ['mode tcp', `server tls ${address} send-proxy-v2`]),
@@ -187,7 +201,7 @@ function tlsSections(frontend: Frontend, order: OrderedRules, certificate: strin
 }
 
 /** Where each request goes. @param secure it came by TLS */
-function inspected(frontend: Frontend, { rules, rest }: OrderedRules, secure: boolean): { lines: string[]; sections: string[] } {
+function inspected(frontend: Frontend, { rules, rest }: OrderedRules, secure: boolean, process: Process): { lines: string[]; sections: string[] } {
   const conditions = rules.map(({ route, rule }, index) => ({ route, ...ruleCondition(rule, `r${index}`) }));
   const servedBy = rules.some(({ route }) => route.servedBy);
   const [tcp, h1, h2] = secure ? secureForms : openForms;
@@ -197,8 +211,8 @@ function inspected(frontend: Frontend, { rules, rest }: OrderedRules, secure: bo
     // A container without TLS speaks HTTP/2 for gRPC only, mostly.
     ...(secure ? ['acl grpc req.fhdr(content-type) -m beg -- application/grpc'] : []),
     ...conditions.flatMap(({ acls }) => acls),
-    `use_backend o${h1}_${frontend.id} if v1 probe`,
-    `use_backend o${h2}_${frontend.id} if v2 probe`,
+    `use_backend ${frontend.frozen ? 'ph1' : `o${h1}`}_${frontend.id} if v1 probe`,
+    `use_backend ${frontend.frozen ? 'ph2' : `o${h2}`}_${frontend.id} if v2 probe`,
     ...conditions.flatMap(({ route, condition }) => toBridge(frontend, route, secure, condition)),
     ...(rest === undefined ? [`use_backend o${h1}_${frontend.id} if v1`, `use_backend o${h2}_${frontend.id} if v2`] : toBridge(frontend, rest, secure, '')),
     `default_backend ${rest === undefined || rest.mode === 'mirror' ? `o${tcp}_${frontend.id}` : bridgeBackend(frontend, rest, tcp)}`,
@@ -207,6 +221,7 @@ function inspected(frontend: Frontend, { rules, rest }: OrderedRules, secure: bo
   return {
     lines,
     sections: [
+      ...(frontend.frozen && !secure ? (['h1', 'h2'] as const).map((form) => probeAnswer(frontend, form, process)) : []),
       ...[tcp, h1, h2].map((form) => original(frontend, form, servedBy)),
       ...ruled.flatMap((route) => [h1, h2].map((form) => routed(frontend, route, form, servedBy))),
       ...(rest === undefined ? [] : [...(rest.mode === 'mirror' ? [] : [tcp]), h1, h2].map((form) => routed(frontend, rest, form, servedBy))),

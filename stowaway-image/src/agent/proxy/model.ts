@@ -20,6 +20,8 @@ export interface Frontend {
   serverFirst: boolean;
   /** Kubelet probes to this port that must be told apart here, and where they come from. */
   probes: { kinds: ('http' | 'grpc')[]; sources: string[] };
+  /** The original stands still: probes are answered for it. */
+  frozen: boolean;
   /** In any order; {@link ./order.ts} decides. */
   routes: Route[];
   /** Who is told of the requests. */

@@ -1,0 +1,51 @@
+/** Whose processes shall stand still now. Pure. */
+import { bridgeKey, type Assignment } from '../plan.ts';
+import type { PodContainer } from '../pods/node-pod.ts';
+import { hubPortName } from '../proxy/hub-port.ts';
+
+/** The container has served for so long without a break before the original is stopped; it goes on at once when that ends. */
+export const freezeAfterMs = 2000;
+
+export interface Candidate {
+  assignment: Assignment;
+  container: PodContainer;
+}
+
+export interface FreezeFacts {
+  /** Since when a hub port has been served without a break; undefined: it is not. */
+  servingSince: (hubPortName: string) => number | undefined;
+  /** It goes up and down too often. */
+  wary: (hubPortName: string) => boolean;
+  /** It stands still already. */
+  frozen: (container: PodContainer) => boolean;
+  now: number;
+}
+
+/** @returns those that shall stand still, and when to look again because somebody has not served for long enough */
+export function freezeCandidates(assignments: readonly Assignment[], { servingSince, wary, frozen, now }: FreezeFacts): { candidates: Candidate[]; lookAgainMs: number | undefined } {
+  const candidates: Candidate[] = [];
+  let lookAgainMs: number | undefined;
+  for (const assignment of assignments) {
+    const { bridge: { spec }, pod, draining, silent, trouble, tcp } = assignment;
+    const container = pod.containers.find(({ name }) => name === spec.target.container);
+    if (spec.freeze !== true || draining || silent || trouble !== undefined || container?.id === undefined || container.execProbe) continue;
+    if (!container.ready && !frozen(container)) continue;
+    const names = tcp.map(({ route }) => hubPortName(route.hub));
+    const since = names.map(servingSince);
+    if (since.some((at) => at === undefined) || names.some(wary)) continue;
+    const remainingMs = Math.max(0, ...since.map((at) => (at ?? now) + freezeAfterMs - now));
+    if (remainingMs > 0 && !frozen(container)) lookAgainMs = Math.min(lookAgainMs ?? Infinity, remainingMs);
+    else candidates.push({ assignment, container });
+  }
+  return { candidates, lookAgainMs };
+}
+
+/** Why the original of a bridge that asks for it cannot be frozen at all; undefined when it can. */
+export function freezeObstacle({ bridge: { spec }, pod }: Assignment): string | undefined {
+  const container = pod.containers.find(({ name }) => name === spec.target.container);
+  return spec.freeze === true && container?.execProbe === true ? 'it is not frozen: one of its probes is a program that runs in the container, and would stand still too' : undefined;
+}
+
+export function candidateKey({ assignment: { bridge, pod } }: Candidate): string {
+  return `${bridgeKey(bridge)} ${pod.metadata.uid}`;
+}
