@@ -92,7 +92,7 @@ export const faults: Fault[] = [
     async mend(world) { await world.docker('start', ...containers(world)); },
   },
   {
-    name: 'container removed (docker rm -f)', kind: 'death',
+    name: 'container removed (docker rm -f)', kind: 'death', long: true,
     async strike(world) { await world.docker('rm', '--force', ...containers(world)); },
     async mend(world) {
       await world.stop();
@@ -104,7 +104,7 @@ export const faults: Fault[] = [
     async strike(world) { await world.docker('restart', '--time', '1', ...containers(world)); },
   },
   {
-    name: 'CLI killed (SIGKILL)', kind: 'death',
+    name: 'CLI killed (SIGKILL)', kind: 'death', long: true,
     async prepare(world) {
       await world.stop();
       foreground = await world.startForeground();
@@ -119,7 +119,7 @@ export const faults: Fault[] = [
     mend: (world) => world.start(),
   },
   {
-    name: 'cargo killed (docker kill)', kind: 'silent',
+    name: 'cargo killed (docker kill)', kind: 'silent', long: true,
     async strike(world) { await world.docker('kill', await world.cargo()); },
     async mend(world) { await world.docker('start', await world.cargo()); },
   },
@@ -128,7 +128,7 @@ export const faults: Fault[] = [
     async strike(world) { await world.docker('restart', '--time', '1', await world.cargo()); },
   },
   {
-    name: 'laptop asleep (docker pause of cargo)', kind: 'silent',
+    name: 'laptop asleep (docker pause of cargo)', kind: 'silent', long: true,
     async strike(world) { await world.docker('pause', await world.cargo()); },
     async mend(world) { await world.docker('unpause', await world.cargo()); },
   },
@@ -141,7 +141,7 @@ export const faults: Fault[] = [
     mend: (world) => inCargo(world, 'nft', 'delete table ip chaos'),
   },
   { name: 'hub ends (pod deleted)', kind: 'planned', long: true, strike: replaced('hub', true) },
-  { name: 'hub killed', kind: 'death', strike: async (world) => { for (const pod of await only(world, 'hub')) await world.killPod(pod); } },
+  { name: 'hub killed', kind: 'death', long: true, strike: async (world) => { for (const pod of await only(world, 'hub')) await world.killPod(pod); } },
   { name: 'controller killed', kind: 'planned', long: true, strike: replaced('controller', false) },
   { name: 'agents end (SIGTERM), one after the other', kind: 'planned', long: true, strike: replaced('agent', true) },
   { name: 'agents killed (SIGKILL)', kind: 'death', long: true, strike: async (world) => { for (const pod of await world.podsOf('agent')) await world.killPod(pod); } },
