@@ -91,8 +91,10 @@ describe('who has no right in the namespace', () => {
     expect({ exitCode: run.exitCode, code: error.code }).toEqual({ exitCode: 4, code: 'cluster-forbidden' });
     expect(error.what).toContain(missing);
     expect(error.next).toMatch(new RegExp(String.raw`^kubectl .*auth can-i ${missing} -n ${namespace}$`, 'm'));
-    // The line can be pasted, and says the same.
-    expect((await paste(error.next!, stranger.kubeconfigPath)).stdout).toBe('no');
+    // The first line can be pasted, and says the same; the other one is for an administrator.
+    const [question, ...others] = error.next!.split('\n');
+    expect((await paste(question!, stranger.kubeconfigPath)).stdout).toBe('no');
+    for (const other of others) expect(other).toMatch(/^ask an administrator for: kubectl create rolebinding /);
     expect(run.stdout + run.stderr).not.toContain(password);
   });
 
