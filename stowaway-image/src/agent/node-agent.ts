@@ -12,14 +12,12 @@ import { pause } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
 import { advance, dismiss, drainLimitMs, refuseNew, type Drain, type DrainingPort } from './drain.ts';
-import { candidateKey, freezeCandidates, freezeObstacle, type Candidate } from './freeze/candidates.ts';
-import { Freezer, type Root } from './freeze/freezer.ts';
+import { FrozenOriginals } from './freeze/frozen-originals.ts';
 import { buildFrontends, frontendId, lacks } from './frontends.ts';
 import { EgressWays } from './egress-ways.ts';
 import { openOriginals } from './open-originals.ts';
 import { bridgeKey, planAssignments, type Assignment } from './plan.ts';
 import { netnsPrefix, PodNetworks } from './pod-networks.ts';
-import { mainProcess } from './pods/main-process.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
 import { RequestCounters } from './proxy/counters.ts';
@@ -48,8 +46,6 @@ const servingIntervalMs = 250;
 const cleanupDelayMs = 3000;
 /** From the end of a rule until HAProxy has surely accepted all that came by it. */
 const acceptMs = 100;
-/** What could not be frozen is tried again after this long. */
-const freezeAgainMs = 10_000;
 /** Changes of many pods become one reload. */
 const gatherMs = 5;
 
@@ -89,12 +85,7 @@ export class NodeAgent {
   /** Hub ports that a drain has closed in the current process. */
   #closed = new Set<string>();
   #serving = new Set<string>();
-  readonly #servingSince = new Map<string, number>();
-  readonly #freezer: Freezer;
-  /** Whose processes stand still, by {@link candidateKey}. */
-  #frozen = new Map<string, Candidate & { root: Root }>();
-  /** What could not be frozen, and why: it is not tried at every look. */
-  readonly #unfrozen = new Map<string, { why: string; at: number }>();
+  readonly #frozen: FrozenOriginals;
   /** Hub ports whose last check was refused. */
   #refusing = new Set<string>();
   #closingStranded = false;
@@ -116,7 +107,9 @@ export class NodeAgent {
     this.#ruleCheck = new RuleCheck(options.directory);
     this.#certificates = new Certificates(options.directory, options.processes);
     this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: () => this.#loop.trigger(), onTapLine: (line) => this.#tap(line) });
-    this.#freezer = new Freezer({ log, onEnd: () => { this.#frozen = new Map(); this.#loop.trigger(); } });
+    this.#frozen = new FrozenOriginals({
+      processes: options.processes, wary: (name) => this.#steadiness.wary(name), log, trigger: () => this.#loop.trigger(), triggerIn: (ms) => this.#loop.triggerIn(ms),
+    });
     this.#loop = new LevelLoop(async () => await this.#reconcile(), {
       gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
     });
@@ -183,8 +176,7 @@ export class NodeAgent {
   async stop(graceMs: number): Promise<void> {
     const until = Date.now() + graceMs;
     await this.#loop.idle();
-    this.#freezer.stop();
-    this.#frozen = new Map();
+    this.#frozen.stop();
     await this.#applyRules([], []);
     // What the kernel has accepted for a listener is lost when that is closed: HAProxy takes it first.
     await pause(acceptMs);
@@ -212,9 +204,9 @@ export class NodeAgent {
     this.#troubles = new Map();
     this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`${netnsPrefix}${metadata.uid}`, metadata.name]));
     this.#tapped.keep(new Set(assignments.filter(({ bridge }) => bridge.spec.mode === 'tap' || bridge.spec.diff === true).map(({ bridge }) => bridgeKey(bridge))));
-    const toFreeze = this.#toFreeze(assignments);
+    const toFreeze = this.#frozen.wanted(assignments);
     // Who shall go on does so before anything else changes.
-    await this.#freeze(new Map([...toFreeze].filter(([key]) => this.#frozen.has(key))));
+    await this.#frozen.release(toFreeze);
     const frozenPorts = (uid: string): Set<number> => new Set([...toFreeze.values()].filter(({ assignment: { pod } }) => pod.metadata.uid === uid).flatMap(({ container }) => container.probes.map(({ port }) => port)));
     // Pods that end do not wait for new ones to be entered and for HAProxy to start.
     if ([...this.#served.values()].some(({ pod }) => assignments.some((now) => now.pod.leaving && now.pod.metadata.uid === pod.metadata.uid))) {
@@ -237,58 +229,12 @@ export class NodeAgent {
     await this.#startDrains(assignments);
     if (lacks(this.#running, frontends) || this.#reopens(frontends) || this.#cleanupDue(frontends)) await this.#launch(frontends);
     await this.#applyRules(assignments, frontends, frozenPorts);
-    await this.#freeze(toFreeze);
+    await this.#frozen.set(toFreeze);
     this.#remember(assignments);
     await this.#advanceDrains();
     await this.#egress.apply(assignments);
     await this.#writeStatuses(all, assignments, serverFirst);
     await this.#leavePods(wantedPods, log);
-  }
-
-  #toFreeze(assignments: readonly Assignment[]): Map<string, Candidate & { root: Root }> {
-    if (!assignments.some(({ bridge }) => bridge.spec.freeze === true)) return new Map();
-    const now = Date.now();
-    const ids = new Set([...this.#frozen.values()].map(({ container }) => container.id));
-    const { candidates, lookAgainMs } = freezeCandidates(assignments, {
-      servingSince: (name) => this.#servingSince.get(name), wary: (name) => this.#steadiness.wary(name), frozen: ({ id }) => ids.has(id), now,
-    });
-    if (lookAgainMs !== undefined) this.#loop.triggerIn(lookAgainMs);
-    const { processes } = this.#options;
-    processes.refresh();
-    return new Map(candidates.flatMap((candidate) => {
-      const key = candidateKey(candidate);
-      const own = processes.ofPod(candidate.assignment.pod.metadata.uid ?? '');
-      const main = mainProcess(candidate.container, own);
-      const process = own.find(({ pid }) => pid === main);
-      if (process === undefined) return [];
-      const failed = this.#unfrozen.get(key);
-      if (failed !== undefined && now - failed.at < freezeAgainMs) {
-        this.#loop.triggerIn(freezeAgainMs);
-        return [];
-      }
-      return [[key, { ...candidate, root: { pid: process.pid, startTime: process.startTime } }] as const];
-    }));
-  }
-
-  async #freeze(wanted: ReadonlyMap<string, Candidate & { root: Root }>): Promise<void> {
-    let failed: ReadonlyMap<number, string>;
-    try {
-      failed = await this.#freezer.set([...wanted.values()].map(({ root }) => root));
-    } catch (error) {
-      failed = new Map([...wanted.values()].map(({ root }) => [root.pid, words(error)]));
-    }
-    const frozen = new Map([...wanted].filter(([, { root }]) => !failed.has(root.pid)));
-    for (const [key, { root, assignment }] of wanted) {
-      const why = failed.get(root.pid);
-      if (why === undefined) { this.#unfrozen.delete(key); continue; }
-      this.#unfrozen.set(key, { why, at: Date.now() });
-      this.#loop.triggerIn(freezeAgainMs);
-      this.#options.log('cannot be frozen', { pod: assignment.pod.metadata.name, why });
-    }
-    for (const key of new Set([...this.#frozen.keys(), ...frozen.keys()])) {
-      if (this.#frozen.has(key) !== frozen.has(key)) this.#options.log(frozen.has(key) ? 'frozen' : 'goes on', { key });
-    }
-    this.#frozen = frozen;
   }
 
   /** Leads to HAProxy what it has a frontend for, and nothing else. Called before a reload with the old ones and after it with the new ones. */
@@ -436,8 +382,7 @@ export class NodeAgent {
       const serving = servingHubPorts(stats);
       if (serving.size === this.#serving.size && [...serving].every((name) => this.#serving.has(name))) return;
       this.#serving = serving;
-      for (const name of this.#servingSince.keys()) if (!serving.has(name)) this.#servingSince.delete(name);
-      for (const name of serving) if (!this.#servingSince.has(name)) this.#servingSince.set(name, Date.now());
+      this.#frozen.noteServing(serving);
       this.#loop.trigger();
     } catch {
       // It is being replaced or has ended; the next look asks its successor.
@@ -501,14 +446,13 @@ export class NodeAgent {
     const running = new Set(this.#running.map(({ id }) => id));
     const inForce = tcp.every(({ port }) => running.has(frontendId(uid, port))) && tcp.length + udp.length === bridge.spec.ports.length;
     const address = this.#networks.get(uid)?.address;
-    const key = `${bridgeKey(bridge)} ${pod.metadata.uid}`;
-    const unfrozen = freezeObstacle(assignment) ?? (this.#unfrozen.has(key) && bridge.spec.freeze === true ? `it cannot be frozen: ${this.#unfrozen.get(key)?.why}` : undefined);
+    const unfrozen = this.#frozen.trouble(assignment);
     const flapping = tcp.some(({ route }) => this.#steadiness.wary(hubPortName(route.hub)));
     return {
       name, ready: message === undefined && inForce, ...(address === undefined ? {} : { address }),
       ...(tcp.length === 0 || pod.leaving || bridge.spec.mode === 'tap' ? {} : { serving: !draining && tcp.every(({ route }) => this.#serving.has(hubPortName(route.hub))) }),
       ...(egress === undefined ? {} : { egress: this.#egress.isOpen(egress.tunnel) }),
-      ...(bridge.spec.freeze === true ? { frozen: this.#frozen.has(key) } : {}),
+      ...(bridge.spec.freeze === true ? { frozen: this.#frozen.has(assignment) } : {}),
       ...(message === undefined ? {} : { message }),
       ...(unfrozen !== undefined && !flapping ? { note: unfrozen } : {}),
       ...(flapping ? { note: `the container goes up and down: it gets requests only after ${checkTimings.waryMs / 1000} s without a break` } : {}),

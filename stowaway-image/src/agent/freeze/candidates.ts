@@ -46,6 +46,6 @@ export function freezeObstacle({ bridge: { spec }, pod }: Assignment): string | 
   return spec.freeze === true && container?.execProbe === true ? 'it is not frozen: one of its probes is a program that runs in the container, and would stand still too' : undefined;
 }
 
-export function candidateKey({ assignment: { bridge, pod } }: Candidate): string {
+export function candidateKey({ assignment: { bridge, pod } }: Pick<Candidate, 'assignment'>): string {
   return `${bridgeKey(bridge)} ${pod.metadata.uid}`;
 }

@@ -8,7 +8,7 @@ export function isSecretName(name: string): boolean {
 }
 
 export function maskHeaders(headers: readonly [name: string, value: string][]): [name: string, value: string][] {
-  return headers.map(([name, value]) => [name, secretName.test(name) ? masked : value]);
+  return headers.map(([name, value]) => [name, isSecretName(name) ? masked : value]);
 }
 
 /** Of a path with its query. */
