@@ -10,7 +10,7 @@ import { createBridge } from './bridge-object.ts';
 import { attached, failIfLost, isReady, notReady, progressWords } from './bridge-progress.ts';
 import { BridgeWatch } from './bridge-watch.ts';
 import { endBridge } from './end-bridge.ts';
-import type { UsableLink } from './needs.ts';
+import type { Control, UsableLink } from './needs.ts';
 import type { RunRequest } from './run-request.ts';
 import { trafficFor } from './traffic.ts';
 
@@ -66,7 +66,7 @@ export function attach({ request, egress, cluster, client, owner, link, target, 
 }
 
 /** What cargo has to lead to the container and from it, once the controller has given out hub ports and the address for its way out. */
-export async function ledTo(watch: BridgeWatch, address: string, signal: AbortSignal): Promise<{ forwards: Forward[]; egress?: ContainerEgress }> {
+async function ledTo(watch: BridgeWatch, address: string, signal: AbortSignal): Promise<{ forwards: Forward[]; egress?: ContainerEgress }> {
   const { ports, egress } = await watch.until((bridge) => {
     failIfLost(bridge);
     const { spec, status } = bridge ?? {};
@@ -76,6 +76,12 @@ export async function ledTo(watch: BridgeWatch, address: string, signal: AbortSi
     timeoutMs: timing.bridgeAcceptedTimeoutMs, signal, what: () => 'the controller did not take the bridge',
   });
   return { forwards: ports.map(({ hubPort, protocol, local }) => ({ hubPort, protocol, address, port: local })), ...(egress === null ? {} : { egress: { container: address, address: egress } }) };
+}
+
+/** Leads hub ports, and with `--egress pod` the way out, to the container at this address. */
+export async function leadTo(control: Control, watch: BridgeWatch, address: string, signal: AbortSignal): Promise<void> {
+  const { forwards, egress } = await ledTo(watch, address, signal);
+  if (forwards.length > 0 || egress !== undefined) await control.call('forward', { bridge: watch.ref, forwards, ...(egress === undefined ? {} : { egress }) });
 }
 
 export function attachedPods(watch: BridgeWatch, cluster: Cluster, steps: Steps): Promise<Bridge> {

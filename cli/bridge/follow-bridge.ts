@@ -12,7 +12,7 @@ export interface Following {
   signal: AbortSignal;
 }
 
-/** Resolves when the bridge is gone; never after the signal. */
+/** Tells that the bridge is gone, and resolves; never after the signal. */
 export function followBridge({ watch, reporter, now, signal }: Following): Promise<void> {
   return new Promise((resolve) => {
     let served: boolean | undefined;
@@ -62,7 +62,9 @@ export function followBridge({ watch, reporter, now, signal }: Following): Promi
     const end = (gone: boolean) => {
       clearTimeout(quiet);
       forget();
-      if (gone) resolve();
+      if (!gone) return;
+      reporter.emit({ type: 'warning', code: 'bridge-ended', text: `bridge ${watch.ref.name} was ended from elsewhere`, next: 'bridge list', at: now() });
+      resolve();
     };
     signal.addEventListener('abort', () => end(false), { once: true });
     look();

@@ -9,9 +9,8 @@ import type { Bridge } from '../../protocol/objects.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
-import { openControl, type Control } from '../link/control-client.ts';
+import { openRunningControl, type Control } from '../link/control-client.ts';
 import { bridgesOfLink } from '../link/disconnect-link.ts';
-import { cargoName } from '../link/link-name.ts';
 import { withLinkLock } from '../link/lock.ts';
 import { takeDownLink } from '../link/take-down.ts';
 import { timing } from '../timing.ts';
@@ -62,9 +61,8 @@ export async function recover({ docker, cluster, host, link, force, now }: Recov
 }
 
 async function withCargo<T>(docker: Docker, link: string, ask: (control: Control) => Promise<T>): Promise<T | undefined> {
-  const cargo = await docker.containers.find(cargoName(link));
-  if (cargo?.running !== true || cargo.state === 'paused') return undefined;
-  const control = await openControl(docker, cargo.id);
+  const control = (await openRunningControl(docker, link))?.control;
+  if (control === undefined) return undefined;
   try {
     return await ask(control);
   } finally {

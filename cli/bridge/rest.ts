@@ -1,8 +1,7 @@
 /** Keeps new requests from a container that is about to be stopped, so that it loses none of what it is working on. */
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Docker } from '../adapters/docker/index.ts';
-import { openControl } from '../link/control-client.ts';
-import { cargoName } from '../link/link-name.ts';
+import { openRunningControl } from '../link/control-client.ts';
 import { timing } from '../timing.ts';
 
 export interface Rest {
@@ -17,9 +16,8 @@ export interface Rest {
  * @param link its name
  */
 export async function rest(docker: Docker, link: string, bridge: BridgeRef): Promise<Rest> {
-  const cargo = await docker.containers.find(cargoName(link));
-  if (cargo?.running !== true) return { end: () => undefined };
-  const control = await openControl(docker, cargo.id);
+  const control = (await openRunningControl(docker, link))?.control;
+  if (control === undefined) return { end: () => undefined };
   try {
     await control.call('rest', { bridge });
   } catch (error) {

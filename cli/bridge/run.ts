@@ -46,6 +46,5 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
 /** A bridge that somebody else has ended (`bridge stop`, an uninstall) leaves a container that nobody talks to: it ends too, and gives the run its exit code. */
 async function stopWithBridge({ docker, containerId }: Standing, watch: BridgeWatch, { host, reporter }: RunParts, signal: AbortSignal): Promise<void> {
   await followBridge({ watch, reporter, now: () => host.now(), signal });
-  reporter.emit({ type: 'warning', code: 'bridge-ended', text: `bridge ${watch.ref.name} was ended from elsewhere`, next: 'bridge list', at: host.now() });
   await docker.containers.stop(containerId(), timing.containerStopTimeoutMs / 1000).catch(() => undefined);
 }

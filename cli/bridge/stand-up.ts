@@ -1,13 +1,10 @@
 /** Makes all that a run needs: the place of a pod and, side by side with it, the image; then the container in that place. */
-import type { Identity } from '../../protocol/identity.ts';
 import type { ContainerSpec, Docker, ImageInfo } from '../adapters/docker/index.ts';
 import type { Steps } from '../steps/steps.ts';
-import type { BroughtFiles } from '../volumes/bring.ts';
-import type { ResolvedTarget } from '../target/resolve-target.ts';
 import { appContainer } from './app-container.ts';
 import { imageOf } from './app-image.ts';
 import { shapeWarnings } from './as-pod.ts';
-import { attachedPods, ledTo, type Attached } from './attach.ts';
+import { attachedPods, leadTo } from './attach.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
 import type { ContainerIo } from './container-io.ts';
 import { removeLoopback, startLoopback } from './loopback.ts';
@@ -19,8 +16,8 @@ import { rest } from './rest.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import { awaitServing } from './serving.ts';
 import { sessionOf } from './sweep.ts';
-import { podsOf, type RunSummary } from './summary.ts';
-import { later, takePlace } from './take-place.ts';
+import type { RunSummary } from './summary.ts';
+import { later, originOf, summaryOf, takePlace, type Place } from './take-place.ts';
 import { watchRun } from './watch-run.ts';
 import { factsOf } from '../ui/error-text.ts';
 
@@ -42,8 +39,9 @@ export interface Standing {
 export async function standUp(request: RunRequest, parts: RunParts, steps: Steps, onIo: (io: ContainerIo) => void): Promise<Standing> {
   const [docker, cluster] = await Promise.all([parts.docker(), parts.cluster()]);
   const imaged = later(imageOf(request, docker, parts.host, steps));
-  const [image, { namespace, name, link, target, bridged, identity, files }] = await Promise.all([imaged, takePlace(request, parts, steps)]);
-  const { container, running, restart, exited } = await startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, files, onIo });
+  const [image, place] = await Promise.all([imaged, takePlace(request, parts, steps)]);
+  const { link, bridged } = place;
+  const { container, running, restart, exited } = await startContainer({ request, parts, steps, docker, image, place, onIo });
   bridged?.undoFirst();
 
   // An app that ends before the bridge is ready decides the run: nothing is left to wait for.
@@ -51,14 +49,7 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   if (bridged !== undefined && !endedEarly && (request.flags.detach ? request.serving !== 'later' : request.serving === 'wait')) await awaitServing({ docker, container: container.id, watch: bridged.watch, steps, reporter: parts.reporter, now: () => parts.host.now(), wait: request.serving === 'wait' });
   await parts.reporter.release?.();
   if (bridged !== undefined && request.flags.detach) await link.control.call('release', { bridge: bridged.watch.ref });
-  const bridge = bridged?.watch.current;
-  const summary: RunSummary = {
-    bridge: bridged === undefined ? null : { namespace, name },
-    container: { ...container, image: request.flags.image },
-    target: target === undefined ? null : { ...target.ref, container: target.container.name },
-    ports: target?.ports ?? [], rules: request.rules, pods: bridge === undefined ? [] : podsOf(bridge),
-    link: { client: link.client, transport: link.transport }, elapsedMs: Math.round(parts.host.now()),
-  };
+  const summary = summaryOf(place, { container: { ...container, image: request.flags.image }, rules: request.rules }, parts.host.now());
   if (!endedEarly) parts.onReady(summary);
   running.show();
   if (request.watch === true) {
@@ -75,14 +66,8 @@ interface ContainerQuestion {
   parts: RunParts;
   steps: Steps;
   docker: Docker;
-  link: UsableLink;
-  namespace: string;
-  name: string;
   image: ImageInfo;
-  target: ResolvedTarget | undefined;
-  bridged: Attached | undefined;
-  identity: Identity | undefined;
-  files: BroughtFiles | undefined;
+  place: Place;
   onIo: (io: ContainerIo) => void;
 }
 
@@ -93,19 +78,18 @@ interface Started {
   exited: Promise<number>;
 }
 
-async function startContainer({ request, parts, steps, docker, link, namespace, name, image, target, bridged, identity, files, onIo }: ContainerQuestion): Promise<Started> {
+async function startContainer({ request, parts, steps, docker, image, place, onIo }: ContainerQuestion): Promise<Started> {
+  const { link, namespace, name, target, bridged, files } = place;
   const { host, onLine } = parts;
   const { flags } = request;
-  const origin = bridged === undefined || identity === undefined || target === undefined ? undefined : { bridge: name, bridgeUid: bridged.bridge.metadata.uid ?? '', identity, podContainer: target.container };
+  const origin = originOf(place);
   const { cpus } = flags.asPod === true || flags.limits === true ? await docker.info() : { cpus: Infinity };
   if (origin !== undefined) for (const warning of shapeWarnings(flags, origin, { cpus })) parts.reporter.emit({ type: 'warning', ...warning, at: host.now() });
-  const place = { network: link.network, dns: link.gateway, domain: link.domain, client: link.client, namespace, owner: link.owner, session: sessionOf(host), cpus };
+  const surroundings = { network: link.network, dns: link.gateway, domain: link.domain, client: link.client, namespace, owner: link.owner, session: sessionOf(host), cpus };
   let made: MadeContainer | undefined;
 
   const lead = async (address: string): Promise<void> => {
-    if (bridged === undefined) return;
-    const { forwards, egress } = await ledTo(bridged.watch, address, steps.signal);
-    if (forwards.length > 0 || egress !== undefined) await link.control.call('forward', { bridge: bridged.watch.ref, forwards, ...(egress === undefined ? {} : { egress }) });
+    if (bridged !== undefined) await leadTo(link.control, bridged.watch, address, steps.signal);
   };
   const running = new RunningContainer({
     docker, host, interactive: flags.interactive, tty: flags.tty, onIo, signal: steps.signal, ...(onLine === undefined ? {} : { onLine }),
@@ -114,7 +98,7 @@ async function startContainer({ request, parts, steps, docker, link, namespace, 
     ...(request.watch === true ? { onEnd: (code: number) => parts.reporter.emit({ type: 'warning', code: 'container-ended', text: `the container has ended with exit code ${code}: requests go to the pods until the next change`, at: host.now() }) } : {}),
   });
   const describe = (containerName: string, address: string, info: ImageInfo): ContainerSpec => {
-    const spec = appContainer({ ...request.flags, ownPorts: (target?.ports ?? []).map(({ local }) => local), name: containerName, binds: [...request.flags.binds, ...files?.binds ?? []] }, info, { ...place, address }, origin);
+    const spec = appContainer({ ...request.flags, ownPorts: (target?.ports ?? []).map(({ local }) => local), name: containerName, binds: [...request.flags.binds, ...files?.binds ?? []] }, info, { ...surroundings, address }, origin);
     return { ...spec, labels: { ...spec.labels, ...parts.labels?.() } };
   };
 

@@ -3,8 +3,7 @@ import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import { labels } from '../../protocol/names.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
-import { openControl } from '../link/control-client.ts';
-import { cargoName } from '../link/link-name.ts';
+import { openRunningControl } from '../link/control-client.ts';
 import type { Steps } from '../steps/steps.ts';
 import { endBridge } from './end-bridge.ts';
 import { removeFiles } from '../volumes/remove-files.ts';
@@ -24,9 +23,8 @@ export interface StopRequest {
 
 /** Cargo may be gone, or may never have been told: forwards of a bridge that is no more lead nowhere anyway. */
 async function unforward(docker: Docker, link: string, bridge: BridgeRef): Promise<void> {
-  const cargo = await docker.containers.find(cargoName(link));
-  if (cargo?.running !== true) return;
-  const control = await openControl(docker, cargo.id);
+  const control = (await openRunningControl(docker, link))?.control;
+  if (control === undefined) return;
   try {
     await control.call('unforward', { bridge });
   } finally {

@@ -11,6 +11,7 @@ import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts'
 import { timing } from '../timing.ts';
 import { bringFiles, sessionLabels, type BroughtFiles } from '../volumes/bring.ts';
 import { wantsLive } from '../volumes/wants-live.ts';
+import type { ContainerOrigin } from './app-container.ts';
 import { attach, type Attached } from './attach.ts';
 import { claimBridge } from './bridge-object.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
@@ -18,6 +19,7 @@ import { fetchIdentity } from './identity.ts';
 import type { UsableLink } from './needs.ts';
 import { defaultBridgeName, defaultContainerName } from './owner-slug.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
+import { podsOf, type RunSummary } from './summary.ts';
 import { sessionOf } from './sweep.ts';
 import { trafficFor } from './traffic.ts';
 
@@ -31,6 +33,23 @@ export interface Place {
   bridged: Attached | undefined;
   identity: Identity | undefined;
   files: BroughtFiles | undefined;
+}
+
+/** What the container gets of the pod; absent without a target. */
+export function originOf({ name, target, bridged, identity }: Place): ContainerOrigin | undefined {
+  if (bridged === undefined || identity === undefined || target === undefined) return undefined;
+  return { bridge: name, bridgeUid: bridged.bridge.metadata.uid ?? '', identity, podContainer: target.container };
+}
+
+/** A container in this place, as it stands now. */
+export function summaryOf({ namespace, name, target, bridged, link }: Place, more: Pick<RunSummary, 'container' | 'rules'>, nowMs: number): RunSummary {
+  const bridge = bridged?.watch.current;
+  return {
+    bridge: bridged === undefined ? null : { namespace, name }, container: more.container,
+    target: target === undefined ? null : { ...target.ref, container: target.container.name },
+    ports: target?.ports ?? [], rules: more.rules, pods: bridge === undefined ? [] : podsOf(bridge),
+    link: { client: link.client, transport: link.transport }, elapsedMs: Math.round(nowMs),
+  };
 }
 
 /** Marks a promise that is awaited later, so that its failure meanwhile is not an unhandled one. */

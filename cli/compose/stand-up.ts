@@ -8,7 +8,7 @@ import type { Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSpec, Docker, ImageInfo } from '../adapters/docker/index.ts';
 import { appContainer, type ContainerOrigin } from '../bridge/app-container.ts';
 import { shapeWarnings } from '../bridge/as-pod.ts';
-import { attachedPods, ledTo } from '../bridge/attach.ts';
+import { attachedPods, leadTo } from '../bridge/attach.ts';
 import type { BridgeWatch } from '../bridge/bridge-watch.ts';
 import { refOf } from '../bridge/find-bridge.ts';
 import { freeAddress } from '../bridge/free-address.ts';
@@ -16,9 +16,9 @@ import { startLoopback } from '../bridge/loopback.ts';
 import type { UsableLink } from '../bridge/needs.ts';
 import type { RunParts, RunRequest } from '../bridge/run-request.ts';
 import { stopBridge } from '../bridge/stop.ts';
-import { podsOf, type RunSummary } from '../bridge/summary.ts';
+import type { RunSummary } from '../bridge/summary.ts';
 import { sessionOf } from '../bridge/sweep.ts';
-import { takePlace, type Place } from '../bridge/take-place.ts';
+import { originOf, summaryOf, takePlace, type Place } from '../bridge/take-place.ts';
 import { BridgeError } from '../errors.ts';
 import { findLinkName } from '../link/connect-link.ts';
 import type { Steps } from '../steps/steps.ts';
@@ -111,8 +111,8 @@ interface SpecQuestion {
 }
 
 function specOf({ request, service, place, image, address, madeLink, detach, session, cpus }: SpecQuestion): { spec: ContainerSpec; origin: ContainerOrigin | undefined } {
-  const { link, namespace, name, target, bridged, identity, files } = place;
-  const origin = bridged === undefined || identity === undefined || target === undefined ? undefined : { bridge: name, bridgeUid: bridged.bridge.metadata.uid ?? '', identity, podContainer: target.container };
+  const { link, namespace, name, target, files } = place;
+  const origin = originOf(place);
   const { command, entrypoint, user, working_dir: workdir } = service;
   const spec = appContainer({
     ...request.flags, name, ownPorts: (target?.ports ?? []).map(({ local }) => local), env: ownEnv(service), binds: files?.binds ?? [], command: command ?? [], detach,
@@ -158,9 +158,7 @@ export async function standUpProject(request: UpRequest, parts: UpParts, steps: 
     if (origin !== undefined) for (const { code, text } of shapeWarnings(each.flags, origin, info)) reporter.emit({ type: 'warning', code, text: `${name}: ${text}`, at: host.now() });
     additions.set(name, { spec, gatewayPriority });
     if (place.bridged !== undefined && address !== undefined) {
-      const { watch } = place.bridged;
-      const { forwards, egress } = await ledTo(watch, address, steps.signal);
-      if (forwards.length > 0 || egress !== undefined) await link.control.call('forward', { bridge: watch.ref, forwards, ...(egress === undefined ? {} : { egress }) });
+      await leadTo(link.control, place.bridged.watch, address, steps.signal);
     }
   }
 
@@ -186,20 +184,15 @@ export async function standUpProject(request: UpRequest, parts: UpParts, steps: 
   if (detach) for (const [, { bridged }] of places) if (bridged !== undefined) await link.control.call('release', { bridge: bridged.watch.ref });
   return {
     link, watches: places.flatMap(([, { bridged }]) => (bridged === undefined ? [] : [bridged.watch])),
-    summaries: await Promise.all(places.map(async ([name, place]) => ({ service: name, ...await summaryOf(request, docker, name, place, host.now()) }))),
+    summaries: await Promise.all(places.map(async ([name, place]) => ({ service: name, ...await summaryOfService(request, docker, name, place, host.now()) }))),
   };
 }
 
-async function summaryOf({ model, joined }: UpRequest, docker: Docker, service: string, { namespace, name, target, bridged, link }: Place, elapsedMs: number): Promise<RunSummary> {
+async function summaryOfService({ model, joined }: UpRequest, docker: Docker, service: string, place: Place, nowMs: number): Promise<RunSummary> {
   const find = async () => (await joinedContainers(docker, model.name)).find((container) => serviceOf(container) === service);
   let container = await find();
   for (const deadline = Date.now() + timing.restartLimitMs; container === undefined && Date.now() < deadline; await sleep(timing.restartPollIntervalMs)) container = await find();
-  const bridge = bridged?.watch.current;
-  return {
-    bridge: bridged === undefined ? null : { namespace, name },
-    container: { id: container?.id ?? '', name: container?.name ?? service, address: container?.addresses[link.network] ?? '', image: imageName(model, service) },
-    target: target === undefined ? null : { ...target.ref, container: target.container.name },
-    ports: target?.ports ?? [], rules: joined.get(service)?.rules ?? [], pods: bridge === undefined ? [] : podsOf(bridge),
-    link: { client: link.client, transport: link.transport }, elapsedMs: Math.round(elapsedMs),
-  };
+  return summaryOf(place, {
+    container: { id: container?.id ?? '', name: container?.name ?? service, address: container?.addresses[place.link.network] ?? '', image: imageName(model, service) }, rules: joined.get(service)?.rules ?? [],
+  }, nowMs);
 }

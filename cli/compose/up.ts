@@ -32,10 +32,7 @@ export async function composeUp(request: UpRequest, parts: ForegroundParts): Pro
       return 0;
     }
     keepRenewed({ docker: await parts.docker(), cluster: await parts.cluster(), link: link.client }, link.control, steps.signal);
-    const ended = watches.map(async (watch) => {
-      await followBridge({ watch, reporter, now: () => host.now(), signal: steps.signal });
-      reporter.emit({ type: 'warning', code: 'bridge-ended', text: `bridge ${watch.ref.name} was ended from elsewhere`, next: 'bridge list', at: host.now() });
-    });
+    const ended = watches.map((watch) => followBridge({ watch, reporter, now: () => host.now(), signal: steps.signal }));
     const logs = [...choiceArguments({ ...choice, projectName: model.name }), 'logs', '--follow', '--since', since];
     const followed = parts.onLine === undefined ? compose.inForeground([...logs, ...services]) : compose.run([...logs, '--no-color', ...services], { signal: steps.signal, onLine: parts.onLine });
     const outcome = await Promise.race([followed.then(() => undefined), ...ended, interrupts.first]).catch((error: unknown) => {

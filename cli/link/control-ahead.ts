@@ -3,8 +3,7 @@
  * than for all else that a warm link needs. Whether that cargo stays is known only later; then it is taken, or dropped.
  */
 import type { Docker } from '../adapters/docker/index.ts';
-import { openControl, type Control } from './control-client.ts';
-import { cargoName } from './link-name.ts';
+import { openRunningControl, type Control } from './control-client.ts';
 
 export interface ControlAhead {
   /** The connection to this container, once; undefined: there is none to it. */
@@ -15,11 +14,7 @@ export interface ControlAhead {
 
 /** Never fails: what is wrong is said where the connection is needed. @param link its name, when it is known */
 export function openControlAhead(docker: Docker, link: Promise<string>): ControlAhead {
-  const open = async (): Promise<{ id: string; control: Control } | undefined> => {
-    const cargo = await docker.containers.find(cargoName(await link));
-    return cargo?.state === 'running' ? { id: cargo.id, control: await openControl(docker, cargo.id) } : undefined;
-  };
-  const opened = open().catch(() => undefined);
+  const opened = link.then((name) => openRunningControl(docker, name)).catch(() => undefined);
   let over = false;
   return {
     async take(containerId) {

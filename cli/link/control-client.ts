@@ -3,6 +3,7 @@ import { controlSocket, type ControlAnswer, type ControlErrorCode, type ControlM
 import type { Docker, ExecStream } from '../adapters/docker/index.ts';
 import { BridgeError, type ErrorKind } from '../errors.ts';
 import { timing } from '../timing.ts';
+import { cargoName } from './link-name.ts';
 
 export interface Control {
   /** Throws BridgeError: cargo-gone, cargo-silent, cargo-usage, cargo-unreachable, cargo-refused, cargo-internal. */
@@ -35,6 +36,12 @@ interface Pending {
   resolve: (result: never) => void;
   reject: (error: Error) => void;
   timer: NodeJS.Timeout;
+}
+
+/** To a link's cargo, if that runs. */
+export async function openRunningControl(docker: Docker, link: string): Promise<{ id: string; control: Control } | undefined> {
+  const cargo = await docker.containers.find(cargoName(link));
+  return cargo?.running === true && cargo.state !== 'paused' ? { id: cargo.id, control: await openControl(docker, cargo.id) } : undefined;
 }
 
 /** @param container name or id of cargo */

@@ -3,7 +3,7 @@ import type { LinkStatus } from '../../protocol/control.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import { timing } from '../timing.ts';
-import { openControl, type Control } from './control-client.ts';
+import { openRunningControl, type Control } from './control-client.ts';
 import { cargoName, networkName } from './link-name.ts';
 import { findRelay, isStale } from './relay-access.ts';
 
@@ -30,9 +30,8 @@ export async function renewRelay({ docker, cluster, link, status }: Renewal, con
 /** For commands that have nothing to say to cargo themselves. Whatever fails is for the next command: renewing is never in the way. */
 export async function renewRelayOf(renewal: Renewal): Promise<void> {
   try {
-    const cargo = await renewal.docker.containers.find(cargoName(renewal.link));
-    if (cargo?.running !== true || cargo.state === 'paused') return;
-    const control = await openControl(renewal.docker, cargo.id);
+    const control = (await openRunningControl(renewal.docker, renewal.link))?.control;
+    if (control === undefined) return;
     try {
       await renewRelay(renewal, control);
     } finally {
