@@ -66,6 +66,8 @@ export const timing = {
   controlTimeoutMs: 10_000,
   /** The lock on a link: held for the second in which network and cargo are made; one that was not renewed for so long belongs to a dead process. */
   lockLimitMs: 60_000,
+  /** A build on a slow connection, by another command. */
+  imageLockLimitMs: 900_000,
   lockRetryMs: 50,
   lockStaleMs: 10_000,
   lockUpdateMs: 1_000,

@@ -11,7 +11,7 @@ import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { openRunningControl, type Control } from '../link/control-client.ts';
 import { bridgesOfLink } from '../link/disconnect-link.ts';
-import { withLinkLock } from '../link/lock.ts';
+import { withLinkLock } from '../lock.ts';
 import { takeDownLink } from '../link/take-down.ts';
 import { timing } from '../timing.ts';
 import { endBridge } from './end-bridge.ts';

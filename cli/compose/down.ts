@@ -6,7 +6,7 @@ import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import { refOf } from '../bridge/find-bridge.ts';
 import { defaultBridgeName } from '../bridge/owner-slug.ts';
 import { stopBridge, type Stopped } from '../bridge/stop.ts';
-import { withLinkLock } from '../link/lock.ts';
+import { withLinkLock } from '../lock.ts';
 import { takeDownLink } from '../link/take-down.ts';
 import type { Steps } from '../steps/steps.ts';
 import { baseName, joinedContainers } from './containers.ts';

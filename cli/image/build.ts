@@ -4,11 +4,12 @@ import { basename } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
+import { withImageLock } from '../lock.ts';
 import { labels } from '../../protocol/names.ts';
 import { version } from '../version.ts';
 import { ensureBaseImage } from './base-image.ts';
 import { nodePackage } from './node-package.ts';
-import { imageSource, localReference, type ContextFile, type ImageName } from './source.ts';
+import { imageSource, localReference, type ContextFile, type ImageName, type ImageSource } from './source.ts';
 
 export interface BuildContext {
   docker: Docker;
@@ -25,21 +26,27 @@ export interface BuiltImage {
   id: string;
 }
 
-/** Idempotent; several at once do the same work and get the same image. */
+/** Idempotent; of several at once one builds, and the others wait for its image. */
 export async function ensureImage(name: ImageName, { docker, host, waiting, signal }: BuildContext): Promise<BuiltImage> {
   const source = await imageSource(name);
   const reference = localReference(source);
-  const present = await docker.images.find(reference);
-  if (present !== undefined) return { name, tag: source.tag, reference, id: present.id };
+  const present = async (): Promise<BuiltImage | undefined> => {
+    const image = await docker.images.find(reference);
+    return image === undefined ? undefined : { name, tag: source.tag, reference, id: image.id };
+  };
+  return await present() ?? withImageLock(name, { waiting, signal }, async () => await present() ?? build(source, reference, { docker, host, waiting, signal }));
+}
+
+async function build({ name, tag, files }: ImageSource, reference: string, { docker, host, waiting, signal }: BuildContext): Promise<BuiltImage> {
   await ensureBaseImage(docker, waiting, signal);
   waiting('the npm package of Node');
   const node = await nodePackage(host, (await docker.info()).architecture);
-  const context = await tar([...source.files, { name: `node/${basename(node)}`, content: await readFile(node) }]);
+  const context = await tar([...files, { name: `node/${basename(node)}`, content: await readFile(node) }]);
   // The other labels stand in the Dockerfile; each one given here costs a step.
   await docker.images.build(context, { tag: reference, labels: { [labels.version]: version }, onLine: (line) => { if (/^Step \d+\/\d+/.test(line)) waiting(line); }, signal });
   const built = await docker.images.find(reference);
   if (built === undefined) throw new Error(`Docker has built ${reference} but does not have it`);
-  return { name, tag: source.tag, reference, id: built.id };
+  return { name, tag, reference, id: built.id };
 }
 
 /** Without owners and times: equal content gives equal layers. */

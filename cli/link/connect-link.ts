@@ -12,7 +12,7 @@ import type { ControlAhead } from './control-ahead.ts';
 import { openControl, type Control } from './control-client.ts';
 import { lastingControl } from './lasting-control.ts';
 import { cargoName, linkName, networkName } from './link-name.ts';
-import { withLinkLock } from './lock.ts';
+import { withLinkLock } from '../lock.ts';
 import { findRelay } from './relay-access.ts';
 import { renewRelay } from './renew-relay.ts';
 import { clashes, ensureNetwork, type LinkNetwork } from './network.ts';

@@ -7,7 +7,7 @@ import type { Docker } from '../adapters/docker/index.ts';
 import { endBridge } from '../bridge/end-bridge.ts';
 import { isBridgeError, type BridgeError } from '../errors.ts';
 import { listLinks } from './list-links.ts';
-import { withLinkLock } from './lock.ts';
+import { withLinkLock } from '../lock.ts';
 import { takeDownLink, type TakenDown } from './take-down.ts';
 
 export interface DisconnectRequest {

@@ -12,7 +12,7 @@ import { connectLink, findLinkName, type Link } from './connect-link.ts';
 import { openControlAhead } from './control-ahead.ts';
 import { openControl } from './control-client.ts';
 import { lastingControl } from './lasting-control.ts';
-import { withLinkLock } from './lock.ts';
+import { withLinkLock } from '../lock.ts';
 import { takeDownLink } from './take-down.ts';
 import type { TransportChoice } from './transport.ts';
 

@@ -15,7 +15,7 @@ import { untilServing } from '../support/serving.ts';
 import { testCluster, type TestCluster } from '../support/test-cluster.ts';
 import { ensureEchoImage } from '../workloads/echo-image.ts';
 import { narrate } from './narration.ts';
-import { ask, deployShop, describe, editionOf, removeShop, shopNamespace, shopState } from './shop.ts';
+import { ask, deployShop, describe, editionOf, removeShop, shopNamespace, shopState, untilAnswering } from './shop.ts';
 
 const { values: { keep, 'keep-images': keepImages } } = parseArgs({ options: { keep: { type: 'boolean', default: false }, 'keep-images': { type: 'boolean', default: false } } });
 const story = narrate(process.stdout);
@@ -50,6 +50,8 @@ async function demo({ cluster, kube }: TestCluster): Promise<void> {
   await loadImages(cluster, [...shopImages, echo], story.progress);
   await story.progress.step('apply examples/shop/shop.yaml and wait until it is ready', () => deployShop(kube));
   const prober = await ensureProber(kube, shopNamespace, echo);
+  // Ready pods are known to every node's Service rules a moment later.
+  await story.progress.step('its Services answer', () => untilAnswering(prober, ['http://web/view', 'http://api/catalog']));
   story.command('curl http://web/view');
   const normal = await ask(prober, 'http://web/view');
   story.output(describe(normal));

@@ -38,6 +38,10 @@ export async function ask(prober: Prober, url: string, baggage?: string): Promis
   return { ...JSON.parse(body) as Omit<Answer, 'servedBy'>, servedBy: headers['x-bridge-served-by']?.[0] };
 }
 
+export async function untilAnswering(prober: Prober, urls: string[]): Promise<void> {
+  for (const url of urls) await until(`an answer of ${url}`, () => ask(prober, url).catch(() => undefined), settledLimitMs);
+}
+
 export const editionOf = (answer: Answer, service: string): string | undefined => answer.answeredBy.find((each) => each.service === service)?.edition;
 
 export function describe({ answeredBy, products }: Answer): string {

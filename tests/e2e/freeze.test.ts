@@ -108,7 +108,7 @@ test('it goes on when the agent dies, and with the whole installation (TCP probe
   await untilStill('box');
   before = await ticks('box');
   try {
-    await bridgeOk(['uninstall', '--yes'], { ...suite.admin, limitMs: seenLimitMs });
+    await bridgeOk(['uninstall', '--yes', '--keep-images'], { ...suite.admin, limitMs: seenLimitMs });
     await untilBeyond('box', before);
     await expectUntouched('box');
   } finally {

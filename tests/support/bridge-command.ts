@@ -52,7 +52,11 @@ export async function bridge(args: string[], options: BridgeOptions): Promise<Br
 /** As {@link bridge}, but anything else than exit code 0 is an error that shows the whole output. */
 export async function bridgeOk(args: string[], options: BridgeOptions): Promise<BridgeRun> {
   const run = await bridge(args, options);
-  if (run.exitCode !== 0) throw new Error(`bridge ${args.join(' ')}: exit code ${run.exitCode}\n${run.stderr}\n${run.stdout}`);
+  if (run.exitCode !== 0) {
+    // Its last line first: that is the error, and reports are cut at their end.
+    const last = run.stderr.trimEnd().split('\n').at(-1) ?? '';
+    throw new Error(`bridge ${args.join(' ')}: exit code ${run.exitCode}\n${last}\n\n${run.stderr}\n${run.stdout}`);
+  }
   return run;
 }
 
