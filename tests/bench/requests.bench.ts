@@ -1,9 +1,13 @@
 import { until } from '../support/wait.ts';
-import type { Bench, Record } from './measure/bench.ts';
+import type { Bench } from './measure/bench.ts';
+import { besideTheHub, throughTheTunnel } from './measure/endpoint.ts';
+import type { Exec } from './measure/exec.ts';
 import { wrk } from './measure/wrk.ts';
 import { atLeastShare, atMostAbove } from './measure/targets.ts';
 
 const direct = 'direct';
+/** What is left of a bridge without agent and HAProxy: the floor of every bridged request. */
+const tunnel = 'tunnel alone: hub pod to container';
 const everything = 'bridged, no rule';
 const matching = 'rule, matches';
 const notMatching = 'rule, does not match';
@@ -26,12 +30,14 @@ export const bench: Bench = {
     atLeastShare(everything, rps, 1 / 6, 'at least 1/6 of the baseline'), atLeastShare(matching, rps, 1 / 6, 'at least 1/6 of the baseline'), atLeastShare(notMatching, rps, 0.55),
   ],
   async run({ rounds, seconds, workloads, product }, record) {
-    const { loader, prober, address, echoImage } = await workloads();
+    const side = await workloads();
+    const { loader, prober, address, echoImage } = side;
     const { start, stop } = await product();
+    const hub = await besideTheHub(side);
     const url = `http://${address.one}:8080/healthz`;
     const measure = async (name: string, expected: string, headers: string[] = []): Promise<void> => {
       await mustBeAnsweredBy(expected, headers);
-      await load(name, headers, record);
+      await load(name, loader, url, headers);
       await mustBeAnsweredBy(expected, headers);
     };
     const mustBeAnsweredBy = async (expected: string, headers: string[]): Promise<void> => {
@@ -40,20 +46,22 @@ export const bench: Bench = {
         return byWho[expected] === 20 ? true : undefined;
       }, settleLimitMs);
     };
-    const load = async (name: string, headers: string[], into: Record): Promise<void> => {
-      const alone = await wrk(loader, url, 1, seconds, headers);
-      const many = await wrk(loader, url, busy, seconds, headers);
-      into(name, p50, alone.p50Ms);
-      into(name, 'c=1 p99', alone.p99Ms);
-      into(name, rps, many.perSecond);
-      into(name, 'c=32 p50', many.p50Ms);
-      into(name, 'c=32 p99', many.p99Ms);
+    const load = async (name: string, from: Exec, to: string, headers: string[] = []): Promise<void> => {
+      const alone = await wrk(from, to, 1, seconds, headers);
+      const many = await wrk(from, to, busy, seconds, headers);
+      record(name, p50, alone.p50Ms);
+      record(name, 'c=1 p99', alone.p99Ms);
+      record(name, rps, many.perSecond);
+      record(name, 'c=32 p50', many.p50Ms);
+      record(name, 'c=32 p99', many.p99Ms);
     };
     const local = { target: 'deploy/one', image: echoImage, env: { WHO: 'local' } };
     for (let round = 0; round < rounds; round++) {
       await measure(direct, 'original');
       await start('bench-all', local);
       await measure(everything, 'local');
+      const { host, port } = await throughTheTunnel(side, 'bench-all');
+      await load(tunnel, hub, `http://${host}:${port}/healthz`);
       await stop('bench-all');
       await start('bench-rule', { ...local, rule: ['--header', 'x-bridge=bench'] });
       await measure(matching, 'local', [mark]);
