@@ -27,6 +27,8 @@ export function networkPolicies(): Manifest[] {
         { ports: [{ protocol: 'UDP', port: ports.wireguard }] },
         { from: [pods(components.agent)], ports: [hubPorts('TCP')] },
         { from: [pods(components.agent)], ports: [tunnel] },
+        // Whether it lives, where no bridged port tells it.
+        { from: [pods(components.agent)], ports: [{ protocol: 'TCP', port: ports.health }] },
         // Bridged UDP comes from the bridged pods themselves; the hub's nftables know which.
         { from: [{ namespaceSelector: {} }], ports: [hubPorts('UDP')] },
       ],

@@ -5,6 +5,8 @@ export interface TalkingChild {
   tell(line: string): void;
   /** Ends its stdin, which is its end. */
   close(): void;
+  /** By SIGKILL. */
+  kill(): void;
   /** Resolves when the program has ended, with words about it. Never rejects. */
   readonly ended: Promise<string>;
 }
@@ -22,5 +24,5 @@ export function talkingChild(argv: readonly [string, ...string[]], env: Record<s
     await reading;
     return `${file} ended: ${result.signal ?? (result.exitCode === undefined ? result.shortMessage : `exit code ${result.exitCode}`)}`;
   });
-  return { ended, tell: (line) => void running.stdin?.write(`${line}\n`), close: () => void running.stdin?.end() };
+  return { ended, tell: (line) => void running.stdin?.write(`${line}\n`), close: () => void running.stdin?.end(), kill: () => void running.kill('SIGKILL') };
 }

@@ -74,7 +74,7 @@ describe('the server', () => {
       expect(JSON.stringify([argv, env])).not.toMatch(/seed/i);
       const ended = new Promise<string>((resolve) => { die = resolve; });
       return {
-        ended, close: () => die('closed'),
+        ended, close: () => die('closed'), kill: () => die('killed'),
         tell(line) {
           const order = JSON.parse(line) as { seq: number };
           told.push(order);

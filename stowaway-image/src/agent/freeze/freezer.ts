@@ -67,8 +67,9 @@ export class Freezer {
       this.#asked = asked;
       return new Map(Object.entries(failed).map(([pid, why]) => [Number(pid), why]));
     } catch (error) {
-      // Nobody knows what it holds: its end lets everything go.
-      this.stop();
+      // Nobody knows what it holds: its end lets everything go. One that does not answer may not hear that its stdin has ended either.
+      this.#child?.kill();
+      this.#forget();
       throw error;
     } finally {
       this.#waiting.delete(seq);

@@ -1,10 +1,12 @@
 /** Which originals of this node stand still, and since when their containers serve: what the pure part (candidates.ts) decides is done by the freezer. */
+import type { talkingChild } from '../../adapters/talking-child.ts';
 import { words, type Log } from '../../log.ts';
 import type { Assignment } from '../plan.ts';
 import { mainProcess } from '../pods/main-process.ts';
 import type { Processes } from '../pods/proc-table.ts';
-import { candidateKey, freezeCandidates, freezeObstacle, type Candidate } from './candidates.ts';
+import { candidateKey, freezeCandidates, freezeObstacle, hubsToAsk, type Candidate } from './candidates.ts';
 import { Freezer, type Root } from './freezer.ts';
+import { HubAnswers } from './hub-answers.ts';
 
 /** What could not be frozen is tried again after this long. */
 const freezeAgainMs = 10_000;
@@ -17,6 +19,7 @@ export interface FrozenOriginalsOptions {
   /** Look again: now, or after a while. */
   trigger: () => void;
   triggerIn: (ms: number) => void;
+  start?: typeof talkingChild;
 }
 
 /** By {@link candidateKey}. */
@@ -25,6 +28,7 @@ export type ToFreeze = ReadonlyMap<string, Candidate & { root: Root }>;
 export class FrozenOriginals {
   readonly #options: FrozenOriginalsOptions;
   readonly #freezer: Freezer;
+  readonly #hubs: HubAnswers;
   readonly #servingSince = new Map<string, number>();
   #frozen: ToFreeze = new Map();
   /** What could not be frozen, and why: it is not tried at every look. */
@@ -32,7 +36,9 @@ export class FrozenOriginals {
 
   constructor(options: FrozenOriginalsOptions) {
     this.#options = options;
-    this.#freezer = new Freezer({ log: options.log, onEnd: () => { this.#frozen = new Map(); options.trigger(); } });
+    const { log, trigger, start } = options;
+    this.#freezer = new Freezer({ log, onEnd: () => { this.#frozen = new Map(); trigger(); }, ...(start === undefined ? {} : { start }) });
+    this.#hubs = new HubAnswers({ onChange: trigger });
   }
 
   /** These hub ports are served now, and no others. */
@@ -43,11 +49,18 @@ export class FrozenOriginals {
 
   /** Those that shall stand still now. */
   wanted(assignments: readonly Assignment[]): ToFreeze {
-    if (!assignments.some(({ bridge }) => bridge.spec.freeze === true)) return new Map();
+    const asking = assignments.filter(({ bridge }) => bridge.spec.freeze === true);
+    this.#hubs.ask(hubsToAsk(asking));
+    // Pods that are gone, and bridges that are.
+    const present = new Set(asking.map((assignment) => candidateKey({ assignment })));
+    for (const key of this.#unfrozen.keys()) if (!present.has(key)) this.#unfrozen.delete(key);
+    if (asking.length === 0) return new Map();
     const { processes, wary, triggerIn } = this.#options;
     const now = Date.now();
     const ids = new Set([...this.#frozen.values()].map(({ container }) => container.id));
-    const { candidates, lookAgainMs } = freezeCandidates(assignments, { servingSince: (name) => this.#servingSince.get(name), wary, frozen: ({ id }) => ids.has(id), now });
+    const { candidates, lookAgainMs } = freezeCandidates(asking, {
+      servingSince: (name) => this.#servingSince.get(name), hubSince: (address) => (address === undefined ? undefined : this.#hubs.since(address)), wary, frozen: ({ id }) => ids.has(id), now,
+    });
     if (lookAgainMs !== undefined) triggerIn(lookAgainMs);
     processes.refresh();
     return new Map(candidates.flatMap((candidate) => {
@@ -105,6 +118,7 @@ export class FrozenOriginals {
 
   /** All go on. */
   stop(): void {
+    this.#hubs.ask(new Set());
     this.#freezer.stop();
     this.#frozen = new Map();
   }
