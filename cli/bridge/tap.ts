@@ -1,30 +1,16 @@
-/** `bridge tap`: requests that pass a target's ports, live, by a bridge of mode tap that lives only for the view. */
-import { randomBytes } from 'node:crypto';
+/** `bridge tap`: requests that pass a target's ports, live. */
 import type { Bridge } from '../../protocol/objects.ts';
 import type { Rule } from '../../protocol/rule.ts';
 import type { TapEvent } from '../../protocol/tap.ts';
-import type { Cluster } from '../adapters/cluster/index.ts';
-import type { Host } from '../host.ts';
-import type { Steps } from '../steps/steps.ts';
-import { describeTarget, type TargetRef } from '../target/parse-target.ts';
-import { resolveTarget } from '../target/resolve-target.ts';
 import { timing } from '../timing.ts';
-import { attach, attachedPods } from './attach.ts';
+import { attachedPods } from './attach.ts';
 import { claimBridge } from './bridge-object.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
-import { watchInterrupts } from './interrupts.ts';
-import type { Control, UsableLink } from './needs.ts';
-import { defaultBridgeName } from './owner-slug.ts';
+import type { Control } from './needs.ts';
+import { withPassingBridge, type PassingQuestion } from './passing-bridge.ts';
 import type { TrafficRequest } from './traffic.ts';
 
-export interface TapQuestion {
-  host: Host;
-  cluster: Cluster;
-  steps: Steps;
-  link: () => Promise<UsableLink>;
-  ref: TargetRef;
-  namespace: string;
-  container?: string;
+export interface TapQuestion extends PassingQuestion {
   ports: string[];
   rules: Rule[];
   traffic: TrafficRequest;
@@ -36,35 +22,25 @@ export interface TapQuestion {
   onLost: (count: number) => void;
 }
 
-/** Nothing of it stays, neither in the cluster nor here (but a link that was up already). */
 export async function tap(question: TapQuestion): Promise<void> {
-  const { host, cluster, steps, ref, namespace, container, ports, rules, traffic } = question;
+  const { cluster, steps, ports, rules, traffic } = question;
   const ended = new AbortController();
-  const interrupts = watchInterrupts(host, () => {
+  let interrupted = false;
+  const onInterrupt = (): void => {
+    interrupted = true;
     ended.abort();
-    steps.abort(new Error('interrupted'));
-  });
+  };
   try {
-    const opened = question.link();
-    opened.catch(() => undefined);
-    const target = await steps.run({
-      id: 'target', title: `Target ${describeTarget(ref)} in ${namespace}`, detail: (resolved) => `port ${resolved.ports.map(({ port }) => port).join(', ')}`,
-      act: () => resolveTarget(cluster, { ref, namespace, ports, withRules: true, ...(container === undefined ? {} : { container }) }),
+    await withPassingBridge(question, { purpose: 'tap', traffic: { ports, request: { rules, traffic: { ...traffic, mode: 'tap' } } }, onInterrupt }, async ({ link, watch }) => {
+      // Should this process die, the bridge goes too.
+      await link.control.call('lifeline', { bridge: watch.ref });
+      await claimBridge(cluster, watch.ref);
+      question.onReady(await attachedPods(watch, cluster, steps));
+      await followEvents(watch, link.control, { ...question, onEnough: () => ended.abort() }, ended.signal);
     });
-    const link = await opened;
-    const name = `tap-${defaultBridgeName(ref.name, link.owner).slice(0, 50).replace(/-+$/, '')}-${randomBytes(3).toString('hex')}`;
-    const { watch } = await attach({ request: { rules, hideServedBy: false, traffic: { ...traffic, mode: 'tap' } }, cluster, client: link.client, owner: link.owner, link: opened, target, name, steps });
-    // Should this process die, the bridge goes too.
-    await link.control.call('lifeline', { bridge: watch.ref });
-    await claimBridge(cluster, watch.ref);
-    question.onReady(await attachedPods(watch, cluster, steps));
-    await followEvents(watch, link.control, { ...question, onEnough: () => ended.abort() }, ended.signal);
   } catch (error) {
     // Ctrl-C is how a tap ends.
-    if (interrupts.signal() === undefined) throw error;
-  } finally {
-    await steps.undo(interrupts.force);
-    interrupts.stop();
+    if (!interrupted) throw error;
   }
 }
 
