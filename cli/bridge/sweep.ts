@@ -38,9 +38,8 @@ async function leftoverOf(cluster: Cluster, host: Process, { labels: own }: Pick
 
 export interface SweptContainer {
   name: string;
-  why: Leftover;
-  /** `namespace/name` of what it stood for. */
-  bridge: string;
+  /** `namespace/name`, when it is its bridge that is gone, and not its run. */
+  lostBridge: string | undefined;
 }
 
 export async function sweepLeftovers(docker: Docker, cluster: Cluster, host: Process): Promise<SweptContainer[]> {
@@ -51,7 +50,7 @@ export async function sweepLeftovers(docker: Docker, cluster: Cluster, host: Pro
   const removed = await Promise.all(own.map(async (container): Promise<SweptContainer[]> => {
     const why = await leftoverOf(cluster, host, container);
     if (why === undefined || !(await docker.containers.remove(container.id, { force: true, volumes: true }))) return [];
-    return [{ name: container.name, why, bridge: `${container.labels[labels.namespace]}/${container.labels[labels.bridge]}` }];
+    return [{ name: container.name, lostBridge: why === 'bridge-gone' ? `${container.labels[labels.namespace]}/${container.labels[labels.bridge]}` : undefined }];
   }));
   await sweepFiles(docker, cluster, host, link);
   return removed.flat();
@@ -70,7 +69,7 @@ async function sweepFiles(docker: Docker, cluster: Cluster, host: Process, link:
 /** Of killed runs nothing is said: who has killed one knows. A detached container whose bridge somebody else has deleted would be missed. */
 export async function sweep(docker: Docker, cluster: Cluster, host: Pick<Host, 'process' | 'now'>, reporter: Reporter): Promise<void> {
   const swept = await sweepLeftovers(docker, cluster, host).catch(() => []);
-  for (const { name, bridge } of swept.filter(({ why }) => why === 'bridge-gone')) {
-    reporter.emit({ type: 'warning', code: 'container-swept', text: `container ${name} was removed: its bridge ${bridge} is gone from the cluster`, at: host.now() });
+  for (const { name, lostBridge } of swept) {
+    if (lostBridge !== undefined) reporter.emit({ type: 'warning', code: 'container-swept', text: `container ${name} was removed: its bridge ${lostBridge} is gone from the cluster`, at: host.now() });
   }
 }
