@@ -54,7 +54,7 @@ export interface RecoverRequest {
 }
 
 export async function recover({ docker, cluster, host, link, force, now }: RecoverRequest): Promise<Recovered> {
-  const containers = await sweepLeftovers(docker, cluster, host);
+  const containers = (await sweepLeftovers(docker, cluster, host)).map(({ name }) => name);
   const bridges = await endOrphans({ docker, cluster, link, force, now });
   const here = await recoverHere(docker);
   return { containers, bridges, ...here, clients: await forgetClient(docker, cluster, link) };

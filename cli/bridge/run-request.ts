@@ -64,7 +64,7 @@ export interface RunParts {
   /** Installs when that is missing and wanted, then brings the link up; reports its own steps. */
   openLink: (docker: Docker, cluster: Cluster, steps: Steps) => Promise<UsableLink>;
   /** Removes what an earlier, killed run left behind; never fails. */
-  sweep: (docker: Docker, cluster: Cluster, host: Pick<Host, 'process'>) => Promise<void>;
+  sweep: (docker: Docker, cluster: Cluster, host: Pick<Host, 'process' | 'now'>, reporter: Reporter) => Promise<void>;
   /** Of the container, beside the usual ones; asked when the link is up. */
   labels?: () => Record<string, string>;
   /** Everything stands. */

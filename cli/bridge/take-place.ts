@@ -106,7 +106,7 @@ export async function takePlace(request: RunRequest, parts: Pick<RunParts, 'host
   const namespace = request.namespace ?? cluster.context.namespace;
   const { target: ref } = request;
 
-  const swept = later(parts.sweep(docker, cluster, host));
+  const swept = later(parts.sweep(docker, cluster, host, parts.reporter));
   const linked = later(parts.openLink(docker, cluster, steps));
   const named = later(findLinkName(docker, cluster));
   const target = ref === undefined ? undefined : await steps.run({

@@ -19,7 +19,7 @@ export async function withSession<T>(context: CommandContext, act: (session: Ses
   const [docker, cluster] = await Promise.all([connectDocker(host), connectCluster(host, clusterChoice(context))]);
   try {
     const [{ findLinkName }, { sweep }, { renewRelayOf }] = await Promise.all([import('../link/connect-link.ts'), import('../bridge/sweep.ts'), import('../link/renew-relay.ts')]);
-    const [{ name, owner }] = await Promise.all([findLinkName(docker, cluster), sweep(docker, cluster, host)]);
+    const [{ name, owner }] = await Promise.all([findLinkName(docker, cluster), sweep(docker, cluster, host, context.reporter)]);
     const renewed = renewRelayOf({ docker, cluster, link: name });
     const result = await act({ docker, cluster, link: name, owner });
     await renewed;

@@ -56,6 +56,10 @@ test('install, the bridge and bridge run say why, with the policy\'s own words; 
   expect(told.agentsForbidden).toContain(words);
   expect(told.stderr).toMatch(/agents-forbidden.*docs\/security\.md/s);
 
+  const examined = await bridge(['doctor', '-o', 'json', '-n', namespace], suite.admin);
+  expect(examined.exitCode).toBe(3);
+  expect(JSON.parse(examined.stdout)).toMatchObject({ findings: expect.arrayContaining([expect.objectContaining({ code: 'agents-forbidden', severity: 'error', why: expect.stringContaining(words), fix: expect.stringContaining(systemNamespace) })]) });
+
   // Agents of earlier bridges stay: a policy is about new pods.
   const { items: agents } = await suite.kube.list(resources.Pod, { namespace: systemNamespace, labelSelector: `${labels.component}=agent` });
   for (const { metadata } of agents) await suite.kube.request('DELETE', `/api/v1/namespaces/${systemNamespace}/pods/${metadata.name}?gracePeriodSeconds=0`);

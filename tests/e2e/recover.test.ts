@@ -106,3 +106,31 @@ describe('bridge recover', () => {
     expect(await suite.kube.find(resources.Client, link ?? '', systemNamespace)).toBeUndefined();
   });
 });
+
+describe('a bridge that somebody deletes with kubectl', () => {
+  const name = 'e2e-deleted';
+  const removeBridge = async (): Promise<void> => { await ann.kube.delete(resources.Bridge, name, { namespace }); };
+  const untilOriginal = (): Promise<true> => until('the pod answers', async () => ((await who(name))['original'] === 20 ? true : undefined), goneLimitMs);
+
+  test('ends its run in the foreground, which says why and takes its container along', async () => {
+    const running = startBridge([...argsOf(name), '--progress', 'json'], as(ann));
+    await until('the container answers', async () => ((await who(name).catch(() => ({ [name]: 0 })))[name] === 20 ? true : undefined), goneLimitMs);
+    await removeBridge();
+    const { stderr } = await running;
+    const events = stderr.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as { type: string; code?: string; text?: string });
+    expect(events).toContainEqual(expect.objectContaining({ type: 'warning', code: 'bridge-ended', text: `bridge ${name} was ended from elsewhere` }));
+    expect(await leftovers()).toEqual([]);
+    await untilOriginal();
+  });
+
+  test('leaves a detached container to the next command, which says so', async () => {
+    await suite.run(name, name, ['--target', 'deploy/web', '--port', 'http', '--mark', name], as(ann));
+    await removeBridge();
+    await untilOriginal();
+    expect(await leftovers()).toEqual([`container ${name}`]);
+    const listed = await bridgeOk(['list', '-o', 'json', '--progress', 'plain', '-n', namespace], as(ann));
+    expect(listed.stderr).toContain(`container ${name} was removed: its bridge ${namespace}/${name} is gone from the cluster`);
+    expect(JSON.parse(listed.stdout)).toMatchObject({ bridges: [], containers: [] });
+    expect(await leftovers()).toEqual([]);
+  });
+});

@@ -1,7 +1,9 @@
 /** Does the cluster let our pods be as they must be: Pod Security of bridge-system, our own policies, other people's webhooks. Seen only by who may read them. */
 import { systemNamespace } from '../../../protocol/names.ts';
 import { resources, type Cluster, type KubeObject } from '../../adapters/cluster/index.ts';
+import { agentRefusal } from '../../install/agents-allowed.ts';
 import { policies } from '../../install/manifests/policies.ts';
+import type { Pod } from '../../install/pod-trouble.ts';
 import { isBridgeError } from '../../errors.ts';
 import type { Check } from '../check.ts';
 import { ok, type Finding } from '../finding.ts';
@@ -25,6 +27,16 @@ async function podSecurity(cluster: Cluster): Promise<Finding[]> {
   if (level === 'privileged' || level === undefined) return [ok('pod-security', `Pod Security lets agents run in ${systemNamespace}`)];
   return [{
     code: 'pod-security', severity: 'error', what: `namespace ${systemNamespace} enforces the Pod Security level ${level}`, why: 'agents need hostPID and capabilities, so no pod can be bridged', fix: `${cluster.context.kubectl} label namespace ${systemNamespace} ${enforceLabel}=privileged --overwrite`,
+  }];
+}
+
+/** By a dry run, which only who may make pods there can ask for; all others are told by their bridges. */
+async function agentsMayRun(cluster: Cluster): Promise<Finding[]> {
+  const pods = await readable(cluster.list<Pod>(resources.Pod, { namespace: systemNamespace }));
+  const image = pods?.items[0]?.spec.containers[0]?.image;
+  const why = image === undefined ? undefined : await agentRefusal(cluster, image);
+  return why === undefined ? [] : [{
+    code: 'agents-forbidden', severity: 'error', what: 'this cluster forbids podbridge\'s agents, so no pod can be bridged', why, fix: `exempt namespace ${systemNamespace} from that policy (docs/security.md says what agents need, and why)`,
   }];
 }
 
@@ -52,6 +64,9 @@ export const admissionCheck: Check = {
   id: 'admission', area: 'cluster', title: 'Admission',
   async run({ cluster: connect }) {
     const cluster = await connect();
-    return (await Promise.all([podSecurity(cluster), ownPolicies(cluster), foreignWebhooks(cluster)])).flat();
+    const [security, ...others] = await Promise.all([podSecurity(cluster), ownPolicies(cluster), foreignWebhooks(cluster)]);
+    // The namespace's own level refuses agents in the same way, and has been told.
+    const refused = security.some(({ severity }) => severity === 'error') ? [] : await agentsMayRun(cluster);
+    return [...security, ...refused, ...others.flat()];
   },
 };

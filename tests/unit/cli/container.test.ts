@@ -7,7 +7,7 @@ import { addressesOf, freeAddress } from '../../../cli/bridge/free-address.ts';
 import { containerNames, makeContainer } from '../../../cli/bridge/make-container.ts';
 import { checkName, defaultBridgeName, defaultContainerName, ownerSlug } from '../../../cli/bridge/owner-slug.ts';
 import { parsePublish } from '../../../cli/bridge/publish.ts';
-import { sessionOf, sweepLeftovers } from '../../../cli/bridge/sweep.ts';
+import { sessionOf, sweep } from '../../../cli/bridge/sweep.ts';
 import type { Cluster } from '../../../cli/adapters/cluster/index.ts';
 import type { ContainerSpec, Docker, ImageInfo } from '../../../cli/adapters/docker/index.ts';
 import { BridgeError } from '../../../cli/errors.ts';
@@ -208,6 +208,9 @@ test('sweeping: what has lost its bridge or its foreground run, of this link alo
   const cluster = { context: { server: 'https://lab' }, whoAmI: async () => ({ username: 'ann', groups: [] }), find: async (_: unknown, name: string) => ({ living: { metadata: { uid: 'u1' } }, replaced: { metadata: { uid: 'new' } } })[name] } as unknown as Cluster;
   const host = { process: { pid: 4711, machine: 'laptop', isRunning: (pid: number) => pid === 4711 } };
   expect(sessionOf(host)).toBe('laptop/4711');
-  expect((await sweepLeftovers(docker, cluster, host)).sort()).toEqual(['gone', 'killed', 'replaced']);
+  const warnings: string[] = [];
+  await sweep(docker, cluster, { ...host, now: () => 0 }, { emit: (event) => void (event.type === 'warning' && warnings.push(event.text)) });
   expect(containers.map(({ name }) => name)).toEqual(['living', 'kept', 'no-target', 'in-front', 'other-machine', 'other-link']);
+  // Who has killed a run knows.
+  expect(warnings.sort()).toEqual(['gone', 'replaced'].map((name) => `container ${name} was removed: its bridge shop/${name} is gone from the cluster`));
 });
