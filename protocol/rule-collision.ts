@@ -61,9 +61,19 @@ function overlap(one: Rule, other: Rule): boolean {
   });
 }
 
+const texts = new WeakMap<Rule, string>();
+
+function textOf(rule: Rule): string {
+  let text = texts.get(rule);
+  if (text === undefined) {
+    text = JSON.stringify([...conditionsOf(rule)].map(([key, matches]) => [key, matches.map(({ match, value }) => `${match} ${value}`).sort()]).sort());
+    texts.set(rule, text);
+  }
+  return text;
+}
+
 function isSameRule(one: Rule, other: Rule): boolean {
-  const text = (rule: Rule): string => JSON.stringify([...conditionsOf(rule)].map(([key, matches]) => [key, matches.map(({ match, value }) => `${match} ${value}`).sort()]).sort());
-  return text(one) === text(other);
+  return textOf(one) === textOf(other);
 }
 
 function sameKeys(a: Conditions, b: Conditions): boolean {

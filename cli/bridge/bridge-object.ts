@@ -2,7 +2,7 @@
 import { apiGroup, groupVersion, labels, managedBy, unclaimedAnnotation } from '../../protocol/names.ts';
 import type { Bridge, BridgePort, BridgeTarget } from '../../protocol/objects.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
-import { refusedPolicy, type NamespacePolicy } from '../../protocol/policy.ts';
+import { refusedPolicy, type Limit } from '../../protocol/policy.ts';
 import type { Rule } from '../../protocol/rule.ts';
 import type { Traffic } from '../../protocol/traffic.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
@@ -50,15 +50,15 @@ export async function createBridge(cluster: Cluster, request: BridgeRequest): Pr
   }
 }
 
-const policyAdvice: Record<NamespacePolicy, string> = {
+const policyAdvice: Record<Limit, string> = {
   'require-rule': 'choose your requests: --mark ID, --header or --path', 'forbidden-targets': 'name another target', 'max-lifetime': '--lifetime with a time that is allowed', 'allowed-modes': '--mode with one that is allowed',
 };
 
-/** What the platform team allows in the namespace, and whom to ask; undefined for other refusals. */
+/** What the platform team allows in the cluster or the namespace, and whom to ask; undefined for other refusals. */
 function refusedByPolicy(error: BridgeError, namespace: string): BridgeError | undefined {
   const refused = refusedPolicy(error.facts.why ?? '');
   if (refused === undefined) return undefined;
-  return new BridgeError({ kind: 'refused', code: 'policy-refused', what: `the policy ${refused.policy} of namespace ${namespace} does not allow this bridge`, why: refused.words, next: policyAdvice[refused.policy], cause: error });
+  return new BridgeError({ kind: 'refused', code: 'policy-refused', what: `the policy ${refused.policy} of ${refused.place === 'cluster' ? 'this cluster' : `namespace ${namespace}`} does not allow this bridge`, why: refused.words, next: policyAdvice[refused.policy], cause: error });
 }
 
 /** From now on something else sees to its end: a lifeline, or the user. */

@@ -2,6 +2,7 @@ import type { Command, CommandContext, CommandResult } from '../command.ts';
 import { BridgeError } from '../errors.ts';
 import type { Delivery } from '../image/deliver.ts';
 import type { PreviewExposure } from '../install/manifests/preview.ts';
+import type { InstallPolicy } from '../install/policy.ts';
 import { clusterChoice, flag, text } from './choices.ts';
 
 function deliveryOf(context: CommandContext): Delivery {
@@ -38,11 +39,19 @@ function previewOf(context: CommandContext): PreviewExposure | undefined {
   return { way, ...(name === '' ? {} : { name }), ...(url === undefined ? {} : { url: url.replace(/\/$/, '') }) };
 }
 
-async function dryRun(delivery: Delivery, preview: PreviewExposure | undefined): Promise<CommandResult> {
+/** In words; the file is read here, so that bad input is told before anything is asked. */
+async function policyOf(context: CommandContext): Promise<InstallPolicy | undefined> {
+  const given = text(context, 'policy');
+  if (given === undefined) return undefined;
+  const { readPolicy } = await import('../install/read-policy.ts');
+  return readPolicy(given, context.host.cwd);
+}
+
+async function dryRun(delivery: Delivery, preview: PreviewExposure | undefined, policy: InstallPolicy | undefined): Promise<CommandResult> {
   const [{ manifests }, { stowawayReference }, { version }, { formatDocuments }] = await Promise.all([
     import('../install/manifests/index.ts'), import('../image/deliver.ts'), import('../version.ts'), import('../answer.ts'),
   ]);
-  const documents = manifests({ version, stowawayImage: await stowawayReference(delivery), ...(preview === undefined ? {} : { preview }) });
+  const documents = manifests({ version, stowawayImage: await stowawayReference(delivery), ...(preview === undefined ? {} : { preview }), ...(policy === undefined ? {} : { policy }) });
   return { data: { apiVersion: 'v1', kind: 'List', items: documents }, documents, text: await formatDocuments(documents) };
 }
 
@@ -60,15 +69,17 @@ export const command: Command = {
     { name: 'image-prefix', description: 'the image is at this registry path already', value: { placeholder: 'HOST/PATH' }, env: 'PODBRIDGE_IMAGE_PREFIX' },
     { name: 'preview', description: 'how browsers reach preview links: link (only containers), node-port, load-balancer, ingress[:CLASS], gateway:NAMESPACE/NAME (default: as it was, or node-port)', value: { placeholder: 'HOW' }, env: 'PODBRIDGE_PREVIEW' },
     { name: 'preview-url', description: 'where browsers find previews, if the cluster cannot tell', value: { placeholder: 'URL' }, env: 'PODBRIDGE_PREVIEW_URL' },
+    { name: 'policy', description: 'what bridges of the whole cluster may not be: a YAML file (docs/together.md), or none (default: as it was)', value: { placeholder: 'FILE' }, env: 'PODBRIDGE_POLICY' },
     { name: 'dry-run', description: 'print the manifests instead of applying them' },
   ],
   async run(context) {
     const delivery = deliveryOf(context);
     const preview = previewOf(context);
-    if (flag(context, 'dryRun')) return dryRun(delivery, preview);
-    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled }, { grantLines }, { ask }, { isInteractive }] = await Promise.all([
+    const policy = await policyOf(context);
+    if (flag(context, 'dryRun')) return dryRun(delivery, preview, policy);
+    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled }, { grantLines }, { policyWords }, { ask }, { isInteractive }] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../install/install-here.ts'), import('../steps/steps.ts'),
-      import('../install/version.ts'), import('../grant-lines.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
+      import('../install/version.ts'), import('../grant-lines.ts'), import('../install/policy.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
     ]);
     const { host, reporter } = context;
     const cluster = await connectCluster(host, clusterChoice(context));
@@ -78,7 +89,7 @@ export const command: Command = {
         throw new BridgeError({ kind: 'refused', code: 'declined', what: 'nothing was installed', next: 'bridge install --context NAME' });
       }
       const steps = new Steps(reporter, () => host.now());
-      const installation = await installHere({ cluster, docker: () => connectDocker(host), host, steps }, delivery, preview);
+      const installation = await installHere({ cluster, docker: () => connectDocker(host), host, steps }, delivery, { preview, policy });
       const { version, previous, agentsForbidden } = installation;
       if (agentsForbidden !== null) {
         reporter.emit({
@@ -87,10 +98,11 @@ export const command: Command = {
           next: 'exempt namespace bridge-system from that policy; what agents need and why: docs/security.md',
         });
       }
+      const limits = policyWords(installation.policy);
       const what = previous === null ? `podbridge ${version} is installed` : previous === version ? `podbridge ${version} is installed (it was before)` : `podbridge is upgraded from ${previous} to ${version}`;
       return {
         data: { ...installation, context: cluster.context.name },
-        text: [`${what} in context ${cluster.context.name}.`, '', 'To let USER bridge workloads of NAMESPACE:', ...grantLines('USER', 'NAMESPACE').map((line) => `  ${line}`)].join('\n'),
+        text: [`${what} in context ${cluster.context.name}.`, ...(limits === undefined ? [] : [`Policy of this cluster: ${limits}.`]), '', 'To let USER bridge workloads of NAMESPACE:', ...grantLines('USER', 'NAMESPACE').map((line) => `  ${line}`)].join('\n'),
       };
     } finally {
       cluster.close();

@@ -6,6 +6,7 @@ import { deliverStowaway, stowawayReference, type Delivery } from '../image/deli
 import type { Steps } from '../steps/steps.ts';
 import type { PreviewExposure } from './manifests/preview.ts';
 import { install, type Installation } from './install.ts';
+import type { InstallPolicy } from './policy.ts';
 
 export interface Here {
   cluster: Cluster;
@@ -15,9 +16,9 @@ export interface Here {
   steps: Steps;
 }
 
-export async function installHere({ cluster, docker, host, steps }: Here, delivery: Delivery = { kind: 'local' }, preview?: PreviewExposure): Promise<Installation> {
+export async function installHere({ cluster, docker, host, steps }: Here, delivery: Delivery = { kind: 'local' }, { preview, policy }: { preview?: PreviewExposure | undefined; policy?: InstallPolicy | undefined } = {}): Promise<Installation> {
   return install({
-    cluster, steps, now: () => host.now(), ...(preview === undefined ? {} : { preview }),
+    cluster, steps, now: () => host.now(), ...(preview === undefined ? {} : { preview }), ...(policy === undefined ? {} : { policy }),
     image: {
       reference: await stowawayReference(delivery),
       deliver: async (waiting, signal) => (delivery.kind === 'reference' ? 'as referenced' : deliverStowaway(cluster, delivery, { docker: await docker(), host, waiting, signal })),

@@ -15,6 +15,7 @@ import { findNamespace } from './find-ours.ts';
 import { manifests } from './manifests/index.ts';
 import type { Manifest } from './manifests/manifest.ts';
 import type { PreviewExposure } from './manifests/preview.ts';
+import { policyFrom, type InstallPolicy } from './policy.ts';
 import { prune } from './prune.ts';
 import { waitForRollout } from './rollout.ts';
 import { findInstalled } from './version.ts';
@@ -26,6 +27,8 @@ export interface Installation {
   image: string;
   /** Why this cluster forbids agents, without which no workload can be bridged; null: it does not. */
   agentsForbidden: string | null;
+  /** What bridges of the whole cluster may not be. */
+  policy: InstallPolicy;
 }
 
 export interface InstallContext {
@@ -34,6 +37,8 @@ export interface InstallContext {
   now: () => number;
   /** Absent: as it is, or by a port of the nodes. */
   preview?: PreviewExposure;
+  /** Absent: as it is; an empty one lifts it. */
+  policy?: InstallPolicy;
   image: {
     reference: string;
     /** Makes the nodes able to run it; returns a few words about how. */
@@ -44,10 +49,11 @@ export interface InstallContext {
 /** The first version with ValidatingAdmissionPolicy in `v1`. */
 const oldestKubernetes = [1, 30] as const;
 
-export async function install({ cluster, steps, now, preview, image }: InstallContext): Promise<Installation> {
+export async function install({ cluster, steps, now, preview, policy: wantedPolicy, image }: InstallContext): Promise<Installation> {
   const [previous] = await Promise.all([findInstalled(cluster), checkKubernetes(cluster)]);
   const exposure = preview ?? previous?.preview;
-  const all = manifests({ version, stowawayImage: image.reference, ...(exposure === undefined ? {} : { preview: exposure }) });
+  const policy = wantedPolicy ?? await policyFrom(previous?.policy);
+  const all = manifests({ version, stowawayImage: image.reference, policy, ...(exposure === undefined ? {} : { preview: exposure }) });
   const marker = all.filter(isMarker);
   const workloads = all.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
   const base = all.filter((manifest) => !marker.includes(manifest) && !workloads.includes(manifest));
@@ -77,7 +83,7 @@ export async function install({ cluster, steps, now, preview, image }: InstallCo
   await applyAll(cluster, marker);
   await closeEntrance(cluster, previous?.preview, exposure);
   if (previous !== undefined && previous.version !== version) await prune(cluster, all);
-  return { version, previous: previous?.version ?? null, image: image.reference, agentsForbidden: await forbidden ?? null };
+  return { version, previous: previous?.version ?? null, image: image.reference, agentsForbidden: await forbidden ?? null, policy };
 }
 
 /** What led browsers to the preview gateway before, and is not wanted any more. (The Service is always there.) */

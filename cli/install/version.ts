@@ -9,14 +9,16 @@ export interface Installed {
   version: string;
   stowawayImage: string;
   preview: PreviewExposure;
+  /** For policyFrom of policy.ts. */
+  policy?: string;
 }
 
 /** undefined when podbridge is not (completely) installed. */
 export async function findInstalled(cluster: Cluster): Promise<Installed | undefined> {
   try {
     const found = await cluster.find<KubeObject & { data?: Partial<Record<string, string>> }>(resources.ConfigMap, names.info, systemNamespace);
-    const { version, stowawayImage } = found?.data ?? {};
-    return version === undefined || stowawayImage === undefined ? undefined : { version, stowawayImage, preview: exposureFrom(found?.data ?? {}) };
+    const { version, stowawayImage, policy } = found?.data ?? {};
+    return version === undefined || stowawayImage === undefined ? undefined : { version, stowawayImage, preview: exposureFrom(found?.data ?? {}), ...(policy === undefined ? {} : { policy }) };
   } catch (error) {
     if (isBridgeError(error) && error.facts.code === 'cluster-forbidden') throw await notAllowed(cluster, error);
     throw error;

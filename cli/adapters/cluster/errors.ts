@@ -84,7 +84,11 @@ export function errorFromStatus(code: number, status: Status, asked: Asked, cont
       });
     case 404:
       if (kindIsMissing(status)) {
-        return new BridgeError({ ...base, kind: 'environment', code: 'cluster-kind-missing', what: `the cluster knows no ${qualified(asked)}`, why: asked.type?.apiVersion.startsWith('podbridge.dev') === true ? 'podbridge is not installed there' : 'it is of another version', next: 'bridge install' });
+        const ours = asked.type?.apiVersion.startsWith(apiGroup) === true;
+        return new BridgeError({
+          ...base, kind: 'environment', code: 'cluster-kind-missing', what: `the cluster knows no ${qualified(asked)}`,
+          why: ours ? 'podbridge is not installed there' : `nothing there provides ${asked.type?.apiVersion ?? 'it'}`, next: ours ? 'bridge install' : `${context.kubectl} api-resources`,
+        });
       }
       return new BridgeError({ ...base, kind: 'usage', code: 'cluster-not-found', what: `there is no ${subject(asked)}`, next: asked.type === undefined ? undefined : `${context.kubectl} get ${asked.type.plural}${asked.namespace === undefined ? '' : ` -n ${asked.namespace}`}` });
     case 409:

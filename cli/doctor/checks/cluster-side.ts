@@ -3,6 +3,7 @@ import { systemNamespace } from '../../../protocol/names.ts';
 import { resources } from '../../adapters/cluster/index.ts';
 import { isImageTrouble, podTrouble, type Pod } from '../../install/pod-trouble.ts';
 import { compareVersions, findInstalled } from '../../install/version.ts';
+import { policyFrom, policyWords } from '../../install/policy.ts';
 import { isBridgeError } from '../../errors.ts';
 import { factsOf } from '../../ui/error-text.ts';
 import { version } from '../../version.ts';
@@ -40,7 +41,8 @@ async function versions({ cluster: connect }: DoctorContext): Promise<Finding[]>
   const fit = compareVersions(version, installed.version);
   if (fit === 'cluster-newer') return [{ code: 'cli-too-old', severity: 'error', what: `the cluster has podbridge ${installed.version}, this is ${version}`, fix: `npm install --global podbridge@${installed.version}` }];
   if (fit === 'cluster-older') return [{ code: 'cluster-too-old', severity: 'error', what: `podbridge ${installed.version} in the cluster is too old for this program (${version})`, fix: 'bridge install' }];
-  return [ok('installed', `podbridge ${installed.version} is installed`)];
+  const limits = policyWords(await policyFrom(installed.policy));
+  return [ok('installed', `podbridge ${installed.version} is installed`), ...(limits === undefined ? [] : [ok('policy', `this cluster's policy: ${limits}`)])];
 }
 
 async function pods({ cluster: connect }: DoctorContext): Promise<Finding[]> {

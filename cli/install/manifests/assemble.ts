@@ -14,7 +14,7 @@ export function assemble(settings: ManifestSettings, workloads: Manifest[]): Man
   const others: Manifest[] = [
     namespace(),
     ...customResourceDefinitions.map((definition) => ({ ...definition })),
-    ...policies(),
+    ...policies(settings.policy),
     userRole(), viewerRole(),
     ...workloads.filter(rights),
     ...networkPolicies(),

@@ -1,4 +1,5 @@
 import { names, systemNamespace } from '../../../protocol/names.ts';
+import { policyData } from '../policy.ts';
 import { previewData } from './preview.ts';
 import type { Manifest, ManifestSettings } from './manifest.ts';
 
@@ -8,6 +9,6 @@ export function info(settings: ManifestSettings): Manifest {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: names.info, namespace: systemNamespace },
-    data: { version: settings.version, stowawayImage: settings.stowawayImage, ...previewData(settings.preview) },
+    data: { version: settings.version, stowawayImage: settings.stowawayImage, ...previewData(settings.preview), ...policyData(settings.policy) },
   };
 }

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../adapters/cluster/index.ts';
+import type { InstallPolicy } from '../policy.ts';
 import type { PreviewExposure } from './preview.ts';
 import { labels, managedBy } from '../../../protocol/names.ts';
 
@@ -13,6 +14,8 @@ export interface ManifestSettings {
   stowawayImage: string;
   /** How browsers reach the preview gateway; absent: by a port of the nodes. */
   preview?: PreviewExposure;
+  /** What bridges of the whole cluster may not be. */
+  policy?: InstallPolicy;
 }
 
 /** Marks an object as ours and as belonging to a version; labels that it has already win nothing over these two. */

@@ -5,7 +5,8 @@
 import { administerVerb, apiGroup, apiVersion, names, systemNamespace } from '../../../protocol/names.ts';
 import { namespacePolicyName } from '../../../protocol/policy.ts';
 import type { Manifest } from './manifest.ts';
-import { namespacePolicies, namespacePolicyVariables } from './namespace-policy.ts';
+import { limitValidations, limitVariables } from './limits.ts';
+import type { InstallPolicy } from '../policy.ts';
 
 interface Validation {
   expression: string;
@@ -75,10 +76,11 @@ const statusWriters: Validation[] = [
   },
 ];
 
-export function policies(): Manifest[] {
+/** @param limits for the whole cluster */
+export function policies(limits?: InstallPolicy): Manifest[] {
   return [
     ...policy('podbridge-bridges', 'bridges', ['CREATE', 'UPDATE', 'DELETE'], [...ownership, ...bridgesOnly]),
-    ...policy(namespacePolicyName, 'bridges', ['CREATE', 'UPDATE'], namespacePolicies, namespacePolicyVariables),
+    ...policy(namespacePolicyName, 'bridges', ['CREATE', 'UPDATE'], limitValidations(limits), limitVariables),
     ...policy('podbridge-clients', 'clients', ['CREATE', 'UPDATE', 'DELETE'], [...ownership, ...clientsOnly]),
     ...policy('podbridge-bridges-status', 'bridges/status', ['UPDATE'], statusWriters),
     ...policy('podbridge-clients-status', 'clients/status', ['UPDATE'], statusWriters),

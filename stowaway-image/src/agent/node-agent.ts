@@ -42,10 +42,15 @@ const drainIntervalMs = 30;
 /** Of pods that end: there may be many at once. */
 const dismissIntervalMs = 200;
 const servingIntervalMs = 250;
+/** With hundreds of bridges HAProxy's numbers are a megabyte: looking at them takes a tenth of the time at most. */
+const lookShare = 10;
+const mostServingIntervalMs = 2000;
 /** Configuration that nobody needs any more is dropped after this long: by then another change has often come. */
 const cleanupDelayMs = 3000;
 /** From the end of a rule until HAProxy has surely accepted all that came by it. */
 const acceptMs = 100;
+/** After a start hundreds of bridges may have something new to be told. */
+const writersAtOnce = 8;
 /** Changes of many pods become one reload. */
 const gatherMs = 5;
 
@@ -113,12 +118,21 @@ export class NodeAgent {
     this.#loop = new LevelLoop(async () => await this.#reconcile(), {
       gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
     });
-    const polling = setInterval(() => {
-      void this.#pollServing().then(() => this.#closeStranded());
+    void this.#look();
+  }
+
+  /** At what HAProxy says, again and again. */
+  async #look(): Promise<void> {
+    const { signal } = this.#options;
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      await this.#pollServing();
+      const tookMs = performance.now() - startedAt;
+      void this.#closeStranded();
       // A process that ends takes its numbers along: asked before.
       void this.#count(({ retiredAt }) => retiredAt !== undefined).then(() => this.#proxy.endIdle());
-    }, servingIntervalMs);
-    signal.addEventListener('abort', () => clearInterval(polling), { once: true });
+      await pause(Math.min(Math.max(servingIntervalMs, tookMs * lookShare), mostServingIntervalMs), signal);
+    }
   }
 
   /** Pods, bridges or clients have changed. */
@@ -411,29 +425,39 @@ export class NodeAgent {
 
   async #writeStatuses(bridges: readonly Bridge[], assignments: readonly Assignment[], serverFirst: ReadonlySet<string>): Promise<void> {
     const { node, agent, writeStatus, log } = this.#options;
+    const byBridge = Map.groupBy(assignments, ({ bridge }) => bridgeKey(bridge));
+    const running = new Set(this.#running.map(({ id }) => id));
+    const due: { bridge: Bridge; entries: BridgePod[] }[] = [];
     for (const bridge of bridges) {
       const key = bridgeKey(bridge);
       const { uid } = bridge.metadata;
       const known = this.#written.get(key);
       const before = known !== undefined && known.uid === uid ? known.entries : (bridge.status?.pods ?? []).filter((entry) => entry.node === node);
-      const states = assignments
-        .filter((assignment) => bridgeKey(assignment.bridge) === key && (!assignment.draining || this.#drains.has(key) || this.#drains.has(servedKey(assignment))))
-        .map((assignment) => this.#state(assignment, serverFirst));
+      const states = (byBridge.get(key) ?? [])
+        .filter((assignment) => !assignment.draining || this.#drains.has(key) || this.#drains.has(servedKey(assignment)))
+        .map((assignment) => this.#state(assignment, serverFirst, running));
       const entries = statusEntries(states, before, node, agent, new Date());
-      if (JSON.stringify(entries) === JSON.stringify(before)) continue;
+      if (JSON.stringify(entries) !== JSON.stringify(before)) due.push({ bridge, entries });
+    }
+    const write = async ({ bridge, entries }: typeof due[number]): Promise<void> => {
+      const key = bridgeKey(bridge);
       try {
         await writeStatus(bridge, entries);
-        this.#written.set(key, { uid, entries });
+        this.#written.set(key, { uid: bridge.metadata.uid, entries });
       } catch (error) {
         log('status cannot be written', { bridge: key, error: words(error) });
         this.#loop.triggerIn(1000);
       }
-    }
+    };
+    await Promise.all(Array.from({ length: writersAtOnce }, async () => {
+      for (let next = due.shift(); next !== undefined; next = due.shift()) await write(next);
+    }));
     const present = new Set(bridges.map(bridgeKey));
     for (const key of this.#written.keys()) if (!present.has(key)) this.#written.delete(key);
   }
 
-  #state(assignment: Assignment, serverFirst: ReadonlySet<string>): EntryState {
+  /** @param running ids of the frontends that HAProxy has */
+  #state(assignment: Assignment, serverFirst: ReadonlySet<string>, running: ReadonlySet<string>): EntryState {
     const { bridge, pod, tcp, udp, egress, draining, trouble } = assignment;
     const { name, uid = '' } = pod.metadata;
     // A tap just does not see such a port.
@@ -443,7 +467,6 @@ export class NodeAgent {
       ?? (greets !== undefined ? `the server at port ${greets.port} speaks first, so nothing in it can be told apart (bridge it without rules, certificate and mirroring)` : undefined)
       ?? (egress === undefined ? undefined : this.#egress.trouble(egress.tunnel))
       ?? (this.#networks.get(uid) === undefined ? "waiting for the pod's network" : undefined);
-    const running = new Set(this.#running.map(({ id }) => id));
     const inForce = tcp.every(({ port }) => running.has(frontendId(uid, port))) && tcp.length + udp.length === bridge.spec.ports.length;
     const address = this.#networks.get(uid)?.address;
     const unfrozen = this.#frozen.trouble(assignment);

@@ -19,11 +19,11 @@ export interface Verdict {
 
 export function judgeCollisions(facts: readonly BridgeFacts[], held: ReadonlySet<string>): Verdict {
   const losers = new Map<string, Problem>();
-  const winners: BridgeFacts[] = [];
-  for (const fact of [...facts].filter(claims).sort((a, b) => precedence(a, b, held))) {
-    const rivals = winners.flatMap((winner) => {
-      const found = fact.bridge.metadata.namespace === winner.bridge.metadata.namespace ? collision(fact.bridge.spec, winner.bridge.spec) : undefined;
-      return found === undefined || !share(fact, winner) ? [] : [{ winner, found }];
+  const winners = new Winners();
+  for (const fact of inOrder(facts.filter(claims), held)) {
+    const rivals = winners.beside(fact).flatMap((winner) => {
+      const found = collision(fact.bridge.spec, winner.bridge.spec);
+      return found === undefined ? [] : [{ winner, found }];
     });
     const strong = rivals.find(({ winner }) => !yields(winner, fact));
     if (strong !== undefined) {
@@ -31,14 +31,14 @@ export function judgeCollisions(facts: readonly BridgeFacts[], held: ReadonlySet
       continue;
     }
     for (const { winner, found } of rivals) {
-      winners.splice(winners.indexOf(winner), 1);
+      winners.delete(winner);
       losers.set(uidOf(winner.bridge), lost(winner, fact, found));
     }
-    winners.push(fact);
+    winners.add(fact);
   }
   // After a start nothing is known of the targets for a moment: what was held stays held.
   const unknown = facts.filter(({ bridge, target }) => target === undefined && held.has(uidOf(bridge)));
-  return { losers, held: new Set([...winners, ...unknown].map(({ bridge }) => uidOf(bridge))) };
+  return { losers, held: new Set([...winners.all, ...unknown].map(({ bridge }) => uidOf(bridge))) };
 }
 
 /** After a start of the controller: those that agents serve. */
@@ -53,17 +53,41 @@ function claims(fact: BridgeFacts): boolean {
   return fact.bridge.spec.mode !== 'tap' && fact.bridge.spec.ports.length > 0 && fact.bridge.spec.state !== 'Draining' && fact.target !== undefined && failure(fact) === undefined;
 }
 
-function precedence(a: BridgeFacts, b: BridgeFacts, held: ReadonlySet<string>): number {
-  const key = ({ bridge: { metadata } }: BridgeFacts): string => `${held.has(metadata.uid ?? '') ? 0 : 1} ${metadata.creationTimestamp ?? ''} ${metadata.name}`;
-  return key(a) < key(b) ? -1 : 1;
+function inOrder(facts: readonly BridgeFacts[], held: ReadonlySet<string>): BridgeFacts[] {
+  const keyed = facts.map((fact) => {
+    const { uid = '', creationTimestamp = '', name } = fact.bridge.metadata;
+    return { fact, key: `${held.has(uid) ? 0 : 1} ${creationTimestamp} ${name}` };
+  });
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ fact }) => fact);
 }
 
-/** Do they stand on the same pods? (Both are in one namespace.) */
-function share(a: BridgeFacts, b: BridgeFacts): boolean {
-  const [one, other] = [a.bridge, b.bridge];
-  if (targetWords(one.spec.target) === targetWords(other.spec.target)) return true;
-  const names = new Set((a.pods ?? []).map(({ metadata }) => metadata.name));
-  return (b.pods ?? []).some(({ metadata }) => names.has(metadata.name));
+/** Where a bridge stands: its target by name, and its pods. Bridges that have none of these in common do not meet. */
+function places({ bridge: { metadata: { namespace = '' }, spec }, pods = [] }: BridgeFacts): string[] {
+  return [`${namespace} ${targetWords(spec.target)}`, ...pods.map(({ metadata }) => `${namespace}/${metadata.name}`)];
+}
+
+/** Found by their places: at some thousand bridges each cannot be compared with every other at every change. */
+class Winners {
+  readonly all = new Set<BridgeFacts>();
+  readonly #at = new Map<string, Set<BridgeFacts>>();
+
+  add(fact: BridgeFacts): void {
+    this.all.add(fact);
+    for (const place of places(fact)) {
+      const there = this.#at.get(place);
+      if (there === undefined) this.#at.set(place, new Set([fact]));
+      else there.add(fact);
+    }
+  }
+
+  delete(fact: BridgeFacts): void {
+    this.all.delete(fact);
+    for (const place of places(fact)) this.#at.get(place)?.delete(fact);
+  }
+
+  beside(fact: BridgeFacts): BridgeFacts[] {
+    return [...new Set(places(fact).flatMap((place) => [...this.#at.get(place) ?? []]))];
+  }
 }
 
 function isSilent({ client }: BridgeFacts): boolean {

@@ -14,7 +14,7 @@ export interface Fleet {
   remove(): Promise<void>;
 }
 
-const name = 'bench-scale-fleet';
+const name = 'podbridge-bench-fleet';
 const startLimitMs = 60_000;
 
 /** @param image of cargo. @param network the cluster's */
@@ -23,7 +23,7 @@ export async function startFleet(image: string, network: string): Promise<Fleet>
   const folder = await mkdtemp(join(tmpdir(), 'podbridge-fleet-'));
   await execa('docker', [
     'create', '--name', name, '--network', network, '--cap-add', 'NET_ADMIN', '--device', '/dev/net/tun', '--sysctl', 'net.ipv4.conf.all.rp_filter=2', '--sysctl', 'net.ipv4.conf.default.rp_filter=2',
-    '--ulimit', 'nofile=65536:65536', '--entrypoint', 'tini', image, '-s', '--', 'node', '/fleet-program.mts',
+    '--entrypoint', 'tini', image, '-s', '--', 'node', '/fleet-program.mts',
   ]);
   await copyFile(join(import.meta.dirname, 'fleet-program.ts'), join(folder, 'fleet-program.mts'));
   await execa('docker', ['cp', join(folder, 'fleet-program.mts'), `${name}:/fleet-program.mts`]);

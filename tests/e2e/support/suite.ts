@@ -58,7 +58,8 @@ export async function startSuite(namespace: string, manifests: (image: string) =
   const image = await ensureEchoImage();
   await loadImages(cluster, [image]);
   const admin: BridgeOptions = { kubeconfig: cluster.kubeconfigPath, context: cluster.context };
-  await bridgeOk(['install', '--yes'], { ...admin, limitMs: setUpLimitMs });
+  // A suite that was broken off may have left its settings.
+  await bridgeOk(['install', '--yes', '--policy', 'none', '--preview', 'node-port'], { ...admin, limitMs: setUpLimitMs });
   await Promise.all([makeNamespace(kube, namespace, labels), haveNamespace(kube, account.namespace)]);
   const tester = await makeUser(kube, cluster, account.namespace, account.name);
   await Promise.all([namespace, systemNamespace].map((place) => grant(kube, tester, names.userRole, place)));

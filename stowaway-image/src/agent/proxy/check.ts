@@ -13,8 +13,17 @@ export const checkTimings = {
   waryMs: 3000,
 } as const;
 
-export function checkedServer(address: string, { http, wary, proxyProtocol }: Check): string[] {
-  const { everyMs, suspectMs, downMs, fall, rise, answerMs } = http === undefined ? checkTimings.tcp : checkTimings.http;
+/** So many hub ports of a node are checked as fast as can be. */
+const promptHubPorts = 100;
+
+/**
+ * @param hubPorts how many this node checks. Each check is a connection through the hub and a laptop's tunnel, from every node: above
+ * {@link promptHubPorts} they are so much rarer that there are not more of them. A request that meets a dead port before its check does is led to the original all the same, half a second later.
+ */
+export function checkedServer(address: string, { http, wary, proxyProtocol }: Check, hubPorts = 1): string[] {
+  const { suspectMs, fall, rise, answerMs, ...prompt } = http === undefined ? checkTimings.tcp : checkTimings.http;
+  const rarer = Math.max(1, hubPorts / promptHubPorts);
+  const [everyMs, downMs] = [Math.round(prompt.everyMs * rarer), Math.round(prompt.downMs * rarer)];
   const [down, up] = wary ? [1, Math.ceil(checkTimings.waryMs / downMs)] : [fall, rise];
   return [
     ...(http === undefined ? [] : [

@@ -33,7 +33,7 @@ export function renderConfig(model: ProxyModel, process: Process): string {
   const hubPorts = new Map(model.frontends.flatMap(({ routes }) => routes).map((route) => [hubPortName(route.hub), route]));
   return [
     global(process, needsLua(model)), defaults(),
-    ...[...hubPorts].map(([name, route]) => hubPortBackend(name, route)),
+    ...[...hubPorts].map(([name, route]) => hubPortBackend(name, route, hubPorts.size)),
     ...model.frontends.map((frontend) => port(frontend, process)),
     '',
   ].join('\n\n');
@@ -88,8 +88,8 @@ function defaults(): string {
 }
 
 /** The one server of a hub port that is checked; those in the backends follow it. */
-function hubPortBackend(name: string, { hub, check }: Route): string {
-  return section(`backend ${name}`, checkedServer(at(hub), check));
+function hubPortBackend(name: string, { hub, check }: Route, hubPorts: number): string {
+  return section(`backend ${name}`, checkedServer(at(hub), check, hubPorts));
 }
 
 function port(frontend: Frontend, process: Process): string {

@@ -4,7 +4,7 @@ import type { Rule } from '../../../../protocol/rule.ts';
 import { configErrors } from '../../adapters/haproxy.ts';
 import { ruleCondition, unusableValue } from './rule-acl.ts';
 
-/** Verdicts are kept for this many sets of rules; the oldest go. */
+/** Verdicts are kept for this many sets of rules; of more, the oldest that no bridge has any more go. */
 const mostVerdicts = 500;
 
 export class RuleCheck {
@@ -22,12 +22,16 @@ export class RuleCheck {
 
   /** Compiles the regular expressions of all these sets that were not seen before. */
   async prepare(sets: Iterable<readonly Rule[]>): Promise<void> {
+    const present = new Set<string>();
     for (const rules of sets) {
       const key = JSON.stringify(rules);
+      present.add(key);
       if (this.#verdicts.has(key) || !rules.some(hasRegex) || unusableValue(rules) !== undefined) continue;
       this.#verdicts.set(key, await this.#compile(rules));
-      const [oldest] = this.#verdicts.keys();
-      if (this.#verdicts.size > mostVerdicts && oldest !== undefined) this.#verdicts.delete(oldest);
+    }
+    for (const key of [...this.#verdicts.keys()]) {
+      if (this.#verdicts.size <= mostVerdicts) break;
+      if (!present.has(key)) this.#verdicts.delete(key);
     }
   }
 
