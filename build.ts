@@ -64,7 +64,8 @@ const parts: Record<string, () => Promise<unknown>> = {
       define: { 'process.env.NODE_ENV': '"production"' },
       // Only looked for by React's developer tools.
       external: ['react-devtools-core'],
-      banner: { js: `#!/usr/bin/env node\n${requireBanner}` },
+      // Without the `--` Node takes `--env-file` for its own wherever it stands: it ends without our words when the file is missing, and takes NODE_OPTIONS from it.
+      banner: { js: `#!/usr/bin/env -S node --\n${requireBanner}` },
     });
     // Its native parts only make it faster, and would be compiled at every installation.
     await build({ ...shared, entryPoints: ['ssh2'], outfile: 'dist/ssh2.cjs', format: 'cjs', external: ['cpu-features', '*.node'] });

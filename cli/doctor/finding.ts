@@ -1,4 +1,4 @@
-/** What a check has found. Codes are stable: docs/doctor.md and scripts name them. */
+/** What a check has found. Codes are stable: scripts name them. */
 
 export type Severity = 'ok' | 'info' | 'warning' | 'error';
 

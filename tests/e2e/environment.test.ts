@@ -1,9 +1,11 @@
 /** The environment of the container is that of the pod's process, exactly. */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { execa } from 'execa';
-import { bridgeOk } from '../support/bridge-command.ts';
+import { ensureBusyboxImage, loadImages } from '../cluster/index.ts';
+import { bridge, bridgeOk } from '../support/bridge-command.ts';
+import { applyAll } from '../support/namespace.ts';
 import { multiLine } from '../workloads/awkward.ts';
-import { configMap, deployment, secret, service } from '../workloads/manifests.ts';
+import { configMap, deployment, pod, secret, service } from '../workloads/manifests.ts';
 import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
 
 jest.setTimeout(testLimitMs);
@@ -73,5 +75,13 @@ describe('the environment', () => {
     const { stdout } = await bridgeOk(['env', 'deploy/web', '-n', namespace], suite.user);
     const { stdout: read } = await execa('bash', ['-c', 'set -a; eval "$(cat)"; printf "%s|" "$NOTE" "$URL" "$UNICODE"'], { input: stdout, stripFinalNewline: false });
     expect(read).toBe(`${multiLine}|${original.URL}|${original.UNICODE}|`);
+  });
+
+  test('of a process that has none is told as that', async () => {
+    const busybox = await ensureBusyboxImage();
+    await loadImages(suite.cluster, [busybox]);
+    await applyAll(suite.kube, [pod({ name: 'bare', namespace, image: busybox, container: { command: ['env', '-i', '/bin/sleep', '100000'], readinessProbe: undefined } })]);
+    const { exitCode, stdout } = await bridge(['env', 'pod/bare', '-n', namespace, '-o', 'json'], suite.user);
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([3, { error: { code: 'env-empty', next: expect.stringMatching(/kubectl exec -n \S+ bare -- env/) } }]);
   });
 });

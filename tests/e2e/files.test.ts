@@ -270,7 +270,19 @@ describe('as the user wants it', () => {
     expect(await readFile(join(target, 'etc/settings/a.txt'), 'utf8')).toMatch(/^version/);
     expect((await lstat(join(target, 'data/hello'))).mode & 0o777).toBe(0o640);
     expect(await readlink(join(target, 'data/link'))).toBe('hello');
-    expect(await bridge(['files', 'deploy/box', target, '-n', namespace], suite.user)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is not empty') });
+    for (const [place, code] of [[target, 'folder-not-empty'], [join(target, 'data/hello'), 'folder-unusable']] as const) {
+      const refused = await bridge(['files', 'deploy/box', place, '-n', namespace, '-o', 'json'], suite.user);
+      expect([refused.exitCode, JSON.parse(refused.stdout)]).toMatchObject([2, { error: { code } }]);
+    }
+  });
+
+  test('bridge files into a folder that cannot take them', async () => {
+    // Its own path is just short enough, those of files in it are too long.
+    const most = 4080;
+    let deep = folder;
+    while (deep.length < most) deep = join(deep, 'x'.repeat(Math.min(250, Math.max(1, most - deep.length - 1))));
+    const refused = await bridge(['files', 'deploy/box', deep, '-n', namespace, '-o', 'json'], suite.user);
+    expect([refused.exitCode, JSON.parse(refused.stdout)]).toMatchObject([3, { error: { code: 'files-not-copied', why: expect.stringContaining('ENAMETOOLONG') } }]);
   });
 
   test('modes, and -v at the same path', async () => {

@@ -48,3 +48,8 @@ test('without baggage in api: it is named, with the advice', async () => {
   const { stdout } = await suite.bridge(['propagation', 'check', '--entry', 'svc/web', '--path', '/view', '--count', '2', ...chain]);
   expect(stdout).toContain('deploy/api drops the mark on the way to deploy/orders. It passes the trace context on, but not the baggage');
 });
+
+test('an entry that nobody answers at is told from marks that get lost', async () => {
+  const { exitCode, stdout } = await suite.bridge(['propagation', 'check', '--entry', 'http://nobody.invalid/', '--count', '1', '-o', 'json', 'deploy/web']);
+  expect([exitCode, JSON.parse(stdout)]).toMatchObject([3, { error: { code: 'entry-silent', next: 'bridge curl http://nobody.invalid/' } }]);
+});

@@ -39,6 +39,7 @@ const cases: Record<string, Case> = {
   'the port is none': { args: ['--port', '70000'], exitCode: 2, code: 'port-malformed', what: /70000/, next: /--port/ },
   'the named port does not exist': { args: ['--port', 'metrics'], exitCode: 2, code: 'port-not-found', what: /metrics/, next: /--port/ },
   'the rule is malformed': { args: ['--header', 'x-user'], exitCode: 2, code: 'rule-malformed', what: /x-user/, next: /--header/ },
+  'the file of variables is not there': { args: ['--env-file', 'no-such.env'], exitCode: 2, code: 'env-file-unreadable', what: /no-such\.env/, next: /--env-file/ },
   'the flag does not exist': { args: ['--targett', 'x'], exitCode: 2, code: 'usage', what: /targett/, next: /--target|--help/ },
   'the cluster does not answer': { options: () => ({ kubeconfig: join(folder, 'nowhere') }), exitCode: 3, code: 'cluster-unreachable', what: /127\.0\.0\.1:9/, next: /kubectl|context/ },
   'the context does not exist': { options: () => ({ context: 'no-such-context' }), exitCode: 2, code: 'context-missing', what: /no-such-context/, next: /context/ },
@@ -86,6 +87,33 @@ describe.each(Object.entries(cases))('when %s', (_, failure) => {
     expect(run.stderr).not.toMatch(/\n\s+at /);
     expect(await leftovers()).toEqual([]);
     expect(await suite.state()).toBe(before);
+  });
+});
+
+describe('of commands about a bridge', () => {
+  const name = 'e2e-run-lame';
+  const codeOf = async (args: string[], options?: Partial<BridgeOptions>): Promise<string> => {
+    // What follows a `--` is the container's.
+    const end = args.includes('--') ? args.indexOf('--') : args.length;
+    const { stdout, stderr } = await suite.bridge([...args.slice(0, end), '-o', 'json', ...args.slice(end)], options);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    return (JSON.parse(stdout) as { error?: { code: string } }).error?.code ?? 'no error';
+  };
+
+  test('its container has ended, or is gone', async () => {
+    await suite.run(name, 'local', ['--target', 'deploy/web', '--port', 'http']);
+    await execa('docker', ['stop', '--time', '0', name]);
+    expect(await codeOf(['exec', name, '--', 'true'])).toBe('container-not-running');
+    await execa('docker', ['rm', '--force', name]);
+    for (const args of [['exec', name, '--', 'true'], ['logs', name], ['restart', name]]) expect([args, await codeOf(args)]).toEqual([args, 'container-elsewhere']);
+    await suite.stop(name);
+  });
+
+  test('the password on stdin is none, and there is no link to show the log of', async () => {
+    expect(await codeOf(['preview', 'create', '--entry', 'svc/web', '--password-stdin'])).toBe('password-unusable');
+    const as = { kubeconfig: stranger.kubeconfigPath, context: stranger.context };
+    await bridge(['down'], as);
+    expect(await codeOf(['logs', '--of', 'cargo'], as)).toBe('link-down');
   });
 });
 

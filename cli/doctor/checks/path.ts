@@ -14,17 +14,19 @@ export function defaultInterface(procNetRoute: string): string | undefined {
   return procNetRoute.split('\n').slice(1).map((line) => line.split('\t')).find(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')?.[0];
 }
 
+export function mtuFinding(name: string, mtu: number): Finding {
+  return mtu >= tunnelMtu + overheadBytes ? ok('mtu', `${name} carries packets of ${mtu} bytes`) : {
+    code: 'mtu-small', severity: 'info', what: `${name}, which leads out, carries packets of ${mtu} bytes only`, why: `WireGuard's packets have up to ${tunnelMtu + overheadBytes}; they are fragmented, which some networks drop`, fix: 'see the finding on the link\'s packets below; a VPN client often has a setting for its MTU',
+  };
+}
+
 export const pathCheck: Check = {
   id: 'path', area: 'host', title: 'Interfaces',
   async run() {
     const findings: Finding[] = [];
     const name = await readFile('/proc/net/route', 'utf8').then(defaultInterface, () => undefined);
     const mtu = name === undefined ? undefined : Number(await readFile(`/sys/class/net/${name}/mtu`, 'utf8').catch(() => '0'));
-    if (name !== undefined && mtu !== undefined && mtu > 0) {
-      findings.push(mtu >= tunnelMtu + overheadBytes ? ok('mtu', `${name} carries packets of ${mtu} bytes`) : {
-        code: 'mtu-small', severity: 'info', what: `${name}, which leads out, carries packets of ${mtu} bytes only`, why: `WireGuard's packets have up to ${tunnelMtu + overheadBytes}; they are fragmented, which some networks drop`, fix: 'see the finding on the link\'s packets below; a VPN client often has a setting for its MTU',
-      });
-    }
+    if (name !== undefined && mtu !== undefined && mtu > 0) findings.push(mtuFinding(name, mtu));
     const interfaces = new Set([...Object.keys(networkInterfaces()), ...await readdir('/sys/class/net').catch(() => [])]);
     const vpns = [...interfaces].filter((each) => vpnNames.test(each)).sort();
     if (vpns.length > 0) findings.push({ code: 'vpn-active', severity: 'info', what: `a VPN seems to be up: ${vpns.join(', ')}`, why: 'its routes may take the way to the cluster over, or block UDP' });

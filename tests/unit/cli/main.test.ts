@@ -75,7 +75,7 @@ describe('words of the command line', () => {
     for (const argv of [['run', '--imgae', '-o', 'json'], ['rnu', '--json'], ['-ojson', 'rnu'], ['rnu', '--output=json']]) {
       const host = fakeHost();
       expect(await main(argv, host, capture().entries)).toBe(2);
-      expect(JSON.parse(host.out())).toMatchObject({ error: { kind: 'usage', code: expect.any(String), what: expect.any(String), next: expect.any(String) } });
+      expect(JSON.parse(host.out())).toMatchObject({ error: { kind: 'usage', code: argv.includes('rnu') ? 'command-unknown' : 'usage', what: expect.any(String), next: expect.any(String) } });
       expect(host.err()).toBe('');
     }
   });

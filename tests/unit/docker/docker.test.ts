@@ -47,7 +47,7 @@ describe('which daemon', () => {
   });
 
   test('a context that is not there is named', () => {
-    expect(() => resolve({ DOCKER_CONTEXT: 'gone' })).toThrow('the Docker context gone does not exist');
+    expect(() => resolve({ DOCKER_CONTEXT: 'gone' })).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'docker-context-missing', what: 'the Docker context gone does not exist' }) }));
   });
 
   test('a broken config.json counts as none, as for docker', async () => {

@@ -164,6 +164,7 @@ describe('the file and the command line', () => {
 });
 
 test.each([['npm run dev', ['npm', 'run', 'dev']], ['sh -c "echo \\"a b\\"" \'x y\'z', ['sh', '-c', 'echo "a b"', 'x yz']], ['  ', []], ['a\\ b', ['a b']]])('words of %s', (line, words) => expect(splitWords(line)).toEqual(words));
+test('an open quote', () => expect(() => splitWords('sh -c "x')).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'command-malformed', what: expect.stringContaining('is no command') }) })));
 
 test('the JSON schema is as the program has it (npm run docs)', async () => {
   expect(readFileSync(join(import.meta.dirname, '../../..', schemaFile), 'utf8')).toBe(await schemaText());
