@@ -41,7 +41,7 @@ async function start(): Promise<number> {
     const { asDockerPlugin } = await import('./docker-plugin.ts');
     return asDockerPlugin(host, main);
   }
-  if (program.startsWith('podbridge') && host.argv[0] === 'compose') {
+  if (host.program === 'podbridge' && host.argv[0] === 'compose') {
     const { asComposeProvider, isProviderCall } = await import('./compose-provider.ts');
     if (isProviderCall(host.argv)) return asComposeProvider(host);
   }

@@ -2,6 +2,8 @@
 import type { Readable, Writable } from 'node:stream';
 
 export interface Host {
+  /** What the user has called: advice is to be typed with the same name, since another program may have the first one (Debian's iproute2 has a `bridge`). */
+  program: 'bridge' | 'podbridge';
   argv: string[];
   env: Record<string, string | undefined>;
   cwd: string;

@@ -36,8 +36,8 @@ async function findCommand(name: string, entries: readonly CommandEntry[]): Prom
 }
 
 async function writeError(host: Host, output: OutputFormat, error: unknown, verbose: boolean): Promise<ErrorFacts> {
-  const { errorObject, errorText, factsOf } = await import('./ui/error-text.ts');
-  const facts = factsOf(error);
+  const { adviceFor, errorObject, errorText, factsOf } = await import('./ui/error-text.ts');
+  const facts = adviceFor(host.program, factsOf(error));
   if (output === 'json' || output === 'yaml') {
     host.stdout.write(await formatObject(errorObject(facts), output));
   } else {

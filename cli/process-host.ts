@@ -1,5 +1,6 @@
 /** This process as the commands see it. Only the entries, bin.ts and library.ts, make one. */
 import { homedir, hostname } from 'node:os';
+import { basename } from 'node:path';
 import type { Host } from './host.ts';
 
 /** Who is told of signals. */
@@ -16,6 +17,7 @@ function isRunning(pid: number): boolean {
 
 export function processHost(): Host {
   return {
+    program: basename(process.argv[1] ?? '').startsWith('podbridge') ? 'podbridge' : 'bridge',
     argv: process.argv.slice(2),
     env: process.env,
     cwd: process.cwd(),

@@ -26,7 +26,7 @@ export function fakeHost(options: { env?: Record<string, string>; tty?: boolean;
   const handlers = new Set<(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void>();
   let clock = 0;
   return {
-    argv: [], env: options.env ?? {}, cwd: options.cwd ?? '/', homeDir: options.homeDir ?? '/nonexistent', nodeVersion: '24.0.0', process: { pid: 4711, machine: 'laptop', isRunning: (pid) => pid === 4711 },
+    program: 'bridge', argv: [], env: options.env ?? {}, cwd: options.cwd ?? '/', homeDir: options.homeDir ?? '/nonexistent', nodeVersion: '24.0.0', process: { pid: 4711, machine: 'laptop', isRunning: (pid) => pid === 4711 },
     stdin: Object.assign(new PassThrough(), options.tty === true ? { isTTY: true } : {}), stdout: stdout.stream, stderr: stderr.stream,
     now: () => clock,
     onSignal(handler) {
