@@ -30,7 +30,7 @@ export interface AttachQuestion {
   client: string;
   owner: string;
   /** The link; it may still be on its way: agents need not wait for it. */
-  link: Promise<UsableLink>;
+  link: Promise<Pick<UsableLink, 'control'>>;
   target: ResolvedTarget;
   name: string;
   steps: Steps;

@@ -12,15 +12,20 @@ import { watchInterrupts } from './interrupts.ts';
 import type { UsableLink } from './needs.ts';
 import { defaultBridgeName } from './owner-slug.ts';
 
+/** What each such question needs of the link. */
+export type PassingLink = Pick<UsableLink, 'client' | 'owner' | 'control'>;
+
 /** Whose pods are asked, as the user names them. */
-export interface PassingQuestion {
+export interface PassingQuestion<L extends PassingLink = UsableLink> {
   host: Host;
   cluster: Cluster;
   steps: Steps;
-  link: () => Promise<UsableLink>;
+  link: () => Promise<L>;
   ref: TargetRef;
   namespace: string;
   container?: string;
+  /** Gives it up, as Ctrl-C does. */
+  signal?: AbortSignal;
 }
 
 export interface PassingParts {
@@ -28,12 +33,12 @@ export interface PassingParts {
   purpose: string;
   /** Where it looks at requests; absent: it has no ports. */
   traffic?: { ports: string[]; request: Pick<AttachQuestion['request'], 'rules' | 'traffic'> };
-  /** At the first Ctrl-C, before everything is given up. */
+  /** At the first Ctrl-C, or the signal, before everything is given up. */
   onInterrupt?: () => void;
 }
 
-export interface PassingBridge {
-  link: UsableLink;
+export interface PassingBridge<L extends PassingLink = UsableLink> {
+  link: L;
   target: ResolvedTarget;
   bridge: Bridge;
   watch: BridgeWatch;
@@ -43,12 +48,15 @@ export interface PassingBridge {
 const nameRoom = 63 - 8;
 
 /** Nothing of it stays when it resolves, neither in the cluster nor here (but a link that was up already). Rejects with what `use` rejects with. */
-export async function withPassingBridge<T>(question: PassingQuestion, { purpose, traffic, onInterrupt = () => undefined }: PassingParts, use: (passing: PassingBridge) => Promise<T>): Promise<T> {
-  const { host, cluster, steps, ref, namespace, container } = question;
-  const interrupts = watchInterrupts(host, () => {
+export async function withPassingBridge<T, L extends PassingLink>(question: PassingQuestion<L>, { purpose, traffic, onInterrupt = () => undefined }: PassingParts, use: (passing: PassingBridge<L>) => Promise<T>): Promise<T> {
+  const { host, cluster, steps, ref, namespace, container, signal } = question;
+  const giveUp = (): void => {
     onInterrupt();
     steps.abort(new Error('interrupted'));
-  });
+  };
+  const interrupts = watchInterrupts(host, giveUp);
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (signal?.aborted === true) giveUp();
   try {
     const opened = question.link();
     opened.catch(() => undefined);

@@ -7,10 +7,10 @@ import { attachedPods } from './attach.ts';
 import { claimBridge } from './bridge-object.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
 import type { Control } from './needs.ts';
-import { withPassingBridge, type PassingQuestion } from './passing-bridge.ts';
+import { withPassingBridge, type PassingLink, type PassingQuestion } from './passing-bridge.ts';
 import type { TrafficRequest } from './traffic.ts';
 
-export interface TapQuestion extends PassingQuestion {
+export interface TapQuestion extends PassingQuestion<PassingLink> {
   ports: string[];
   rules: Rule[];
   traffic: TrafficRequest;

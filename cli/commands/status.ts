@@ -28,6 +28,27 @@ function actionsOf(session: Session, context: CommandContext) {
       const { container } = await found(bridge);
       if (container !== undefined) await restartContainer(session.docker, session.link, container);
     },
+    async requests({ namespace, target, ports }: StatusBridge, onLine: (line: string) => void, signal: AbortSignal): Promise<void> {
+      const [{ tap, tapLine }, { Steps }, { openRunningControl }, { parseTarget }, { trafficFromFlags }] = await Promise.all([
+        import('../bridge/tap.ts'), import('../steps/steps.ts'), import('../link/control-client.ts'), import('../target/parse-target.ts'), import('../bridge/traffic.ts'),
+      ]);
+      const { host } = context;
+      const control = (await openRunningControl(session.docker, session.link))?.control;
+      if (control === undefined) throw new BridgeError({ kind: 'environment', code: 'link-down', what: 'there is no link on this machine', next: 'bridge up' });
+      const [plural, , ...group] = target.resource?.split('.') ?? [];
+      try {
+        await tap({
+          host, cluster: session.cluster, steps: new Steps({ emit: () => undefined }, () => host.now()), signal,
+          link: () => Promise.resolve({ client: session.link, owner: session.owner, control }),
+          ref: parseTarget(`${plural === undefined ? target.kind.toLowerCase() : [plural, ...group].join('.')}/${target.name}`), namespace, container: target.container,
+          ports: ports.filter(({ protocol }) => protocol === 'TCP').map(({ port }) => String(port)), rules: [],
+          traffic: trafficFromFlags({ fallback: undefined, check: undefined, tlsCert: undefined, tlsSecret: undefined, plaintext: false, proxyProtocol: false, mode: undefined, delay: undefined, fault: undefined, ruled: false }),
+          onReady: () => onLine('(from now on)'), onEvent: (event) => onLine(tapLine(event)), onLost: (count) => onLine(`(${count} requests came too fast to be shown)`),
+        });
+      } finally {
+        control.close();
+      }
+    },
   };
 }
 

@@ -56,6 +56,8 @@ export async function watchStatus(collector: StatusCollector, host: Host, { outp
 export interface ScreenActions {
   stop(bridge: StatusBridge): Promise<void>;
   restart(bridge: StatusBridge): Promise<void>;
+  /** Requests that its target gets, as lines, until the signal; then nothing of it is left. */
+  requests(bridge: StatusBridge, onLine: (line: string) => void, signal: AbortSignal): Promise<void>;
 }
 
 /** OSC 52 (xterm): the terminal puts it into the clipboard, over ssh too; one that does not know it ignores it. */
@@ -101,6 +103,12 @@ export async function showScreen(collector: StatusCollector, host: Host, docker:
         log = new AbortController();
         followLog(docker, effect.bridge.container!, store, AbortSignal.any([log.signal, over])).catch(tell);
         break;
+      case 'follow-requests': {
+        log = new AbortController();
+        const until = AbortSignal.any([log.signal, over]);
+        track(actions.requests(effect.bridge, (line) => { if (!until.aborted) for (const each of line.split('\n')) store.log(each); }, until).catch(tell));
+        break;
+      }
       case 'stop':
       case 'restart':
         track(actions[effect.type](effect.bridge).then(() => {

@@ -179,6 +179,33 @@ describe('what passes', () => {
 describe('a link ends', () => {
   const pageOf = async (url: string) => (await ask(url)).text();
 
+  test('what is open is cut: by its time, by hand and with its bridge, in processes that were replaced since too', async () => {
+    const open = async (...args: string[]) => {
+      const { url, name } = await preview('--bridge', echoBridge, '--entry', 'svc/echo:web', ...args);
+      const { origin, host } = new URL(url);
+      const header = ['--header', `cookie: ${await enter(url)}`, '--rate', '5', '--duration', '170s'];
+      const probes = await Promise.all([['ws', '--url', `ws://${host}/ws`], ['sse', '--url', `${origin}/sse?n=10000&ms=200`]].map((probe) => suite.prober.start(...probe, ...header)));
+      await until('streams', async () => ((await Promise.all(probes.map((probe) => probe.peek()))).every(({ total }) => total > 2) ? true : undefined), endedLimitMs);
+      // In WebSockets who asks sees the end; of events the stream breaks off.
+      const untilCut = async () => {
+        await until('the end of the streams', async () => ((await Promise.all(probes.map((probe) => probe.peek()))).every(({ failed }) => failed === 1) ? true : undefined), endedLimitMs);
+        for (const probe of probes) expect((await probe.stop()).byWho).toEqual({ local: expect.any(Number) });
+      };
+      const untouched = async () => (await Promise.all(probes.map((probe) => probe.peek()))).map(({ failed }) => failed);
+      return { name, untilCut, untouched };
+    };
+    // Each that comes replaces the process in which the streams of those before are.
+    const [last, byHand, byTime] = [await open(), await open(), await open('--ttl', '15s')];
+    await byTime.untilCut();
+    expect([await last.untouched(), await byHand.untouched()]).toEqual([[0, 0], [0, 0]]);
+    await bridgeOk(['preview', 'delete', byHand.name, '-n', namespace], suite.user);
+    await byHand.untilCut();
+    expect(await last.untouched()).toEqual([0, 0]);
+    await suite.stop(echoBridge);
+    await last.untilCut();
+    await suite.run(echoBridge, 'local', ['--target', 'deploy/echo', '--port', 'http', '--port', 'grpc', '--mark', 'demo']);
+  });
+
   test('with its time, with its bridge; and what the cluster stores opens nothing', async () => {
     const short = await preview('--bridge', echoBridge, '--entry', 'svc/echo:web', '--ttl', '4s');
     const long = await preview('--bridge', echoBridge, '--entry', 'svc/echo:web', '--name', 'long');

@@ -129,6 +129,10 @@ test('the screen of the real program: shows it, stops it, leaves the terminal as
     await terminal.until('the log', (text) => text.includes(`LOG of ${namespace}/${name}`));
     await terminal.keys('Escape');
     await terminal.until('the screen again', (text) => text.includes('CONTAINERS'));
+    await terminal.keys('t');
+    await terminal.until('requests of both sides', (text) => text.includes(`REQUESTS to the target of ${namespace}/${name}`) && / GET \/ 200 .* by original/.test(text) && text.includes(`by ${namespace}/${name}`));
+    await terminal.keys('Escape');
+    await terminal.until('the screen again', (text) => text.includes('CONTAINERS'));
     await terminal.keys('s');
     await terminal.until('the question', (text) => text.includes(`Stop ${namespace}/${name}?`));
     await terminal.keys('y');

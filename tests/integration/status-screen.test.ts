@@ -40,6 +40,10 @@ describe('the screen', () => {
     expect(await terminal.colored()).not.toContain('\u001b[31m');
     await terminal.keys('l');
     await terminal.until('the screen again', (text) => text.includes('› web-ann'));
+    await terminal.keys('t');
+    await terminal.until('the requests', (text) => text.includes('REQUESTS to the target of shop/web-ann') && text.includes('web-ann-1:8080 GET / 200'));
+    await terminal.keys('Escape');
+    await terminal.until('the screen again', (text) => text.includes('› web-ann'));
     await terminal.keys('r');
     await terminal.until('the failure', (text) => text.includes('it does not want to'));
     await terminal.keys('Escape');

@@ -23,6 +23,8 @@ interface Message { id?: number; sessionId?: string; method?: string; params?: R
 
 const startLimitMs = 60_000;
 const loadLimitMs = 60_000;
+const networkChanged = 'net::ERR_NETWORK_CHANGED';
+const mostTries = 20;
 
 /** Debian's package, installed if it is missing and we may. */
 async function ensureChromium(): Promise<string> {
@@ -38,10 +40,11 @@ async function ensureChromium(): Promise<string> {
   return installed;
 }
 
-export async function startBrowser(): Promise<Browser> {
+/** @param more arguments of the program */
+export async function startBrowser(more: string[] = []): Promise<Browser> {
   const program = await ensureChromium();
   const profile = await mkdtemp(join(tmpdir(), 'podbridge-browser-'));
-  const child = execa(program, ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'], { reject: false, buffer: false, stdout: 'ignore' });
+  const child = execa(program, ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--remote-debugging-port=0', `--user-data-dir=${profile}`, ...more, 'about:blank'], { reject: false, buffer: false, stdout: 'ignore' });
   const address = await new Promise<string>((resolve, reject) => {
     let told = '';
     const timer = setTimeout(() => reject(new Error(`${program} did not start: ${told}`)), startLimitMs);
@@ -80,19 +83,24 @@ export async function startBrowser(): Promise<Browser> {
       await call('Emulation.setDeviceMetricsOverride', { width: 900, height: 640, deviceScaleFactor: 1, mobile: false }, sessionId);
       return {
         async open(url) {
-          const loaded = new Promise<void>((resolve, reject) => {
-            const timer = setTimeout(() => reject(new Error(`${url} did not load within ${loadLimitMs} ms`)), loadLimitMs);
-            const listener = (message: Message): void => {
-              if (message.sessionId !== sessionId || message.method !== 'Page.loadEventFired') return;
-              clearTimeout(timer);
-              listeners.delete(listener);
-              resolve();
-            };
-            listeners.add(listener);
-          });
-          const { errorText } = await call('Page.navigate', { url }, sessionId);
-          if (errorText !== undefined) throw new Error(`${url}: ${errorText as string}`);
-          await loaded;
+          const navigate = async (): Promise<string | undefined> => {
+            const loaded = new Promise<void>((resolve, reject) => {
+              const timer = setTimeout(() => reject(new Error(`${url} did not load within ${loadLimitMs} ms`)), loadLimitMs);
+              const listener = (message: Message): void => {
+                if (message.sessionId !== sessionId || message.method !== 'Page.loadEventFired') return;
+                clearTimeout(timer);
+                listeners.delete(listener);
+                resolve();
+              };
+              listeners.add(listener);
+            });
+            const { errorText } = await call('Page.navigate', { url }, sessionId) as { errorText?: string };
+            // Docker made or removed an interface in this moment. The page that says so loads too.
+            if (errorText !== undefined && errorText !== networkChanged) throw new Error(`${url}: ${errorText}`);
+            await loaded;
+            return errorText;
+          };
+          for (let tries = 1; await navigate() === networkChanged; tries++) if (tries === mostTries) throw new Error(`${url}: ${networkChanged} ${mostTries} times`);
         },
         async evaluate<T>(expression: string) {
           const { result } = await call('Runtime.evaluate', { expression, returnByValue: true, awaitPromise: true }, sessionId) as { result: { value: T } };

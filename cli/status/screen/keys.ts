@@ -8,12 +8,12 @@ export interface Notice {
 }
 
 export interface View {
-  mode: 'main' | 'help' | 'logs' | 'filter' | 'confirm-stop';
+  mode: 'main' | 'help' | 'logs' | 'requests' | 'filter' | 'confirm-stop';
   /** `namespace/name`. */
   selected: string | undefined;
   filter: string;
   notice: Notice | undefined;
-  /** Lines of the log that is shown. */
+  /** Lines of the log, or of the requests, that are shown. */
   log: readonly string[];
 }
 
@@ -27,7 +27,7 @@ export interface Key {
 
 export type Effect =
   | { type: 'quit' }
-  | { type: 'stop' | 'restart' | 'copy' | 'follow-log'; bridge: StatusBridge }
+  | { type: 'stop' | 'restart' | 'copy' | 'follow-log' | 'follow-requests'; bridge: StatusBridge }
   | { type: 'leave-log' };
 
 export interface Pressed {
@@ -72,19 +72,20 @@ export function press(before: View, key: Key, snapshot: StatusSnapshot | undefin
     return key.input.toLowerCase() === 'y' && bridge !== undefined ? { view: { ...main, notice: { severity: 'info', text: `Stopping ${bridgeKey(bridge)} ...` } }, effect: { type: 'stop', bridge } } : { view: main };
   }
   if (key.input === 'q') return { view, effect: { type: 'quit' } };
-  if (view.mode === 'logs') return key.name === 'escape' || key.input === 'l' ? { view: { ...view, mode: 'main', log: [] }, effect: { type: 'leave-log' } } : { view };
+  if (view.mode === 'logs' || view.mode === 'requests') return key.name === 'escape' || key.input === (view.mode === 'logs' ? 'l' : 't') ? { view: { ...view, mode: 'main', log: [] }, effect: { type: 'leave-log' } } : { view };
   if (view.mode === 'help') return { view: { ...view, mode: 'main' } };
   if (key.name === 'up' || key.input === 'k') return { view: move(view, snapshot, -1) };
   if (key.name === 'down' || key.input === 'j') return { view: move(view, snapshot, 1) };
   if (key.name === 'escape') return { view: reselect({ ...view, filter: '' }, snapshot) };
   if (key.input === '?') return { view: { ...view, mode: 'help' } };
   if (key.input === '/') return { view: { ...view, mode: 'filter' } };
-  if (!['l', 's', 'r', 'c'].includes(key.input)) return { view };
+  if (!['l', 't', 's', 'r', 'c'].includes(key.input)) return { view };
   const say = (severity: Notice['severity'], text: string): Pressed => ({ view: { ...view, notice: { severity, text } } });
   if (bridge === undefined) return say('warning', 'There is no bridge to do this with');
   switch (key.input) {
     case 's': return { view: { ...view, mode: 'confirm-stop' } };
     case 'c': return bridge.curl === null ? say('warning', 'Its rules cannot be put into a curl line') : { view: { ...view, notice: { severity: 'info', text: `Copied: ${bridge.curl}` } }, effect: { type: 'copy', bridge } };
+    case 't': return bridge.ports.some(({ protocol }) => protocol === 'TCP') ? { view: { ...view, mode: 'requests', log: [] }, effect: { type: 'follow-requests', bridge } } : say('warning', `${bridge.name} has no TCP port`);
     default:
       if (bridge.container === null) return say('warning', `The container of ${bridge.name} is not on this machine`);
       if (key.input === 'l') return { view: { ...view, mode: 'logs', log: [] }, effect: { type: 'follow-log', bridge } };

@@ -142,7 +142,7 @@ function eventLines(snapshot: StatusSnapshot, screen: Screen, room: number): Lin
 }
 
 const help: readonly (readonly [string, string])[] = [
-  ['up, down, j, k', 'choose a bridge'], ['l', 'log of its container (again, or Esc: back)'], ['s', 'stop it: the bridge ends, the container is removed'], ['r', 'restart its container; meanwhile requests go to the pods'],
+  ['up, down, j, k', 'choose a bridge'], ['l', 'log of its container (again, or Esc: back)'], ['t', 'requests that its target gets, as bridge tap shows them (again, or Esc: back)'], ['s', 'stop it: the bridge ends, the container is removed'], ['r', 'restart its container; meanwhile requests go to the pods'],
   ['c', 'copy a curl line whose request it takes'], ['/', 'show only bridges that match'], ['Esc', 'back, or no filter'], ['?', 'this help'], ['q, Ctrl-C', 'quit; bridges stay'],
 ];
 
@@ -158,7 +158,7 @@ function helpLines({ columns, signs }: Screen): Line[] {
   ];
 }
 
-const footerKeys: readonly (readonly [string, string])[] = [['q', 'quit'], ['?', 'help'], ['l', 'logs'], ['s', 'stop'], ['r', 'restart'], ['c', 'copy curl'], ['/', 'filter']];
+const footerKeys: readonly (readonly [string, string])[] = [['q', 'quit'], ['?', 'help'], ['l', 'logs'], ['t', 'tap'], ['s', 'stop'], ['r', 'restart'], ['c', 'copy curl'], ['/', 'filter']];
 
 function footer(view: View, { columns, signs }: Screen): Line {
   const fill = (spans: Span[]): Line => {
@@ -168,7 +168,7 @@ function footer(view: View, { columns, signs }: Screen): Line {
   if (view.mode === 'confirm-stop') return fill([{ text: `Stop ${view.selected ?? ''}? `, style: 'warn' }, { text: 'y yes   any other key no' }]);
   if (view.mode === 'filter') return fill([{ text: 'filter: ', style: 'accent' }, { text: `${view.filter}_` }, { text: '   Enter keep   Esc all', style: 'dim' }]);
   if (view.notice !== undefined) return fill([{ text: plain(view.notice.text), style: view.notice.severity === 'error' ? 'bad' : view.notice.severity === 'warning' ? 'warn' : 'accent' }]);
-  return fill(footerKeys.flatMap(([key, word]) => [{ text: key, style: 'accent' as const }, { text: ` ${word}   ` }]));
+  return fill(footerKeys.flatMap(([key, word], index) => [{ text: key, style: 'accent' as const }, { text: ` ${word}${index === footerKeys.length - 1 ? '' : '   '}` }]));
 }
 
 function logLines(view: View, screen: Screen, room: number): Line[] {
@@ -186,7 +186,8 @@ export function screenLines(snapshot: StatusSnapshot | undefined, view: View, sc
   const head = headerLine(snapshot, screen);
   const withFoot = (body: readonly Line[]): Line[] => [...body.slice(0, Math.max(0, room - 1)), foot];
   if (view.mode === 'help') return withFoot([head, [{ text: '' }], ...helpLines(screen)]);
-  if (view.mode === 'logs') return withFoot([head, section(`LOG of ${view.selected ?? ''}`, screen), ...logLines(view, screen, room - 3)]);
+  const title = { logs: 'LOG of', requests: 'REQUESTS to the target of' } as const;
+  if (view.mode === 'logs' || view.mode === 'requests') return withFoot([head, section(`${title[view.mode]} ${view.selected ?? ''}`, screen), ...logLines(view, screen, room - 3)]);
   const problems = snapshot.problems.map((problem): Line => [{ text: cut(`${screen.signs.warn} ${plain(problem)}`, screen.columns, screen.signs.ellipsis), style: 'warn' }]);
   const top = [head, ...linkLines(snapshot, screen), ...problems];
   const bridges = bridgeLines(snapshot, view, screen);

@@ -35,7 +35,7 @@ export function screenStore(): ScreenStore {
       return effect;
     },
     notice: (notice) => set({ view: { ...state.view, notice } }),
-    log: (line) => { if (state.view.mode === 'logs') set({ view: { ...state.view, log: [...state.view.log, line].slice(-mostLogLines) } }); },
+    log: (line) => { if (state.view.mode === 'logs' || state.view.mode === 'requests') set({ view: { ...state.view, log: [...state.view.log, line].slice(-mostLogLines) } }); },
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

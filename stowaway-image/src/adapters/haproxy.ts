@@ -6,17 +6,14 @@ export interface StartOptions {
   config: string;
   /** Runtime socket of the process to take the listeners over from. */
   inheritFrom?: string;
-  /** That process then stops taking connections, and ends with its last. */
-  replaces?: number;
   onLine: (line: string) => void;
 }
 
 /** In the foreground and without its master process, which costs 17 MB and does what the agent does. */
-export function startHaproxy({ config, inheritFrom, replaces, onLine }: StartOptions): Child {
+export function startHaproxy({ config, inheritFrom, onLine }: StartOptions): Child {
   return child([
     'haproxy', '-db', '-f', config,
     ...(inheritFrom === undefined ? [] : ['-x', inheritFrom]),
-    ...(replaces === undefined ? [] : ['-sf', String(replaces)]),
   ], {}, onLine);
 }
 

@@ -17,10 +17,8 @@ export function gatewayConfig(previews: readonly LivePreview[], settings: Gatewa
   const ordered = [...previews].sort((a, b) => (a.link < b.link ? -1 : 1));
   return [
     section('global', [
-      `stats socket ${settings.socket} mode 600 level admin expose-fd listeners`,
+      `stats socket ${settings.socket} mode 600 level admin expose-fd listeners`, 'stats timeout 1d',
       'fd-hard-limit 8000', 'maxconn 2000', 'nbthread 1',
-      // A replaced process ends with its connections, or then.
-      `hard-stop-after ${replacedLimit}`,
       'tune.bufsize 32768',
     ]),
     section('resolvers cluster', ['parse-resolv-conf', 'resolve_retries 3', 'timeout retry 500ms', 'hold valid 5s', 'accepted_payload_size 8192']),
@@ -46,8 +44,6 @@ export function gatewayConfig(previews: readonly LivePreview[], settings: Gatewa
     '',
   ].join('\n\n');
 }
-
-const replacedLimit = '10m';
 
 function section(head: string, lines: readonly string[]): string {
   return [head, ...lines.map((line) => `  ${line}`)].join('\n');

@@ -30,7 +30,7 @@ export const runPreview: Role = async ({ kube, log, signal }) => {
     if (signal.aborted) return;
     ailment = why;
     loop.trigger();
-  });
+  }, signal);
 
   const loop = new LevelLoop(async () => {
     const bridges = [...followed.values()];

@@ -21,12 +21,12 @@ describe('the screen', () => {
     expect(lines[5]).toBe('› api-ann  deployment/api  2/2   mark ann   12/s     120/s     0/s  ● Ready');
     expect(lines[8]).toBe('  api-ann    ● running  3.3 %  52.0 MB  10.87.1.3  127.0.0.1:9229->9229/tcp  shop-api:changed');
     expect(lines[10]).toBe('  12:03:01   bridge shop/api-ann: Ready: 2 of 2 pods attached.');
-    expect(lines.at(-1)).toBe('q quit   ? help   l logs   s stop   r restart   c copy curl   / filter');
+    expect(lines.at(-1)).toBe('q quit   ? help   l logs   t tap   s stop   r restart   c copy curl   / filter');
   });
 
   test.each([[200, 60], [120, 40], [80, 24], [60, 20], [40, 12], [30, 8], [20, 5], [10, 3], [1, 1]])('never wider than %d or as high as %d', (columns, rows) => {
     const many = snapshot({ bridges: Array.from({ length: 30 }, (_, index) => bridge({ name: `bridge-with-a-long-name-${index}`, namespace: `namespace-${index % 3}`, phase: index % 4 === 0 ? 'Suspended' : 'Ready', message: 'm'.repeat(300) })), containers: Array.from({ length: 30 }, (_, index) => container({ name: `container-${index}` })), events: Array.from({ length: 50 }, () => snapshot().events[0]!), problems: ['p'.repeat(300)] });
-    for (const mode of ['main', 'help', 'logs', 'filter', 'confirm-stop'] as const) {
+    for (const mode of ['main', 'help', 'logs', 'requests', 'filter', 'confirm-stop'] as const) {
       const lines = draw(many, { mode, filter: '', log: Array.from({ length: 100 }, () => 'x'.repeat(300)) }, size(columns, rows));
       expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1));
       // Name and state are always told, also where they need more than there is: the drawing cuts.
@@ -81,6 +81,9 @@ describe('keys', () => {
     expect(play('r').effect).toMatchObject({ type: 'restart' });
     expect(play('l')).toMatchObject({ view: { mode: 'logs', log: [] }, effect: { type: 'follow-log' } });
     expect(play('l', { input: '', name: 'escape' })).toMatchObject({ view: { mode: 'main' }, effect: { type: 'leave-log' } });
+    expect(play('t')).toMatchObject({ view: { mode: 'requests', log: [] }, effect: { type: 'follow-requests', bridge: { name: 'api-ann' } } });
+    expect(play('t', 'l')).toMatchObject({ view: { mode: 'requests' } });
+    expect(play('t', 't')).toMatchObject({ view: { mode: 'main' }, effect: { type: 'leave-log' } });
     expect(play('c')).toMatchObject({ effect: { type: 'copy' }, view: { notice: { text: "Copied: curl -H 'baggage: bridge=ann' http://" } } });
     expect(play('j', 'c')).toMatchObject({ view: { notice: { severity: 'warning' } } });
     expect(play('j', 'l')).toMatchObject({ view: { mode: 'main', notice: { text: 'The container of web-ann is not on this machine' } } });

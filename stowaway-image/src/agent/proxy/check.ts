@@ -14,7 +14,7 @@ export const checkTimings = {
 } as const;
 
 /** So many hub ports of a node are checked as fast as can be. */
-const promptHubPorts = 100;
+const promptHubPorts = 50;
 
 /**
  * @param hubPorts how many this node checks. Each check is a connection through the hub and a laptop's tunnel, from every node: above
