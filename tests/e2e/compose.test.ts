@@ -4,18 +4,22 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { execa } from 'execa';
+import { systemNamespace } from '../../protocol/names.ts';
 import type { RunSummary } from '../../cli/bridge/summary.ts';
 import { ensureBusyboxImage } from '../cluster/busybox-image.ts';
 import { composeEnvironment } from '../compose/plugin.ts';
 import { bridge, bridgeOk, bridgeProgram, startBridge, type BridgeOptions } from '../support/bridge-command.ts';
 import { untilServing } from '../support/serving.ts';
 import { until } from '../support/wait.ts';
-import { configMap, deployment, service } from '../workloads/manifests.ts';
+import { runningPods } from '../support/nodes.ts';
+import type { Report } from '../support/prober.ts';
+import { configMap, deployment, echoContainer, echoPorts, service } from '../workloads/manifests.ts';
 import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
 
 jest.setTimeout(testLimitMs);
 const namespace = 'e2e-compose';
 const secretValue = 'only-the-pod-knows';
+const sidecarPort = 5432;
 let suite: Suite;
 let folder: string;
 let there: BridgeOptions;
@@ -33,14 +37,20 @@ const inspected = async <T>(container: string, format: string): Promise<T> => JS
 const beside = async (container: string, command: string[]): Promise<string> => (await execa('docker', ['run', '--rm', '--network', `container:${container}`, await ensureBusyboxImage(), ...command])).stdout;
 
 beforeAll(async () => {
-  suite = await startSuite(namespace, (image) => [
-    configMap('settings', namespace, { 'note.txt': 'from the cluster\n' }),
-    deployment({
+  suite = await startSuite(namespace, (image) => {
+    const web = {
       name: 'web', namespace, image, env: [{ name: 'COLOR', value: 'green' }, { name: 'TOKEN', value: secretValue }, { name: 'HIDDEN_ONE', value: 'x' }],
-      container: { volumeMounts: [{ name: 'settings', mountPath: '/etc/settings' }] }, pod: { volumes: [{ name: 'settings', configMap: { name: 'settings' } }] },
-    }),
-    service({ name: 'web', namespace }),
-  ]);
+      container: { volumeMounts: [{ name: 'settings', mountPath: '/etc/settings' }] },
+    };
+    // On the loopback only.
+    const side = { name: 'side', image, imagePullPolicy: 'IfNotPresent', env: [{ name: 'WHO', value: 'side-{peer}' }, { name: 'BIND', value: '127.0.0.1' }, { name: 'HTTP_PORT', value: '' }, { name: 'TCP_PORT', value: String(sidecarPort) }] };
+    return [
+      configMap('settings', namespace, { 'note.txt': 'from the cluster\n' }),
+      deployment({ ...web, pod: { containers: [echoContainer(web), side], volumes: [{ name: 'settings', configMap: { name: 'settings' } }] } }), service({ name: 'web', namespace }),
+      // Answers with the address that it sees.
+      deployment({ name: 'seer', namespace, image, env: [{ name: 'WHO', value: '{peer}' }, { name: 'TCP_PORT', value: String(echoPorts.tcp) }] }), service({ name: 'seer', namespace }),
+    ];
+  });
   const busybox = await ensureBusyboxImage();
   composed = await composeEnvironment();
   folder = await mkdtemp(join(tmpdir(), 'podbridge-compose-'));
@@ -61,7 +71,9 @@ services:
     depends_on: [db]
     x-bridge:
       target: deploy/web
+      container: echo
       namespace: "\${NAMESPACE}"
+      egress: pod
       ports: http
       rules: {mark: "\${MARK}"}
       envExcept: "HIDDEN_*"
@@ -78,7 +90,9 @@ networks:
   await writeFile(join(folder, 'compose.override.yaml'), `services:
   tool:
     image: "\${ECHO_IMAGE}"
+    environment: {WHO: "tool-{peer}", TCP_PORT: "${echoPorts.tcp}"}
     stop_grace_period: 0s
+    networks: [default, back]
     x-bridge:
       namespace: "\${NAMESPACE}"
 `);
@@ -138,6 +152,29 @@ test('up -d: a service keeps networks, ports, variables and dependencies, and ga
   expect(await containers()).toEqual(['api running', 'db running', 'tool running']);
 });
 
+test('egress: pod: the cluster and the pod\'s sidecars see the service as the pod, the project\'s networks as what it is there, also after bridge restart', async () => {
+  const ask = async (service: string, ...args: string[]): Promise<Record<string, number>> =>
+    (JSON.parse((await execa('docker', ['exec', `e2e-shop-${service}-1`, '/echo', 'client', 'tcp', '--timeout', '2s', ...args])).stdout) as Report).byWho;
+  const seen = (service: string) => ask(service, '--address', `seer:${echoPorts.tcp}`);
+  const besides = () => ask('api', '--address', `127.0.0.1:${sidecarPort}`);
+  const [pod] = await runningPods(suite.kube, namespace, 'app=web');
+  expect(await until('connections of the pod', async () => { const found = await seen('api'); return found[pod!.status.podIP ?? ''] === 1 ? found : undefined; }, testLimitMs / 4)).toEqual({ [pod!.status.podIP ?? '']: 1 });
+  const [hub] = await runningPods(suite.kube, systemNamespace, 'app.kubernetes.io/component=hub');
+  expect(await seen('tool')).toEqual({ [hub!.status.podIP ?? '']: 1 });
+  expect(await besides()).toEqual({ 'side-127.0.0.1': 1 });
+  // Both of the project's networks.
+  const addresses = Object.values(await inspected<Record<string, { IPAddress: string }>>('e2e-shop-api-1', '{{json .NetworkSettings.Networks}}')).map(({ IPAddress }) => IPAddress);
+  const tool = await inspected<Record<string, { IPAddress: string }>>('e2e-shop-tool-1', '{{json .NetworkSettings.Networks}}');
+  for (const network of ['e2e-shop_default', 'e2e-shop_back']) {
+    const [answer = ''] = Object.keys(await ask('api', '--address', `${tool[network]!.IPAddress}:${echoPorts.tcp}`));
+    expect(addresses.map((address) => `tool-${address}`)).toContain(answer);
+  }
+  const labels = await inspected<Record<string, string>>('e2e-shop-api-1', '{{json .Config.Labels}}');
+  await bridgeOk(['restart', labels['podbridge.dev/bridge']!, '-n', namespace], there);
+  expect(await until('the sidecar', async () => { const found = await besides().catch(() => ({})); return 'side-127.0.0.1' in found ? found : undefined; }, testLimitMs / 4)).toEqual({ 'side-127.0.0.1': 1 });
+  expect(await seen('api')).toEqual({ [pod!.status.podIP ?? '']: 1 });
+});
+
 test('ps, logs and config speak of the same project; up again takes what the pods have now; down leaves nothing', async () => {
   expect((await bridgeOk(['compose', 'ps'], there)).stdout).toMatch(/api[\s\S]*tool/);
   expect(JSON.parse((await bridgeOk(['compose', 'ps', '-o', 'json'], there)).stdout)).toMatchObject({ containers: [{ Service: 'api' }, { Service: 'db' }, { Service: 'tool' }] });
@@ -184,7 +221,7 @@ services:
   cluster:
     provider:
       type: podbridge
-      options: {target: deploy/web, namespace: "\${NAMESPACE}", port: http, mark: paul, env-only: COLOR}
+      options: {target: deploy/web, container: echo, namespace: "\${NAMESPACE}", port: http, mark: paul, env-only: COLOR}
   app:
     image: "\${ECHO_IMAGE}"
     environment: {WHO: provided}

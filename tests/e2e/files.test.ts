@@ -8,6 +8,7 @@ import { names } from '../../protocol/names.ts';
 import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
 import { loadImages } from '../cluster/index.ts';
 import { bridge, bridgeOk } from '../support/bridge-command.ts';
+import { dockerWithoutFuse } from '../support/docker-without-fuse.ts';
 import { applyAll, cleanNamespace, makeNamespace } from '../support/namespace.ts';
 import { grant } from '../support/user.ts';
 import { onNode, runningPods } from '../support/nodes.ts';
@@ -172,10 +173,12 @@ describe('live files', () => {
     }
   });
 
-  test('a StatefulSet with a claim; its process is root', async () => {
+  test('a StatefulSet with a claim and a folder of its node; its process is root', async () => {
     await world.wait('e2e-files-db', ['--target', 'sts/db']);
     await world.inContainer('e2e-files-db', 'mkdir -p /var/lib/store/base && echo row > /var/lib/store/base/1 && chown -R 999:999 /var/lib/store/base && chmod 700 /var/lib/store/base');
     expect(await world.inPod('sts/db', "stat -c '%u:%g %a' /var/lib/store/base && cat /var/lib/store/base/1 && rm -r /var/lib/store/base")).toBe('999:999 700\nrow');
+    await world.inContainer('e2e-files-db', 'echo here > /node/file');
+    expect(await world.inPod('sts/db', 'cat /node/file && rm /node/file')).toBe('here');
     await suite.stop('e2e-files-db');
   });
 
@@ -228,9 +231,11 @@ describe('the ServiceAccount\'s token', () => {
 });
 
 describe('a lost link', () => {
-  test('cut for 10 s in the middle of a copy: nothing hangs, synced files stay, live files give errors and heal', async () => {
+  test('cut for 10 s in the middle of a copy: nothing hangs, synced files stay, live files give errors and heal; what ends meanwhile is unmounted', async () => {
     const [cargo] = (await execa('docker', ['ps', '--filter', 'label=podbridge.dev/role=cargo', '--filter', `label=podbridge.dev/link=${(await execa('docker', ['inspect', '-f', '{{index .Config.Labels "podbridge.dev/link"}}', box])).stdout}`, '--format', '{{.Names}}'])).stdout.split('\n');
     const nft = (script: string) => execa('docker', ['exec', '-i', cargo!, 'nft', '-f', '-'], { input: script });
+    const second = 'e2e-files-cut';
+    await world.wait(second, ['--target', 'deploy/box']);
     const copying = world.tryInContainer(box, 'i=0; while [ $i -lt 40 ]; do dd if=/dev/zero of=/data/copy bs=1M count=20 2>&1 || exit 7; i=$((i+1)); done', { limitMs: 90_000 });
     await new Promise((resolve) => setTimeout(resolve, 500));
     await nft('table ip cut { chain in { type filter hook prerouting priority -300; iifname "wg0" drop; }; chain out { type filter hook postrouting priority 300; oifname "wg0" drop; }; }');
@@ -240,6 +245,11 @@ describe('a lost link', () => {
       const stat = await world.tryInContainer(box, 'cat /data/hello', { limitMs: 60_000 });
       console.log(`during the cut, reading a live file ended after ${Math.round(performance.now() - cutAt)} ms: ${stat.text}`);
       expect(stat.timedOut).toBe(false);
+      // Meanwhile another one ends, with a program that waits for a live file.
+      const waiting = world.tryInContainer(second, 'while :; do cat /data/hello; sleep 0.1; done > /dev/null 2>&1', { limitMs: 60_000 });
+      await suite.stop(second);
+      expect((await waiting).timedOut).toBe(false);
+      expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(`${second}-files`);
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, 10_000 - (performance.now() - cutAt))));
     } finally {
       await nft('delete table ip cut');
@@ -282,6 +292,23 @@ describe('as the user wants it', () => {
     expect(await world.inContainer(name, 'cat /data/hello /srv/part/file && echo changed > /data/hello && cat /data/hello')).toBe('hello\npart\nchanged');
     expect(await world.inPod('deploy/box', 'cat /data/hello')).toBe('hello');
     await suite.stop(name);
+  });
+
+  test('without FUSE: a copy, and a warning that says so', async () => {
+    const name = 'e2e-files-fuseless';
+    const docker = await dockerWithoutFuse();
+    try {
+      const { stderr } = await bridgeOk(['run', '-d', '--progress', 'plain', '--name', name, '-n', namespace, '--image', world.busybox, '--target', 'deploy/box', '--port', 'none', '--', 'sleep', '100000'], { ...suite.user, env: { DOCKER_HOST: docker.host } });
+      expect(docker.asked()).toBe(1);
+      expect(stderr.replaceAll(/\s+/g, ' ')).toMatch(/warning.* no \/dev\/fuse.*: \/data, \/srv\/part, \/srv\/deep, \/scratch were copied\. Changes stay in the container/i);
+      const { stdout } = await execa('docker', ['inspect', '-f', '{{.HostConfig.CapAdd}} {{.HostConfig.Devices}}', await world.mounterOf(name)]);
+      expect(stdout).not.toMatch(/SYS_ADMIN|fuse/);
+      expect(await world.inContainer(name, 'cat /data/hello /etc/settings/b.txt /srv/deep/file && echo changed > /data/hello && cat /data/hello')).toMatch(/^hello\nversion \d\ndeep\nchanged$/);
+      expect(await world.inPod('deploy/box', 'cat /data/hello')).toBe('hello');
+      await suite.stop(name);
+    } finally {
+      await docker.close();
+    }
   });
 
   test('progress is told while much arrives, and the container starts when all of it is there', async () => {

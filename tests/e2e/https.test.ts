@@ -96,8 +96,11 @@ test('--proxy-protocol: the container sees the client\'s address, with and witho
   }
 });
 
-test('with a rule the container is told the client\'s address in a header, behind what stood there', async () => {
+test('with a rule the container is told the client\'s address in a header, behind what stood there; the original sees it as its peer', async () => {
   await suite.run(name, 'local', [...rule, '--port', 'http']);
   const { answer } = await ask(`http://${address}/`, { ...mine, 'x-forwarded-for': '203.0.113.9' });
   expect(answer.headers['x-forwarded-for']).toEqual(['203.0.113.9', client]);
+  // The original sees what it saw without a bridge.
+  const { answer: { who, remote, headers } } = await ask(`http://${address}/`, { 'x-forwarded-for': '203.0.113.9' });
+  expect([who, remote.split(':')[0], headers['x-forwarded-for']]).toEqual(['original', client, ['203.0.113.9']]);
 });

@@ -60,7 +60,7 @@ export function boxWorkload(image: string, namespace: string): Manifest[] {
   ];
 }
 
-/** sts/db: runs as root, and has a claim. */
+/** sts/db: runs as root, and has a claim and a folder of its node. */
 export function databaseWorkload(image: string, namespace: string, node: string): Manifest[] {
   const labels = { app: 'db' };
   return [
@@ -77,7 +77,7 @@ export function databaseWorkload(image: string, namespace: string, node: string)
       apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db', namespace, labels },
       spec: {
         serviceName: 'db', selector: { matchLabels: labels },
-        template: { metadata: { labels }, spec: { terminationGracePeriodSeconds: 0, automountServiceAccountToken: false, containers: [busybox(image, [{ name: 'store', mountPath: '/var/lib/store' }])] } },
+        template: { metadata: { labels }, spec: { terminationGracePeriodSeconds: 0, automountServiceAccountToken: false, containers: [busybox(image, [{ name: 'store', mountPath: '/var/lib/store' }, { name: 'node', mountPath: '/node' }])], volumes: [{ name: 'node', hostPath: { path: `/tmp/${namespace}-node`, type: 'DirectoryOrCreate' } }] } },
         volumeClaimTemplates: [{ metadata: { name: 'store' }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: storageClass, resources: { requests: { storage: '1Gi' } } } }],
       },
     },
