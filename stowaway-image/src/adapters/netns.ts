@@ -23,9 +23,13 @@ export async function forgetNetns(prefix: string): Promise<void> {
   await Promise.all(names.filter((name) => name.startsWith(prefix)).map((name) => unlink(`${netnsDir}/${name}`)));
 }
 
-/** Gives the network namespace of a process a name; it then outlives the process, until {@link detachNetns}. */
+/** Gives the network namespace of a process a name; it then outlives the process, until {@link detachNetns}. A name that is taken stood for another one. */
 export async function attachNetns(name: string, pid: number): Promise<void> {
-  await run(['ip', 'netns', 'attach', name, String(pid)]);
+  const attach = async (): Promise<Outcome> => await run(['ip', 'netns', 'attach', name, String(pid)]);
+  await attach().catch(async () => {
+    await detachNetns(name).catch(() => undefined);
+    await attach();
+  });
 }
 
 export async function detachNetns(name: string): Promise<void> {

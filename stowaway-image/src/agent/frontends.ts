@@ -1,4 +1,5 @@
 /** HAProxy's model of what this node bridges, and when a change of it needs a new process. */
+import { words } from '../log.ts';
 import type { Assignment } from './plan.ts';
 import type { PodNetwork } from './netns/pod-network.ts';
 import { hubPortName } from './proxy/hub-port.ts';
@@ -11,6 +12,8 @@ export interface PortFacts {
   network: (uid: string) => PodNetwork | undefined;
   serverFirst: (uid: string, port: number) => boolean;
   steadiness: Pick<Steadiness, 'wary' | 'proven'>;
+  /** A pod in which no port is free for ours. */
+  noListener?: (uid: string, port: number, error: string) => void;
 }
 
 export function frontendId(uid: string, port: number): string {
@@ -18,7 +21,7 @@ export function frontendId(uid: string, port: number): string {
 }
 
 /** One frontend for each bridged TCP port of each pod that we are in, whatever number of bridges stand on it. */
-export function buildFrontends(assignments: readonly Assignment[], { network, serverFirst, steadiness, frozenPorts = () => new Set() }: PortFacts): Frontend[] {
+export function buildFrontends(assignments: readonly Assignment[], { network, serverFirst, steadiness, frozenPorts = () => new Set(), noListener = () => undefined }: PortFacts): Frontend[] {
   const frontends = new Map<string, Frontend>();
   for (const { pod, tcp, draining } of assignments) {
     const uid = pod.metadata.uid ?? '';
@@ -39,14 +42,22 @@ export function buildFrontends(assignments: readonly Assignment[], { network, se
         taps: [],
       };
     };
-    // Nothing but probes comes to these on behalf of the bridge.
-    for (const port of frozenPorts(uid)) frontends.set(frontendId(uid, port), frontends.get(frontendId(uid, port)) ?? empty(port));
-    for (const { port, route } of tcp) {
+    const of = (port: number): Frontend | undefined => {
       const id = frontendId(uid, port);
-      const frontend = frontends.get(id) ?? empty(port);
+      try {
+        frontends.set(id, frontends.get(id) ?? empty(port));
+      } catch (error) {
+        noListener(uid, port, words(error));
+      }
+      return frontends.get(id);
+    };
+    // Nothing but probes comes to these on behalf of the bridge.
+    for (const port of frozenPorts(uid)) of(port);
+    for (const { port, route } of tcp) {
+      const frontend = of(port);
+      if (frontend === undefined) continue;
       if (route.mode === 'tap') frontend.taps.push({ bridge: route.bridge, rules: route.rules, headers: route.tapHeaders, certificate: route.certificate });
       else frontend.routes.push(temper(route, steadiness));
-      frontends.set(id, frontend);
     }
   }
   return [...frontends.values()].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -21,6 +21,7 @@ import { netnsPrefix, PodNetworks } from './pod-networks.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
 import { RequestCounters } from './proxy/counters.ts';
+import { unboundFrontends } from './proxy/bind-errors.ts';
 import { checkTimings } from './proxy/check.ts';
 import { frontendName, renderConfig, tlsFrontendName } from './proxy/config.ts';
 import { hubPortName } from './proxy/hub-port.ts';
@@ -28,16 +29,18 @@ import type { Frontend, HubPort, Route } from './proxy/model.ts';
 import { RuleCheck } from './proxy/rule-check.ts';
 import { renderServerState } from './proxy/server-state.ts';
 import { parseServerStats, refusingHubPorts, serverStatsCommand, servingHubPorts } from './proxy/stats.ts';
-import { HaproxySupervisor, type Generation } from './proxy/supervisor.ts';
+import { HaproxySupervisor, type Generation, type Launch } from './proxy/supervisor.ts';
 import { statusEntries, type EntryState } from './status-entries.ts';
 import { Steadiness } from './steadiness.ts';
 import { readTapLine } from './tap/read-line.ts';
 import { readDiffLine } from './diff/read-line.ts';
 import { TapEvents } from './tap/tap-events.ts';
+import { UnboundFrontends } from './unbound.ts';
 import { certificateLookMs, Certificates } from './tls/certificates.ts';
 
 /** Pods whose sandbox does not exist yet are looked for this often, so that they are bridged before they are Ready. */
 const scanIntervalMs = 50;
+const enterAgainMs = 500;
 const drainIntervalMs = 30;
 /** Of pods that end: there may be many at once. */
 const dismissIntervalMs = 200;
@@ -98,6 +101,7 @@ export class NodeAgent {
   readonly #written = new Map<string, { uid: string | undefined; entries: BridgePod[] }>();
   /** Troubles found while acting, by pod UID. */
   #troubles = new Map<string, string>();
+  readonly #unbound = new UnboundFrontends();
   #cleanupAt: number | undefined;
   readonly #egress: EgressWays;
   readonly #counters = new RequestCounters();
@@ -229,15 +233,21 @@ export class NodeAgent {
       await this.#advanceDrains();
     }
     const wantedPods = [...new Map(assignments.map(({ pod }) => [pod.metadata.uid, pod])).values()];
-    const absent = await this.#networks.enter(wantedPods);
+    const { absent, failed } = await this.#networks.enter(wantedPods);
     if (absent.length > 0) this.#loop.triggerIn(scanIntervalMs);
+    for (const [uid, error] of failed) {
+      this.#troubles.set(uid, `the pod's network cannot be entered: ${error.slice(0, 300)}`);
+      log('a pod cannot be entered; it is tried again', { uid, error });
+    }
+    if (failed.size > 0) this.#loop.triggerIn(enterAgainMs);
     const serverFirst = await this.#whoSpeaksFirst(assignments);
     const frontends = buildFrontends(assignments, {
       frozenPorts,
       network: (uid) => this.#networks.get(uid),
       serverFirst: (uid, port) => serverFirst.has(frontendId(uid, port)),
       steadiness: this.#steadiness,
-    });
+      noListener: (uid, port, error) => this.#troubles.set(uid, `no listener for port ${port}: ${error}`),
+    }).filter((frontend) => !this.#isLeftOut(frontend));
 
     await this.#applyRules(assignments, this.#running, frozenPorts);
     await this.#startDrains(assignments);
@@ -278,13 +288,18 @@ export class NodeAgent {
     const hubs = new Map(frontends.flatMap(({ routes }) => routes).map(({ hub }) => [hubPortName(hub), hub]));
     await this.#pollServing();
     const unknown = [...hubs.keys()].filter((name) => !this.#serving.has(name) || this.#closed.has(name));
-    const generation = await this.#proxy.launch({
+    const launch: Launch = {
       config: ({ socket, stateFile }) => renderConfig({ frontends: [...frontends] }, { socket, stateFile, threads: this.#options.threads }),
       serverState: renderServerState(unknown, hubs),
       contents: new Set(frontends.map(({ netns }) => netns)),
       frontends: frontends.map(frontendName),
       inner: frontends.filter(({ routes }) => routes.some(({ certificate }) => certificate !== undefined)).map(tlsFrontendName),
+    };
+    const generation = await this.#proxy.launch(launch).catch((error: unknown) => {
+      this.#leaveOut(frontends, words(error));
+      throw error;
     });
+    this.#unbound.opened(frontends.map(({ id }) => id));
     this.#running = [...frontends];
     for (const [, network] of this.#networks.entries()) network.keepListenPorts(new Set(frontends.filter(({ netns }) => netns === network.netns).map(({ port }) => port)));
     this.#steadiness.keep(new Set(hubs.keys()));
@@ -292,6 +307,23 @@ export class NodeAgent {
     this.#closed = new Set();
     this.#cleanupAt = undefined;
     this.#options.log('haproxy', { generation: generation.number, frontends: frontends.length, ms: Date.now() - started });
+  }
+
+  /** Those that HAProxy could not bind: the next attempt does without them, so that all other pods get what they need. */
+  #leaveOut(frontends: readonly Frontend[], error: string): void {
+    const unbound = unboundFrontends(error);
+    for (const frontend of frontends.filter((each) => unbound.has(frontendName(each)))) {
+      for (const [, network] of this.#networks.entries()) if (network.netns === frontend.netns) network.refuseListenPort(frontend.port);
+      this.#unbound.refuse(frontend.id, `no listener for port ${frontend.port} can be opened in the pod: something else has its port there`, Date.now());
+    }
+  }
+
+  #isLeftOut({ id, netns }: Frontend): boolean {
+    const refusal = this.#unbound.leftOut(id, Date.now());
+    if (refusal === undefined) return false;
+    this.#troubles.set(netns.slice(netnsPrefix.length), refusal.words);
+    this.#loop.triggerIn(refusal.retryInMs);
+    return true;
   }
 
   /** A hub port that was closed for a drain is wanted again. */

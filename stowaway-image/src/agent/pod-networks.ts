@@ -1,10 +1,18 @@
 /** The pods whose network namespaces we have entered, by UID. */
+import { words } from '../log.ts';
 import { PodNetwork } from './netns/pod-network.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
 
 /** Of their names; the pod's UID follows. */
 export const netnsPrefix = 'pb-';
+
+export interface NotEntered {
+  /** Their network does not exist so far. */
+  absent: NodePod[];
+  /** Why, by UID. */
+  failed: Map<string, string>;
+}
 
 export class PodNetworks {
   readonly #entered = new Map<string, PodNetwork>();
@@ -24,22 +32,25 @@ export class PodNetworks {
     return this.#entered.entries();
   }
 
-  /** Enters those that we are not in yet. Returns the pods whose network does not exist so far. */
-  async enter(pods: readonly NodePod[]): Promise<NodePod[]> {
+  /** Enters those that we are not in yet. One that cannot be entered keeps no other waiting. */
+  async enter(pods: readonly NodePod[]): Promise<NotEntered> {
     const missing = pods.filter(({ metadata: { uid = '' }, hostNetwork }) => !hostNetwork && !this.#entered.has(uid));
-    if (missing.length === 0) return [];
+    const not: NotEntered = { absent: [], failed: new Map() };
+    if (missing.length === 0) return not;
     this.#processes.refresh();
-    const still = await Promise.all(missing.map(async (pod) => {
+    await Promise.all(missing.map(async (pod) => {
       const { uid = '' } = pod.metadata;
       // Any process of the pod will do; the oldest is the sandbox, whose network survives restarts of the containers.
       const [oldest] = this.#processes.ofPod(uid);
-      if (oldest === undefined) return [pod];
-      const network = await PodNetwork.enter(`${netnsPrefix}${uid}`, oldest.pid, pod.addresses, this.#identity);
-      if (network === undefined) return [pod];
-      this.#entered.set(uid, network);
-      return [];
+      try {
+        const network = oldest === undefined ? undefined : await PodNetwork.enter(`${netnsPrefix}${uid}`, oldest.pid, pod.addresses, this.#identity);
+        if (network === undefined) not.absent.push(pod);
+        else this.#entered.set(uid, network);
+      } catch (error) {
+        not.failed.set(uid, words(error));
+      }
     }));
-    return still.flat();
+    return not;
   }
 
   /** @throws when the rules could not be removed; the pod counts as left all the same */

@@ -2,7 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
 import { isIdle } from '../../../stowaway-image/src/agent/drain.ts';
 import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
-import { freePort, listeningPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
+import { freePort, listeningPorts, takenPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
+import { unboundFrontends } from '../../../stowaway-image/src/agent/proxy/bind-errors.ts';
+import { UnboundFrontends } from '../../../stowaway-image/src/agent/unbound.ts';
 import { renderRemoval, renderReturn, renderRules, ruledPorts, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
 import { parseServerStats, parseSessions, refusingHubPorts, servingHubPorts, sessionBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
 import { movedPeer } from '../../../stowaway-image/src/agent/proxy/source-port.ts';
@@ -41,6 +43,38 @@ test('listening ports, and a free one beside them', () => {
   const table = '  sl  local_address rem_address   st\n   0: 00000000:1F90 00000000:0000 0A 0\n   1: 0700000A:4268 0100000A:9C40 01 0\n   2: 00000000000000000000000000000000:4268 00000000000000000000000000000000:0000 0A\n';
   expect(listeningPorts(table)).toEqual([8080, 17_000]);
   expect(freePort(new Set([17_000, 17_001]))).toBe(17_002);
+});
+
+test('the port of a connection is taken as well, and other ports serve when all of the usual ones are', () => {
+  const table = '  sl  local_address rem_address   st\n   0: 00000000:1F90 00000000:0000 0A 0\n   1: 0700000A:4268 0100000A:9C40 01 0\n';
+  expect(takenPorts(table)).toEqual([8080, 17_000]);
+  const usual = new Set(Array.from({ length: 2000 }, (_, index) => 17_000 + index));
+  expect(freePort(usual)).toBe(1024);
+  expect(() => freePort(new Set(Array.from({ length: 65_536 }, (_, port) => port)))).toThrow('is free in the pod');
+});
+
+test('frontends that HAProxy could not bind are named by their alerts', () => {
+  const words = `haproxy ended with exit code 1: [NOTICE]   (16) : path to executable is /usr/sbin/haproxy
+[ALERT]    (16) : Binding [/h.cfg:7] for frontend f_abc_80: protocol tcpv4: cannot bind socket (Address already in use) for [10.244.0.7:17000].
+[ALERT]    (16) : Binding [/h.cfg:11] for frontend f_abe_80: protocol tcpv4: cannot bind socket (Address already in use) for [10.244.0.9:17000].
+[ALERT]    (16) : [haproxy.main()] Some protocols failed to start their listeners! Exiting.`;
+  expect(unboundFrontends(words)).toEqual(new Set(['f_abc_80', 'f_abe_80']));
+  expect(unboundFrontends('[ALERT] (16) : config : parsing [/h.cfg:7] : unknown keyword')).toEqual(new Set());
+});
+
+test('a frontend without a listener is left out for a while, longer each time, until it has one', () => {
+  const unbound = new UnboundFrontends();
+  expect(unbound.leftOut('a_80', 0)).toBeUndefined();
+  unbound.refuse('a_80', 'its port is taken', 0);
+  expect(unbound.leftOut('a_80', 0)).toEqual({ words: 'its port is taken', retryInMs: 250 });
+  expect(unbound.leftOut('b_80', 0)).toBeUndefined();
+  expect(unbound.leftOut('a_80', 250)).toBeUndefined();
+  unbound.refuse('a_80', 'its port is taken', 250);
+  expect(unbound.leftOut('a_80', 500)?.retryInMs).toBe(250);
+  for (let time = 0; time < 20; time++) unbound.refuse('a_80', 'its port is taken', 1000);
+  expect(unbound.leftOut('a_80', 1000)?.retryInMs).toBe(30_000);
+  unbound.opened(['a_80']);
+  expect(unbound.leftOut('a_80', 1001)).toBeUndefined();
 });
 
 test.each([

@@ -6,7 +6,7 @@ import { addReturnRoute, attachNetns, detachNetns, netnsAddresses, nodeSourceAdd
 import { nft } from '../../adapters/nft.ts';
 import { destroySockets } from '../../adapters/socket-idle.ts';
 import { whoSpeaksFirst, type FirstByte } from '../../adapters/first-byte.ts';
-import { freePort, listeningPorts } from './listening.ts';
+import { freePort, listeningPorts, takenPorts } from './listening.ts';
 import { linkWords, openLines, type PodEgress } from './egress.ts';
 import { renderEgress, renderRemoval, renderReturn, renderRules, returnRoute, ruledPorts, tableKinds, tableName, type PodRules } from './tables.ts';
 
@@ -23,6 +23,8 @@ export class PodNetwork {
   readonly #listenPorts = new Map<number, number>();
   /** Of listeners that the current HAProxy no longer has, but a replaced one perhaps keeps open. */
   readonly #formerListenPorts = new Set<number>();
+  /** Where no listener of ours could be opened. */
+  readonly #unusable = new Set<number>();
   readonly #firstBytes = new Map<number, { answer: FirstByte; askedAt: number }>();
   #applied = '';
   #returns = false;
@@ -42,27 +44,39 @@ export class PodNetwork {
    * @param pid a process of the pod; the sandbox's (`pause`) is there before all others
    * @param known the pod's addresses as the API server knows them, perhaps none yet
    * @returns undefined when the namespace is not set up yet
+   * @throws CommandError and leaves no name behind
    */
   static async enter(netns: string, pid: number, known: readonly string[], { instance, nodePid }: { instance: string; nodePid: number }): Promise<PodNetwork | undefined> {
     if (!hasOwnNetwork(pid, nodePid)) return undefined;
     await attachNetns(netns, pid);
-    const addresses = await netnsAddresses(netns);
-    const address = addresses.find((candidate) => known.includes(candidate)) ?? addresses[0];
-    if (address === undefined) {
-      await detachNetns(netns);
-      return undefined;
+    try {
+      const addresses = await netnsAddresses(netns);
+      const address = addresses.find((candidate) => known.includes(candidate)) ?? addresses[0];
+      if (address !== undefined) return new PodNetwork(netns, address, await nodeSourceAddress(address, nodePid), instance, pid);
+    } catch (error) {
+      await detachNetns(netns).catch(() => undefined);
+      throw error;
     }
-    return new PodNetwork(netns, address, await nodeSourceAddress(address, nodePid), instance, pid);
+    await detachNetns(netns);
+    return undefined;
   }
 
-  /** The port of our listener for a port of the pod; chosen once. @param reserved ports that the pod declares */
+  /** The port of our listener for a port of the pod; chosen once. @param reserved ports that the pod declares @throws Error when none is free */
   listenPort(port: number, reserved: readonly number[]): number {
     const chosen = this.#listenPorts.get(port);
     if (chosen !== undefined) return chosen;
-    const taken = new Set([...reserved, ...this.#listenPorts.values(), ...this.#listening()]);
+    const taken = new Set([...reserved, ...this.#listenPorts.values(), ...this.#unusable, ...this.#sockets(takenPorts)]);
     const free = freePort(taken);
     this.#listenPorts.set(port, free);
     return free;
+  }
+
+  /** HAProxy could not open this port's listener: something has its port that was not to be seen. Another one is chosen next time. */
+  refuseListenPort(port: number): void {
+    const refused = this.#listenPorts.get(port);
+    if (refused === undefined) return;
+    this.#listenPorts.delete(port);
+    this.#unusable.add(refused);
   }
 
   /**
@@ -132,7 +146,7 @@ export class PodNetwork {
   /** What the kernel has of our rules now, whatever we have told it once. */
   async inForce(): Promise<{ tcp: Set<number>; udp: Set<number>; listening: Set<number> }> {
     const [tcp, udp] = await Promise.all((['in', 'udp'] as const).map((kind) => nft.table(tableName(this.#instance, kind), this.netns)));
-    return { ...ruledPorts(tcp ?? '', udp ?? ''), listening: new Set(this.#listening()) };
+    return { ...ruledPorts(tcp ?? '', udp ?? ''), listening: new Set(this.#sockets(listeningPorts)) };
   }
 
   /** Where the rule for this port leads to, if there ever was one. */
@@ -158,10 +172,10 @@ export class PodNetwork {
     }
   }
 
-  #listening(): number[] {
+  #sockets(portsIn: (table: string) => number[]): number[] {
     return ['tcp', 'tcp6'].flatMap((table) => {
       try {
-        return listeningPorts(readFileSync(`/proc/${this.#pid}/net/${table}`, 'latin1'));
+        return portsIn(readFileSync(`/proc/${this.#pid}/net/${table}`, 'latin1'));
       } catch {
         return []; // no IPv6, or the process has ended: HAProxy's bind will tell
       }
