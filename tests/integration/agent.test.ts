@@ -123,6 +123,37 @@ describe('a bridge without rules', () => {
   }, limitMs);
 });
 
+describe('what a pod does cannot keep the agent from its work', () => {
+  /** For some seconds. */
+  const hold = async (connect = ''): Promise<void> => world.inPod(['perl', '-MSocket', '-e', `socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sockaddr_in(17000, INADDR_ANY)) or die; ${connect} fork and exit; close STDOUT; close STDERR; sleep 8`]);
+
+  test('the port of the listener is taken by something that no table shows: another one is chosen', async () => {
+    await hold();
+    await world.bridges({});
+    await world.untilServing();
+    expect((await ask()).who).toBe('local');
+    expect((await world.entry())?.message).toBeUndefined();
+    expect(await world.log()).toContain('cannot bind socket');
+  }, limitMs);
+
+  test('the port of the listener is taken by a connection', async () => {
+    await sleep(8000);
+    await hold(`connect(S, sockaddr_in(20003, inet_aton('${world.addresses['local']}'))) or die;`);
+    const before = await world.log();
+    await world.bridges({});
+    await world.untilServing();
+    expect((await ask()).who).toBe('local');
+    expect((await world.log()).slice(before.length)).not.toContain('cannot bind socket');
+  }, limitMs);
+
+  test('a name that an attempt to enter it has left behind', async () => {
+    await world.inAgent(['sh', '-c', `mkdir -p /run/netns; ip netns attach ${world.netns} $$`]);
+    await world.bridges({});
+    await world.untilServing();
+    expect((await ask()).who).toBe('local');
+  }, limitMs);
+});
+
 async function h2(port: number, headers: Record<string, string>, session?: ClientHttp2Session): Promise<string> {
   const own = session ?? connectHttp2(`http://${world.addresses['pod']}:${port}`);
   try {

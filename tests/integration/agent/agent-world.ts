@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import { execa } from 'execa';
 import type { Bridge, BridgePod, BridgePort, Client } from '../../../protocol/objects.ts';
 import type { Rule } from '../../../protocol/rule.ts';
+import { netnsPrefix } from '../../../stowaway-image/src/agent/pod-networks.ts';
 import type { NodePod, Probe } from '../../../stowaway-image/src/agent/pods/node-pod.ts';
 import { managedBy, labels } from '../../../protocol/names.ts';
 import { until } from '../../support/wait.ts';
@@ -112,6 +113,15 @@ export class AgentWorld {
   /** Runs a tool in the agent's container. */
   async inAgent(argv: string[], input = ''): Promise<string> {
     return (await execa('docker', ['exec', '-i', this.#name('agent'), ...argv], { input, all: true, reject: false })).all;
+  }
+
+  async inPod(argv: string[]): Promise<void> {
+    await execa('docker', ['exec', this.#name('pod'), ...argv]);
+  }
+
+  /** What the agent calls the pod's network namespace. */
+  get netns(): string {
+    return `${netnsPrefix}${this.#podId}`;
   }
 
   /** Names of our nftables tables in the pod. */
