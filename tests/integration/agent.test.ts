@@ -412,4 +412,22 @@ describe('nothing is lost', () => {
     expect(running.fresh.failed.length).toBeLessThanOrEqual(running.fresh.sent / 20);
     expect(running.fresh.longestGapMs).toBeLessThan(longestGapMs);
   }, limitMs);
+
+  test('HAProxy hangs: it is killed, the original answers, and the bridge serves again', async () => {
+    await world.bridges({});
+    await world.untilServing();
+    const running = load();
+    await until('the bridge answers', async () => ((running.fresh.answers['local'] ?? 0) > 0 ? true : undefined), 10_000);
+    const { original: before = 0 } = running.fresh.answers;
+    await world.killHaproxy('STOP');
+    await until('the original answers', async () => ((running.fresh.answers['original'] ?? 0) > before ? true : undefined), 20_000);
+    const { local = 0 } = running.fresh.answers;
+    await until('the bridge serves again', async () => ((running.fresh.answers['local'] ?? 0) > local + 50 ? true : undefined), 20_000);
+    await running.stop();
+    // What came while it hung was cut off at its end, and did not wait for somebody to come.
+    expect([...running.fresh.failed, ...running.kept.failed].filter((words) => words.includes('TIMEOUT'))).toEqual([]);
+    expect((await world.log()).split('\n').filter((line) => line.includes('haproxy hangs'))).toHaveLength(1);
+    await world.untilServing();
+    expect((await world.entry())?.note).toContain('hung and was killed');
+  }, limitMs);
 });

@@ -8,6 +8,7 @@ import type { Bridge, BridgePod, Client } from '../../../protocol/objects.ts';
 import type { PodRulesCheck } from '../../../protocol/rules-check.ts';
 import { tapWaitMs, type TapAnswer } from '../../../protocol/tap.ts';
 import { looksInside } from '../../../protocol/traffic.ts';
+import { timestamp } from '../conditions.ts';
 import { pause } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
@@ -25,11 +26,13 @@ import { unboundFrontends } from './proxy/bind-errors.ts';
 import { checkTimings } from './proxy/check.ts';
 import { frontendName, renderConfig, tlsFrontendName } from './proxy/config.ts';
 import { hubPortName } from './proxy/hub-port.ts';
+import { sampleProcess } from './proxy/process-sample.ts';
 import type { Frontend, HubPort, Route } from './proxy/model.ts';
 import { RuleCheck } from './proxy/rule-check.ts';
 import { renderServerState } from './proxy/server-state.ts';
 import { parseServerStats, refusingHubPorts, serverStatsCommand, servingHubPorts } from './proxy/stats.ts';
 import { HaproxySupervisor, type Generation, type Launch } from './proxy/supervisor.ts';
+import { Watchdog } from './proxy/watchdog.ts';
 import { statusEntries, type EntryState } from './status-entries.ts';
 import { Steadiness } from './steadiness.ts';
 import { readTapLine } from './tap/read-line.ts';
@@ -54,6 +57,10 @@ const cleanupDelayMs = 3000;
 const acceptMs = 100;
 /** After a start hundreds of bridges may have something new to be told. */
 const writersAtOnce = 8;
+/** A killed process ends at once, unless the kernel itself holds it. */
+const killedEndMs = 500;
+/** So long the status tells of a hang that is over. */
+const hangNoteMs = 60_000;
 /** Changes of many pods become one reload. */
 const gatherMs = 5;
 
@@ -97,6 +104,9 @@ export class NodeAgent {
   /** Hub ports whose last check was refused. */
   #refusing = new Set<string>();
   #closingStranded = false;
+  readonly #watching = new AbortController();
+  /** When HAProxy was found hung last. */
+  #hungAt: Date | undefined;
   readonly #steadiness = new Steadiness();
   readonly #written = new Map<string, { uid: string | undefined; entries: BridgePod[] }>();
   /** Troubles found while acting, by pod UID. */
@@ -116,6 +126,7 @@ export class NodeAgent {
     this.#ruleCheck = new RuleCheck(options.directory);
     this.#certificates = new Certificates(options.directory, options.processes);
     this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: () => this.#loop.trigger(), onTapLine: (line) => this.#tap(line) });
+    const watchdog = new Watchdog({ watched: () => this.#proxy.generations, sample: sampleProcess, onHung: (generation, facts) => this.#endHung(generation, facts) });
     this.#frozen = new FrozenOriginals({
       processes: options.processes, wary: (name) => this.#steadiness.wary(name), log, trigger: () => this.#loop.trigger(), triggerIn: (ms) => this.#loop.triggerIn(ms),
     });
@@ -123,6 +134,19 @@ export class NodeAgent {
       gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
     });
     void this.#look();
+    // Longer than everything else: whoever stops asks HAProxy, too.
+    void watchdog.run(this.#watching.signal);
+  }
+
+  #endHung(generation: Generation, { silentMs, states }: { silentMs: number; states: string }): void {
+    const { number, child: { pid }, retiredAt } = generation;
+    this.#options.log(retiredAt === undefined
+      ? 'haproxy hangs and is killed; the kernel sends new connections to the originals until it is back'
+      : 'a replaced haproxy hangs and is killed', { generation: number, pid, silentMs, states });
+    this.#proxy.killHung(generation);
+    if (retiredAt !== undefined) return;
+    this.#hungAt = new Date();
+    this.#loop.triggerIn(killedEndMs);
   }
 
   /** At what HAProxy says, again and again. */
@@ -205,6 +229,7 @@ export class NodeAgent {
       await pause(drainIntervalMs);
     }
     await this.#proxy.stop('SIGTERM');
+    this.#watching.abort();
     for (const [uid] of [...this.#networks.entries()]) await this.#networks.leave(uid).catch(() => undefined);
   }
 
@@ -222,7 +247,8 @@ export class NodeAgent {
     this.#troubles = new Map();
     this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`${netnsPrefix}${metadata.uid}`, metadata.name]));
     this.#tapped.keep(new Set(assignments.filter(({ bridge }) => bridge.spec.mode === 'tap' || bridge.spec.diff === true).map(({ bridge }) => bridgeKey(bridge))));
-    const toFreeze = this.#frozen.wanted(assignments);
+    // Where nobody else answers, the originals must.
+    const toFreeze = this.#frozen.wanted(this.#proxy.hangs ? [] : assignments);
     // Who shall go on does so before anything else changes.
     await this.#frozen.release(toFreeze);
     const frozenPorts = (uid: string): Set<number> => new Set([...toFreeze.values()].filter(({ assignment: { pod } }) => pod.metadata.uid === uid).flatMap(({ container }) => container.probes.map(({ port }) => port)));
@@ -251,7 +277,8 @@ export class NodeAgent {
 
     await this.#applyRules(assignments, this.#running, frozenPorts);
     await this.#startDrains(assignments);
-    if (lacks(this.#running, frontends) || this.#reopens(frontends) || this.#cleanupDue(frontends)) await this.#launch(frontends);
+    // A process that hangs hands nothing over; its end brings us here again.
+    if (!this.#proxy.hangs && (lacks(this.#running, frontends) || this.#reopens(frontends) || this.#cleanupDue(frontends))) await this.#launch(frontends);
     await this.#applyRules(assignments, frontends, frozenPorts);
     await this.#frozen.set(toFreeze);
     this.#remember(assignments);
@@ -261,14 +288,14 @@ export class NodeAgent {
     await this.#leavePods(wantedPods, log);
   }
 
-  /** Leads to HAProxy what it has a frontend for, and nothing else. Called before a reload with the old ones and after it with the new ones. */
+  /** Leads to HAProxy what it has a frontend for, and nothing else; nothing at all while it hangs. Called before a reload with the old ones and after it with the new ones. */
   async #applyRules(assignments: readonly Assignment[], frontends: readonly Frontend[], frozenPorts: (uid: string) => ReadonlySet<number> = () => new Set()): Promise<void> {
     await Promise.all([...this.#networks.entries()].map(async ([uid, network]) => {
       const mine = assignments.filter(({ pod, draining }) => pod.metadata.uid === uid && !draining);
       const answered = frozenPorts(uid);
       const wanted = new Set([...mine.flatMap(({ tcp }) => tcp.map(({ port }) => port)), ...answered].map((port) => frontendId(uid, port)));
       const probed = new Set(mine.flatMap(({ pod }) => pod.containers.flatMap(({ probes }) => probes.filter(({ kind }) => kind === 'tcp').map(({ port }) => port))));
-      const tcp = frontends.filter(({ id }) => wanted.has(id)).map(({ port, listenPort }) => ({
+      const tcp = (this.#proxy.hangs ? [] : frontends).filter(({ id }) => wanted.has(id)).map(({ port, listenPort }) => ({
         port, listenPort, exclude: probed.has(port) && !answered.has(port) && network.nodeAddress !== undefined ? [network.nodeAddress] : [],
       }));
       try {
@@ -431,7 +458,7 @@ export class NodeAgent {
       this.#frozen.noteServing(serving);
       this.#loop.trigger();
     } catch {
-      // It is being replaced or has ended; the next look asks its successor.
+      // It is being replaced or has ended; the next look asks its successor. One that hangs is the watchdog's business.
     }
   }
 
@@ -497,11 +524,13 @@ export class NodeAgent {
     const message = pod.leaving ? 'the pod ends' : draining ? 'draining'
       : trouble ?? this.#troubles.get(uid)
       ?? (greets !== undefined ? `the server at port ${greets.port} speaks first, so nothing in it can be told apart (bridge it without rules, certificate and mirroring)` : undefined)
+      ?? (tcp.length > 0 && this.#proxy.hangs ? 'HAProxy on this node hangs and does not end: requests go to the original' : undefined)
       ?? (egress === undefined ? undefined : this.#egress.trouble(egress.tunnel))
       ?? (this.#networks.get(uid) === undefined ? "waiting for the pod's network" : undefined);
     const inForce = tcp.every(({ port }) => running.has(frontendId(uid, port))) && tcp.length + udp.length === bridge.spec.ports.length;
     const address = this.#networks.get(uid)?.address;
     const unfrozen = this.#frozen.trouble(assignment);
+    const hung = tcp.length > 0 ? this.#hangNote() : undefined;
     const flapping = tcp.some(({ route }) => this.#steadiness.wary(hubPortName(route.hub)));
     return {
       name, ready: message === undefined && inForce, ...(address === undefined ? {} : { address }),
@@ -510,8 +539,16 @@ export class NodeAgent {
       ...(bridge.spec.freeze === true ? { frozen: this.#frozen.has(assignment) } : {}),
       ...(message === undefined ? {} : { message }),
       ...(unfrozen !== undefined && !flapping ? { note: unfrozen } : {}),
+      ...(hung === undefined ? {} : { note: hung }),
       ...(flapping ? { note: `the container goes up and down: it gets requests only after ${checkTimings.waryMs / 1000} s without a break` } : {}),
     };
+  }
+
+  #hangNote(): string | undefined {
+    const leftMs = this.#hungAt === undefined ? 0 : this.#hungAt.getTime() + hangNoteMs - Date.now();
+    if (leftMs <= 0) return undefined;
+    this.#loop.triggerIn(leftMs);
+    return `HAProxy on this node hung and was killed at ${timestamp(this.#hungAt!)}: connections through it broke, and the original answered until it was back`;
   }
 
   /** A namespace is left when nothing is bridged there and no process of HAProxy, also no replaced one, has connections in it. */

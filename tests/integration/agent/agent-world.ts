@@ -67,11 +67,11 @@ export class AgentWorld {
     await execa('docker', ['rm', '--force', this.#name('agent')]);
   }
 
-  async killHaproxy(): Promise<void> {
+  async killHaproxy(signal: 'KILL' | 'STOP' = 'KILL'): Promise<void> {
     const { stdout } = await execa('docker', ['top', this.#name('agent'), '-eo', 'pid,comm']);
     const pids = stdout.split('\n').flatMap((line) => /^\s*(\d+)\s+haproxy$/.exec(line)?.[1] ?? []);
     if (pids.length !== 1) throw new Error(`one HAProxy expected:\n${stdout}`);
-    await this.inAgent(['kill', '-9', ...pids]);
+    await this.inAgent(['kill', '-s', signal, ...pids]);
   }
 
   async killLocal(): Promise<void> {

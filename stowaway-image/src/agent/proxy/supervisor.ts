@@ -42,6 +42,8 @@ export interface Generation {
   retiredAt: number | undefined;
   /** Since when it has no open streams, only silent connections. */
   idleSince: number | undefined;
+  /** It was found hung, and killed: it serves nobody any more, though it may take a while to end. */
+  hung: boolean;
 }
 
 export interface Launch {
@@ -75,6 +77,8 @@ export class HaproxySupervisor {
   #number = 0;
   #last: Launch | undefined;
   #stopping = false;
+  /** One process is started at a time: each takes over from the one before. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -89,8 +93,30 @@ export class HaproxySupervisor {
     return this.#generations.find(({ retiredAt }) => retiredAt === undefined);
   }
 
+  /** The current process is hung and has not ended yet: whatever is led to it gets no answer. */
+  get hangs(): boolean {
+    return this.current?.hung === true;
+  }
+
   /** Resolves when the new process accepts connections. Rejects when it refuses its configuration; the old one then goes on. */
   async launch(launch: Launch): Promise<Generation> {
+    return await this.#inTurn(async () => await this.#start(launch));
+  }
+
+  /** Its end is noticed like any other; what was asked of it is given up at once. */
+  killHung(generation: Generation): void {
+    generation.hung = true;
+    generation.api.close();
+    generation.child.kill('SIGKILL');
+  }
+
+  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(act);
+    this.#turn = done.catch(() => undefined);
+    return await done;
+  }
+
+  async #start(launch: Launch): Promise<Generation> {
     const number = ++this.#number;
     const base = `${this.#options.directory}/haproxy-${number}`;
     const paths = { config: `${base}.cfg`, socket: `${base}.sock`, stateFile: `${base}.state` };
@@ -101,7 +127,7 @@ export class HaproxySupervisor {
     ]);
     const previous = this.current;
     // After a crash a replaced process may still have the listeners; a second set of them would get a part of the connections each.
-    const holder = previous ?? this.#generations.at(-1);
+    const holder = previous ?? this.#generations.findLast(({ hung }) => !hung);
     const output: string[] = [];
     const child = startHaproxy({
       config: paths.config, ...(holder === undefined ? {} : { inheritFrom: holder.socketPath }),
@@ -121,7 +147,7 @@ export class HaproxySupervisor {
       await Promise.all([rm(paths.config, { force: true }), rm(paths.stateFile, { force: true })]);
     }
     const generation: Generation = {
-      number, child, socketPath: paths.socket, api, contents: launch.contents, frontends: launch.frontends, inner: launch.inner ?? [], retiredAt: undefined, idleSince: undefined,
+      number, child, socketPath: paths.socket, api, contents: launch.contents, frontends: launch.frontends, inner: launch.inner ?? [], retiredAt: undefined, idleSince: undefined, hung: false,
     };
     this.#generations.push(generation);
     this.#last = launch;
@@ -176,16 +202,24 @@ export class HaproxySupervisor {
 
   async #whenListening(child: Child, socket: string, output: readonly string[]): Promise<HaproxySocket> {
     let ended: string | undefined;
-    void child.ended.then((words) => { ended = words; });
-    for (const deadline = Date.now() + startDeadlineMs; Date.now() < deadline; await delay(startPollMs)) {
-      if (ended !== undefined) throw new Error(`${ended}: ${output.join('\n')}`);
-      try {
-        return await HaproxySocket.open(socket);
-      } catch {
-        // Not yet.
+    void child.ended.then((words) => { ended ??= words; });
+    // One that hangs may have opened its socket, and be asked for ever.
+    const deadline = setTimeout(() => {
+      ended = `haproxy did not answer at its runtime socket within ${startDeadlineMs} ms`;
+      child.kill('SIGKILL');
+    }, startDeadlineMs);
+    try {
+      for (; ; await delay(startPollMs)) {
+        if (ended !== undefined) throw new Error(`${ended}: ${output.join('\n')}`);
+        try {
+          return await HaproxySocket.open(socket);
+        } catch {
+          // Not yet.
+        }
       }
+    } finally {
+      clearTimeout(deadline);
     }
-    throw new Error(`haproxy did not open its runtime socket within ${startDeadlineMs} ms: ${output.join('\n')}`);
   }
 
   #onEnded(generation: Generation, words: string): void {
@@ -194,7 +228,7 @@ export class HaproxySupervisor {
     void rm(generation.socketPath, { force: true });
     const unexpected = generation.retiredAt === undefined && !this.#stopping;
     if (unexpected) {
-      this.#options.log('haproxy ended by itself; the kernel sends new connections to the originals until it is back', { words });
+      if (!generation.hung) this.#options.log('haproxy ended by itself; the kernel sends new connections to the originals until it is back', { words });
       void this.#restart();
     }
     this.#options.onEnd(generation, unexpected);
@@ -203,7 +237,9 @@ export class HaproxySupervisor {
   async #restart(): Promise<void> {
     while (!this.#stopping && this.current === undefined && this.#last !== undefined) {
       try {
-        await this.launch(this.#last);
+        const last = this.#last;
+        // A change may have brought a new one while this one waited for its turn.
+        await this.#inTurn(async () => { if (this.current === undefined) await this.#start(last); });
       } catch (error) {
         this.#options.log('haproxy cannot be restarted', { error: String(error) });
         await delay(restartPauseMs);
