@@ -1,0 +1,75 @@
+/** With a program that stands in for HAProxy: it answers at its runtime socket and notes in which order it was started. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { HaproxySupervisor, type Launch } from '../../../stowaway-image/src/agent/proxy/supervisor.ts';
+import { until } from '../../support/wait.ts';
+
+const program = `#!${process.execPath}
+const { readFileSync, appendFileSync } = require('node:fs');
+const config = process.argv[process.argv.indexOf('-f') + 1];
+const [socket, started, name] = readFileSync(config, 'utf8').split('\\n');
+appendFileSync(started, name + (process.argv.includes('-x') ? ' takes over' : '') + '\\n');
+require('node:net').createServer((client) => client.on('error', () => {}).on('data', (data) => {
+  for (const command of String(data).trim().split('\\n')) client.write((command === 'show info' ? 'CurrConns: 1' : '') + '\\n> ');
+})).listen(socket);
+`;
+
+let directory: string;
+let path: string | undefined;
+let supervisor: HaproxySupervisor;
+let logged: string[];
+
+beforeEach(() => {
+  directory = mkdtempSync(`${tmpdir()}/supervisor-`);
+  writeFileSync(`${directory}/haproxy`, program);
+  chmodSync(`${directory}/haproxy`, 0o755);
+  path = process.env['PATH'];
+  process.env['PATH'] = `${directory}:${path}`;
+  logged = [];
+  supervisor = new HaproxySupervisor({ directory, log: (message) => logged.push(message), onEnd: () => undefined });
+});
+
+afterEach(async () => {
+  await supervisor.stop('SIGKILL');
+  process.env['PATH'] = path;
+  rmSync(directory, { recursive: true });
+});
+
+const launch = (name: string): Launch => ({ config: ({ socket }) => `${socket}\n${directory}/started\n${name}\n`, serverState: '', contents: new Set(), frontends: ['f'] });
+const started = (): string[] => readFileSync(`${directory}/started`, 'utf8').trim().split('\n');
+
+test('a process that was found hung is nobody to ask any more, and another one takes its place', async () => {
+  const first = await supervisor.launch(launch('a'));
+  process.kill(first.child.pid!, 'SIGSTOP');
+  const asked = first.api.ask('show info');
+  supervisor.killHung(first);
+  expect(supervisor.hangs).toBe(true);
+  await expect(asked).rejects.toThrow('closed');
+  await first.child.ended;
+  const second = await until('the next one', async () => (supervisor.current?.number === 2 ? supervisor.current : undefined), 20_000);
+  expect({ hangs: supervisor.hangs, hung: second.hung, logged, started: started() }).toEqual({ hangs: false, hung: false, logged: [], started: ['a', 'a'] });
+}, 30_000);
+
+test('a change that meets the restart: one process is left, with what was wanted last', async () => {
+  const first = await supervisor.launch(launch('a'));
+  first.child.kill('SIGKILL');
+  await first.child.ended;
+  // The restart is under way.
+  const second = await supervisor.launch(launch('b'));
+  expect(supervisor.generations.filter(({ retiredAt }) => retiredAt === undefined)).toEqual([second]);
+  expect(started()).toEqual(['a', 'a', 'b takes over']);
+}, 30_000);
+
+test('a restart that meets a change has nothing left to do', async () => {
+  const first = await supervisor.launch(launch('a'));
+  const changing = supervisor.launch(launch('b'));
+  supervisor.killHung(first);
+  const second = await changing;
+  await first.child.ended;
+  await until('the end is noticed', async () => (supervisor.generations.length === 1 ? true : undefined), 20_000);
+  const third = await supervisor.launch(launch('c'));
+  expect(supervisor.generations.filter(({ retiredAt }) => retiredAt === undefined)).toEqual([third]);
+  expect(second.retiredAt).toBeDefined();
+  expect(started().map((line) => line[0])).toEqual(['a', 'b', 'c']);
+}, 30_000);
