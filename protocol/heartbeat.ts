@@ -7,6 +7,8 @@ export const heartbeatIntervalMs = 1000;
 /** After this long without a heartbeat the hub refuses the client's ports (RST) and writes Suspended. */
 export const heartbeatSuspendMs = 5000;
 export const heartbeatMaxBytes = 8192;
+/** One heartbeat names this many ended bridges; the others are said when these are gone. */
+export const heartbeatMaxEnded = 64;
 
 export interface BridgeRef {
   namespace: string;

@@ -1,5 +1,5 @@
 /** What heartbeats say and what their echoes tell. No I/O: time and datagrams come from outside. */
-import { heartbeatMaxBytes, type BridgeRef, type Heartbeat, type HeartbeatEcho } from '../../../protocol/heartbeat.ts';
+import { heartbeatMaxBytes, heartbeatMaxEnded, type BridgeRef, type Heartbeat, type HeartbeatEcho } from '../../../protocol/heartbeat.ts';
 import type { Transport } from '../../../protocol/objects.ts';
 import { sameBridge } from '../state.ts';
 
@@ -39,7 +39,7 @@ export function createTracker(): Tracker {
       seq += 1;
       sentAtMs.set(seq, nowMs);
       sentAtMs.delete(seq - sentKept);
-      const heartbeat: Heartbeat = { v: 1, seq, transport, ended: [...ended] };
+      const heartbeat: Heartbeat = { v: 1, seq, transport, ended: ended.slice(0, heartbeatMaxEnded) };
       let datagram = Buffer.from(JSON.stringify(heartbeat));
       // What does not fit is said later, when the first ones are gone.
       while (datagram.length > heartbeatMaxBytes && heartbeat.ended.length > 0) {

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { createTracker, withoutGone } from '../../../cargo-image/src/heartbeat/tracker.ts';
-import { heartbeatMaxBytes, type Heartbeat } from '../../../protocol/heartbeat.ts';
+import { heartbeatMaxBytes, heartbeatMaxEnded, type Heartbeat } from '../../../protocol/heartbeat.ts';
+import { parseHeartbeat } from '../../../stowaway-image/src/hub/heartbeat-message.ts';
 
 const parse = (datagram: Buffer): Heartbeat => JSON.parse(datagram.toString()) as Heartbeat;
 const echo = (seq: number, gone: unknown = []): Buffer => Buffer.from(JSON.stringify({ v: 1, seq, gone }));
@@ -39,12 +40,24 @@ test('keeps sixty round trips, newest last', () => {
   expect(tracker.rttMs()).toEqual(Array.from({ length: 60 }, (_, index) => index + 11));
 });
 
+test('hundreds of ended bridges are said one part after the other, each of which the hub takes', () => {
+  const tracker = createTracker();
+  let left = Array.from({ length: 3 * heartbeatMaxEnded + 1 }, (_, index) => ({ namespace: 'shop', name: `b${index}` }));
+  for (const expected of [heartbeatMaxEnded, heartbeatMaxEnded, heartbeatMaxEnded, 1, 0]) {
+    const heard = parseHeartbeat(tracker.next('udp', left, 0));
+    expect(heard?.ended).toEqual(left.slice(0, expected));
+    left = withoutGone(left, tracker.echo(echo(heard!.seq, heard!.ended), 1)!);
+  }
+  expect(left).toEqual([]);
+});
+
 test('what does not fit into a datagram is said later', () => {
-  const ended = Array.from({ length: 300 }, (_, index) => ({ namespace: 'n'.repeat(40), name: `bridge-${index}` }));
+  const ended = Array.from({ length: 300 }, (_, index) => ({ namespace: 'n'.repeat(63), name: `bridge-${'b'.repeat(100)}-${index}` }));
   const datagram = createTracker().next('udp', ended, 0);
   expect(datagram.length).toBeLessThanOrEqual(heartbeatMaxBytes);
   const said = parse(datagram).ended;
-  expect(said.length).toBeGreaterThan(50);
+  expect(said.length).toBeGreaterThan(30);
+  expect(said.length).toBeLessThan(heartbeatMaxEnded);
   expect(said).toEqual(ended.slice(0, said.length));
   expect(withoutGone(ended, said)).toEqual(ended.slice(said.length));
 });
