@@ -15,7 +15,7 @@ test('counts up and measures the way there and back', () => {
   expect(tracker.echoAgeMs(2003.456)).toBe(1000);
 });
 
-test.each([['no JSON', Buffer.from('{')], ['another version', Buffer.from('{"v":2,"seq":1,"gone":[]}')], ['never sent', echo(99)], ['gone of another shape', echo(1, [1])], ['null', Buffer.from('null')], ['empty', Buffer.alloc(0)]])('%s is no echo', (_, datagram) => {
+test.each([['no JSON', Buffer.from('{')], ['another version', Buffer.from('{"v":2,"seq":1,"gone":[]}')], ['never sent', echo(99)], ['gone of another shape', echo(1, [1])], ['a uid of another shape', echo(1, [{ namespace: 'shop', name: 'api', uid: 1 }])], ['null', Buffer.from('null')], ['empty', Buffer.alloc(0)]])('%s is no echo', (_, datagram) => {
   const tracker = createTracker();
   tracker.next('udp', [], 0);
   expect(tracker.echo(datagram, 1)).toBeUndefined();
@@ -49,6 +49,16 @@ test('hundreds of ended bridges are said one part after the other, each of which
     left = withoutGone(left, tracker.echo(echo(heard!.seq, heard!.ended), 1)!);
   }
   expect(left).toEqual([]);
+});
+
+test('the end of one session is not the end of another of the same name, unless somebody does not tell which', () => {
+  const [old, young, unknown] = [{ namespace: 'shop', name: 'api', uid: 'u-1' }, { namespace: 'shop', name: 'api', uid: 'u-2' }, { namespace: 'shop', name: 'api' }];
+  const tracker = createTracker();
+  const { seq, ended } = parseHeartbeat(tracker.next('udp', [old], 0))!;
+  expect(ended).toEqual([old]);
+  expect(withoutGone([young], tracker.echo(echo(seq, ended), 1)!)).toEqual([young]);
+  expect(withoutGone([young], [unknown])).toEqual([]);
+  expect(withoutGone([unknown], [old])).toEqual([]);
 });
 
 test('what does not fit into a datagram is said later', () => {
