@@ -5,7 +5,7 @@
  */
 import type { CountersAnswer } from './counters.ts';
 import type { FilesOffer } from './files.ts';
-import type { BridgeRef } from './heartbeat.ts';
+import type { BridgeRef, SessionRef } from './heartbeat.ts';
 import type { Identity } from './identity.ts';
 import type { Transport } from './objects.ts';
 import type { RulesCheckAnswer } from './rules-check.ts';
@@ -61,7 +61,7 @@ export interface ControlMethods {
   /** Ask an agent for what a bridge of mode tap has seen, and open it with cargo's key. Waits a moment when there is nothing. */
   tap: { params: { agent: string; bridge: BridgeRef; after: number }; result: TapAnswer };
   /** From now on the end of this connection means that the session of this bridge has ended: forwards go, and the hub is told to delete it. */
-  lifeline: { params: { bridge: BridgeRef }; result: Record<string, never> };
+  lifeline: { params: { bridge: SessionRef }; result: Record<string, never> };
   release: { params: { bridge: BridgeRef }; result: Record<string, never> };
 }
 

@@ -7,10 +7,25 @@ export const heartbeatIntervalMs = 1000;
 /** After this long without a heartbeat the hub refuses the client's ports (RST) and writes Suspended. */
 export const heartbeatSuspendMs = 5000;
 export const heartbeatMaxBytes = 8192;
+/** One heartbeat names this many ended bridges; the others are said when these are gone. */
+export const heartbeatMaxEnded = 64;
 
 export interface BridgeRef {
   namespace: string;
   name: string;
+}
+
+/** One incarnation of a bridge. */
+export interface SessionRef extends BridgeRef {
+  /** Of the Bridge object: another one of the same name may have been made since. Older versions do not tell it. */
+  uid?: string | undefined;
+}
+
+export const bridgeUidPattern = /^[A-Za-z0-9-]{1,63}$/;
+
+/** Of the same name, and not known to be two. */
+export function sameSession(a: SessionRef, b: SessionRef): boolean {
+  return a.namespace === b.namespace && a.name === b.name && (a.uid === undefined || b.uid === undefined || a.uid === b.uid);
 }
 
 export interface Heartbeat {
@@ -18,12 +33,12 @@ export interface Heartbeat {
   seq: number;
   transport: 'docker' | 'udp' | 'api';
   /** Bridges whose foreground session ended without removing them (CLI killed): the hub deletes those that belong to this client. Repeated until they are gone. */
-  ended: BridgeRef[];
+  ended: SessionRef[];
 }
 
 export interface HeartbeatEcho {
   v: 1;
   seq: number;
   /** Those of `ended` that no longer exist; cargo forgets them. */
-  gone: BridgeRef[];
+  gone: SessionRef[];
 }

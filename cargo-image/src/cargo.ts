@@ -71,8 +71,10 @@ export function createCargo({ version, keys, device, tunnel, ip, makeRelay, gate
   };
 
   const heartbeats = createHeartbeats(() => state.ended, (gone) => background('forget', async () => {
-    state.ended = withoutGone(state.ended, gone);
-    for (const bridge of gone.filter((one) => closings.has(one))) closings.begin(bridge, drainMs);
+    const left = withoutGone(state.ended, gone);
+    const forgotten = state.ended.filter((one) => !left.includes(one));
+    state.ended = left;
+    for (const bridge of forgotten.filter((one) => closings.has(one))) closings.begin(bridge, drainMs);
     await remember();
   }));
   const closings = createClosings((bridge) => background('close', async () => {

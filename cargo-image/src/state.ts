@@ -6,8 +6,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod/mini';
 import type { ContainerEgress, Forward, LinkConfig, RelayAccess } from '../../protocol/control.ts';
-import type { BridgeRef } from '../../protocol/heartbeat.ts';
-import { agentAddress, bridgeRef, containerEgress, forward, linkConfig, relayAccess } from './control/schemas.ts';
+import type { BridgeRef, SessionRef } from '../../protocol/heartbeat.ts';
+import { agentAddress, bridgeRef, containerEgress, forward, linkConfig, relayAccess, sessionRef } from './control/schemas.ts';
 
 /** What is led to and from one bridge's container. */
 export interface Led {
@@ -20,8 +20,8 @@ export interface State {
   link?: LinkConfig;
   relay?: RelayAccess;
   forwards: Led[];
-  lifelines: BridgeRef[];
-  ended: BridgeRef[];
+  lifelines: SessionRef[];
+  ended: SessionRef[];
   /** Of those whose session has ended, they that still have forwards. Absent in what older versions wrote. */
   closing?: BridgeRef[];
   /** Bridges whose files are brought, and the agents that are asked for them. Absent in what older versions wrote. */
@@ -32,8 +32,8 @@ const schema = z.object({
   link: z.optional(linkConfig),
   relay: z.optional(relayAccess),
   forwards: z.array(z.object({ bridge: bridgeRef, forwards: z.array(forward), egress: z.optional(containerEgress) })),
-  lifelines: z.array(bridgeRef),
-  ended: z.array(bridgeRef),
+  lifelines: z.array(sessionRef),
+  ended: z.array(sessionRef),
   closing: z.optional(z.array(bridgeRef)),
   files: z.optional(z.array(z.object({ bridge: bridgeRef, agents: z.array(agentAddress) }))),
 });

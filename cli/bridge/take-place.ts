@@ -1,5 +1,4 @@
 /** The place of a pod, without a container in it yet: target, link, bridge, and what the pod has. What does not depend on each other is done side by side. */
-import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Identity } from '../../protocol/identity.ts';
 import { systemNamespace } from '../../protocol/names.ts';
 import type { Client } from '../../protocol/objects.ts';
@@ -84,9 +83,9 @@ async function clientExists(cluster: Cluster, client: string, linked: Promise<Us
 }
 
 /** A bridge that is to be kept whatever happens has no lifeline. */
-async function hold(cluster: Cluster, { control }: UsableLink, bridge: BridgeRef, retain: boolean): Promise<void> {
-  if (!retain) await control.call('lifeline', { bridge });
-  await claimBridge(cluster, bridge);
+async function hold(cluster: Cluster, { control }: UsableLink, { watch: { ref }, bridge: { metadata: { uid } } }: Attached, retain: boolean): Promise<void> {
+  if (!retain) await control.call('lifeline', { bridge: { ...ref, uid } });
+  await claimBridge(cluster, ref);
 }
 
 function identify(watch: BridgeWatch, link: UsableLink, steps: Steps): Promise<Identity> {
@@ -129,7 +128,7 @@ export async function takePlace(request: RunRequest, parts: Pick<RunParts, 'host
     bridged = await attach({ request, egress: request.flags.egress, cluster, client, owner, link: linked, target, name, steps });
   }
   const link = await linked;
-  const held = bridged === undefined ? undefined : later(hold(cluster, link, bridged.watch.ref, request.flags.retain));
+  const held = bridged === undefined ? undefined : later(hold(cluster, link, bridged, request.flags.retain));
   const identified = bridged === undefined ? undefined : later(identify(bridged.watch, link, steps));
   const brought = bridged === undefined || target === undefined || request.volumes.none ? undefined : later(bringFiles({
     docker, steps, reporter: parts.reporter, now: () => host.now(), link, watch: bridged.watch, bridgeUid: bridged.bridge.metadata.uid ?? '', modes: request.volumes.modes, ownBinds: request.flags.binds,

@@ -31,9 +31,9 @@ export async function tap(question: TapQuestion): Promise<void> {
     ended.abort();
   };
   try {
-    await withPassingBridge(question, { purpose: 'tap', traffic: { ports, request: { rules, traffic: { ...traffic, mode: 'tap' } } }, onInterrupt }, async ({ link, watch }) => {
+    await withPassingBridge(question, { purpose: 'tap', traffic: { ports, request: { rules, traffic: { ...traffic, mode: 'tap' } } }, onInterrupt }, async ({ link, watch, bridge: { metadata: { uid } } }) => {
       // Should this process die, the bridge goes too.
-      await link.control.call('lifeline', { bridge: watch.ref });
+      await link.control.call('lifeline', { bridge: { ...watch.ref, uid } });
       await claimBridge(cluster, watch.ref);
       question.onReady(await attachedPods(watch, cluster, steps));
       await followEvents(watch, link.control, { ...question, onEnough: () => ended.abort() }, ended.signal);

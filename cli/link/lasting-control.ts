@@ -2,7 +2,7 @@
  * A control connection that outlives cargo's restarts and replacements: it is opened anew, what holds a lifeline holds it
  * again, and requests that were under way are asked again (all of them may be repeated). cargo gives sessions 10 s for that.
  */
-import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import type { BridgeRef, SessionRef } from '../../protocol/heartbeat.ts';
 import type { ControlMethod, ControlMethods } from '../../protocol/control.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import { isBridgeError } from '../errors.ts';
@@ -23,7 +23,7 @@ function isGone(error: unknown): boolean {
 /** @param container its name: a cargo that replaces this one has the same */
 export function lastingControl(docker: Docker, container: string, first: Control): Control {
   let current: Promise<Control> = Promise.resolve(first);
-  let held: BridgeRef[] = [];
+  let held: SessionRef[] = [];
   let closed = false;
   let finish: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => { finish = resolve; });
@@ -69,7 +69,7 @@ export function lastingControl(docker: Docker, container: string, first: Control
     ended,
     async call(method, params, timeoutMs) {
       const result = await ask(method, params, timeoutMs);
-      const { bridge } = params as { bridge?: BridgeRef };
+      const { bridge } = params as { bridge?: SessionRef };
       if (bridge !== undefined && (method === 'lifeline' || method === 'release')) {
         held = held.filter((other) => !same(other, bridge));
         if (method === 'lifeline') held.push(bridge);

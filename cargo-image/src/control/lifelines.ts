@@ -2,29 +2,29 @@
  * Foreground sessions. Whoever holds a lifeline says: when this connection ends without `release`, my bridge is over.
  * After a restart of cargo every connection is gone, so sessions get some time to come back before they count as ended.
  */
-import type { BridgeRef } from '../../../protocol/heartbeat.ts';
+import type { BridgeRef, SessionRef } from '../../../protocol/heartbeat.ts';
 import { sameBridge } from '../state.ts';
 import type { Session } from './server.ts';
 
 export const lifelineGraceMs = 10_000;
 
 interface Lifeline {
-  bridge: BridgeRef;
+  bridge: SessionRef;
   /** undefined: not claimed again since the restart. */
   session: Session | undefined;
 }
 
 export interface Lifelines {
   /** Known from before a restart. */
-  restore(bridges: BridgeRef[]): void;
-  hold(bridge: BridgeRef, session: Session): void;
+  restore(bridges: SessionRef[]): void;
+  hold(bridge: SessionRef, session: Session): void;
   release(bridge: BridgeRef): void;
-  list(): BridgeRef[];
+  list(): SessionRef[];
   /** No more endings: cargo itself is going down. */
   close(): void;
 }
 
-export function createLifelines(onEnded: (bridge: BridgeRef) => void, schedule: (run: () => void, delayMs: number) => void = (run, delayMs) => { setTimeout(run, delayMs).unref(); }): Lifelines {
+export function createLifelines(onEnded: (bridge: SessionRef) => void, schedule: (run: () => void, delayMs: number) => void = (run, delayMs) => { setTimeout(run, delayMs).unref(); }): Lifelines {
   let held: Lifeline[] = [];
   let closed = false;
 

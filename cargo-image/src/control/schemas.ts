@@ -4,7 +4,7 @@
  */
 import * as z from 'zod/mini';
 import type { ContainerEgress, ControlMethod, ControlMethods, Forward, LinkConfig, RelayAccess } from '../../../protocol/control.ts';
-import type { BridgeRef } from '../../../protocol/heartbeat.ts';
+import { bridgeUidPattern, type BridgeRef, type SessionRef } from '../../../protocol/heartbeat.ts';
 
 const forwardsMax = 256;
 const agentsMax = 64;
@@ -18,6 +18,8 @@ const wireguardKey = z.string().check(z.regex(/^[A-Za-z0-9+/]{43}=$/, 'a WireGua
 const objectName = z.string().check(z.maxLength(253), z.regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'a Kubernetes name'));
 
 export const bridgeRef = z.object({ namespace: objectName, name: objectName }) satisfies z.ZodMiniType<BridgeRef>;
+
+export const sessionRef = z.object({ namespace: objectName, name: objectName, uid: z.optional(z.string().check(z.regex(bridgeUidPattern, 'a UID'))) }) satisfies z.ZodMiniType<SessionRef>;
 
 export const forward = z.object({ hubPort: port, protocol: z.enum(['TCP', 'UDP']), address: z.ipv4(), port }) satisfies z.ZodMiniType<Forward>;
 
@@ -69,7 +71,7 @@ export const paramSchemas: { [M in ControlMethod]: z.ZodMiniType<ControlMethods[
   rules: agentAndBridge,
   check: nothing,
   tap: z.object({ agent: agentAddress, bridge: bridgeRef, after: z.int().check(z.minimum(0)) }),
-  lifeline: bridgeOnly,
+  lifeline: z.object({ bridge: sessionRef }),
   release: bridgeOnly,
 };
 

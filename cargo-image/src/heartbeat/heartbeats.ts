@@ -1,6 +1,6 @@
 /** Sends heartbeats through the tunnel and hears their echoes. */
 import { createSocket, type Socket } from 'node:dgram';
-import { heartbeatIntervalMs, type BridgeRef } from '../../../protocol/heartbeat.ts';
+import { heartbeatIntervalMs, type SessionRef } from '../../../protocol/heartbeat.ts';
 import type { LinkConfig } from '../../../protocol/control.ts';
 import type { Transport } from '../../../protocol/objects.ts';
 import { ports } from '../../../protocol/ports.ts';
@@ -23,7 +23,7 @@ export interface Heartbeats {
   counted(): { sent: number; lost: number };
 }
 
-export function createHeartbeats(ended: () => BridgeRef[], onGone: (gone: BridgeRef[]) => void, nowMs: () => number = () => performance.now()): Heartbeats {
+export function createHeartbeats(ended: () => SessionRef[], onGone: (gone: SessionRef[]) => void, nowMs: () => number = () => performance.now()): Heartbeats {
   let socket: Socket | undefined;
   let timer: NodeJS.Timeout | undefined;
   let tracker: Tracker = createTracker();

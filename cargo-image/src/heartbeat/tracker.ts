@@ -1,7 +1,6 @@
 /** What heartbeats say and what their echoes tell. No I/O: time and datagrams come from outside. */
-import { heartbeatMaxBytes, type BridgeRef, type Heartbeat, type HeartbeatEcho } from '../../../protocol/heartbeat.ts';
+import { heartbeatMaxBytes, heartbeatMaxEnded, sameSession, type Heartbeat, type HeartbeatEcho, type SessionRef } from '../../../protocol/heartbeat.ts';
 import type { Transport } from '../../../protocol/objects.ts';
-import { sameBridge } from '../state.ts';
 
 const rttKept = 60;
 /** Echoes of older heartbeats tell nothing. */
@@ -11,9 +10,9 @@ const lostAfterMs = 2000;
 
 export interface Tracker {
   /** The next datagram. */
-  next(transport: Transport, ended: BridgeRef[], nowMs: number): Buffer;
+  next(transport: Transport, ended: SessionRef[], nowMs: number): Buffer;
   /** Bridges that are gone, or undefined when the datagram is no echo of ours. */
-  echo(datagram: Buffer, nowMs: number): BridgeRef[] | undefined;
+  echo(datagram: Buffer, nowMs: number): SessionRef[] | undefined;
   echoAgeMs(nowMs: number): number | null;
   rttMs(): number[];
   /** Since the first echo, of the last {@link sentKept}: sent, and not answered in time. */
@@ -23,7 +22,7 @@ export interface Tracker {
 function isEcho(value: unknown): value is HeartbeatEcho {
   const echo = value as Partial<HeartbeatEcho> | null;
   return typeof echo === 'object' && echo !== null && echo.v === 1 && typeof echo.seq === 'number' && Array.isArray(echo.gone)
-    && echo.gone.every((ref) => typeof ref.namespace === 'string' && typeof ref.name === 'string');
+    && echo.gone.every((ref) => typeof ref.namespace === 'string' && typeof ref.name === 'string' && (ref.uid === undefined || typeof ref.uid === 'string'));
 }
 
 export function createTracker(): Tracker {
@@ -39,7 +38,7 @@ export function createTracker(): Tracker {
       seq += 1;
       sentAtMs.set(seq, nowMs);
       sentAtMs.delete(seq - sentKept);
-      const heartbeat: Heartbeat = { v: 1, seq, transport, ended: [...ended] };
+      const heartbeat: Heartbeat = { v: 1, seq, transport, ended: ended.slice(0, heartbeatMaxEnded) };
       let datagram = Buffer.from(JSON.stringify(heartbeat));
       // What does not fit is said later, when the first ones are gone.
       while (datagram.length > heartbeatMaxBytes && heartbeat.ended.length > 0) {
@@ -77,6 +76,7 @@ export function createTracker(): Tracker {
   };
 }
 
-export function withoutGone(ended: BridgeRef[], gone: BridgeRef[]): BridgeRef[] {
-  return ended.filter((ref) => !gone.some((other) => sameBridge(ref, other)));
+/** An echo may come when another session of the same name has ended already: that one is told too. */
+export function withoutGone(ended: SessionRef[], gone: SessionRef[]): SessionRef[] {
+  return ended.filter((ref) => !gone.some((other) => sameSession(ref, other)));
 }

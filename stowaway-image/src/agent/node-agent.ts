@@ -17,7 +17,7 @@ import { FrozenOriginals } from './freeze/frozen-originals.ts';
 import { buildFrontends, frontendId, lacks } from './frontends.ts';
 import { EgressWays } from './egress-ways.ts';
 import { openOriginals } from './open-originals.ts';
-import { bridgeKey, planAssignments, type Assignment } from './plan.ts';
+import { bridgeKey, planAssignments, regexRules, type Assignment } from './plan.ts';
 import { netnsPrefix, PodNetworks } from './pod-networks.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
@@ -187,7 +187,7 @@ export class NodeAgent {
   /** Looked up in the kernel, not remembered; undefined when the bridge is not served here. */
   async checkRules(bridge: Bridge): Promise<PodRulesCheck[] | undefined> {
     const { bridges, pods, client } = this.#options;
-    const mine = planAssignments({ bridges: [...bridges()], pods: pods(), client, rulesError: (rules) => this.#ruleCheck.verdict(rules) }).filter((assignment) => assignment.bridge.metadata.uid === bridge.metadata.uid);
+    const mine = planAssignments({ bridges: [...bridges()], pods: pods(), client, rulesTrouble: (rules) => this.#ruleCheck.trouble(rules) }).filter((assignment) => assignment.bridge.metadata.uid === bridge.metadata.uid);
     if (mine.length === 0) return undefined;
     return await Promise.all(mine.map(async ({ pod, tcp, udp }): Promise<PodRulesCheck> => {
       const network = this.#networks.get(pod.metadata.uid ?? '');
@@ -236,13 +236,14 @@ export class NodeAgent {
   async #reconcile(): Promise<void> {
     const { bridges, pods, client, log } = this.#options;
     const all = [...bridges()];
-    await this.#ruleCheck.prepare(all.map(({ spec }) => spec.rules ?? []));
+    // Bridges whose rules are not checked yet wait; all others go on.
+    if (!await this.#ruleCheck.prepare(regexRules({ bridges: all, pods: pods(), client }))) this.#loop.trigger();
     if (all.some(({ spec }) => spec.tls !== undefined)) {
       this.#options.processes.refresh();
       this.#loop.triggerIn(certificateLookMs);
     }
     const assignments = planAssignments({
-      bridges: all, pods: pods(), client, rulesError: (rules) => this.#ruleCheck.verdict(rules), certificate: (bridge, pod) => this.#certificates.of(bridge, pod),
+      bridges: all, pods: pods(), client, rulesTrouble: (rules) => this.#ruleCheck.trouble(rules), certificate: (bridge, pod) => this.#certificates.of(bridge, pod),
     });
     this.#troubles = new Map();
     this.#podNames = new Map(assignments.map(({ pod: { metadata } }) => [`${netnsPrefix}${metadata.uid}`, metadata.name]));

@@ -8,6 +8,7 @@ import { podMatcher } from './pods/selector.ts';
 import { checkOf } from './proxy/check.ts';
 import type { HubPort, Route } from './proxy/model.ts';
 import { older } from './proxy/order.ts';
+import { hasRegex } from './proxy/rule-acl.ts';
 
 /** One bridge on one pod of this node. */
 export interface Assignment {
@@ -29,8 +30,8 @@ export interface World {
   bridges: Iterable<Bridge>;
   pods: Iterable<NodePod>;
   client: (name: string) => Client | undefined;
-  /** Why HAProxy could not apply these rules; undefined when it can. */
-  rulesError: (rules: readonly Rule[]) => string | undefined;
+  /** Why HAProxy cannot apply these rules, or not yet, for people; undefined only when it surely can. */
+  rulesTrouble: (rules: readonly Rule[]) => string | undefined;
   /** The certificate that the pod's container has; undefined when the bridge asks for none. */
   certificate?: (bridge: Bridge, pod: NodePod) => Certificate | undefined;
 }
@@ -46,13 +47,31 @@ export function bridgeKey({ metadata: { namespace = '', name } }: Bridge): strin
 }
 
 /** What this node has to do for every bridge; a bridge that may not be served is left out. */
-export function planAssignments({ bridges, pods, client, rulesError, certificate = () => undefined }: World): Assignment[] {
+export function planAssignments({ rulesTrouble, certificate = () => undefined, ...world }: World): Assignment[] {
+  const assignments = pairings(world).map((pairing) => assign(pairing, rulesTrouble, certificate));
+  reportCollisions(assignments);
+  return assignments;
+}
+
+/** Sets of rules whose regular expressions have to be checked, because a bridge that may be served has a pod here. */
+export function regexRules({ bridges, ...world }: Pick<World, 'bridges' | 'pods' | 'client'>): (readonly Rule[])[] {
+  const asking = [...bridges].filter(({ spec }) => spec.rules?.some(hasRegex) === true);
+  return asking.length === 0 ? [] : [...new Set(pairings({ ...world, bridges: asking }).map(({ bridge }) => bridge))].map(({ spec }) => spec.rules ?? []);
+}
+
+interface Pairing {
+  bridge: Bridge;
+  pod: NodePod;
+  silent: boolean;
+}
+
+function pairings({ bridges, pods, client }: Pick<World, 'bridges' | 'pods' | 'client'>): Pairing[] {
   const byNamespace = new Map<string, NodePod[]>();
   for (const pod of pods) {
     const { namespace = '' } = pod.metadata;
     byNamespace.set(namespace, [...byNamespace.get(namespace) ?? [], pod]);
   }
-  const assignments: Assignment[] = [];
+  const pairs: Pairing[] = [];
   for (const bridge of [...bridges].sort((a, b) => older(ageOf(a), ageOf(b)))) {
     const selector = bridge.status?.podSelector;
     const owner = client(bridge.spec.client);
@@ -60,11 +79,10 @@ export function planAssignments({ bridges, pods, client, rulesError, certificate
     const silent = owner?.status?.phase !== 'Online';
     const matches = podMatcher(selector);
     for (const pod of byNamespace.get(bridge.metadata.namespace ?? '') ?? []) {
-      if (!pod.completed && matches(pod)) assignments.push(assign({ bridge, pod, silent }, rulesError, certificate));
+      if (!pod.completed && matches(pod)) pairs.push({ bridge, pod, silent });
     }
   }
-  reportCollisions(assignments);
-  return assignments;
+  return pairs;
 }
 
 /** An admission policy sees to this too; a bridge that got around it must still not lead traffic to somebody else's client. */
@@ -77,14 +95,14 @@ function ageOf(bridge: Bridge): { createdAt: string; bridge: string } {
   return { createdAt: bridge.metadata.creationTimestamp ?? '', bridge: bridgeKey(bridge) };
 }
 
-function assign({ bridge, pod, silent }: { bridge: Bridge; pod: NodePod; silent: boolean }, rulesError: World['rulesError'], certificate: NonNullable<World['certificate']>): Assignment {
+function assign({ bridge, pod, silent }: Pairing, rulesTrouble: World['rulesTrouble'], certificate: NonNullable<World['certificate']>): Assignment {
   const { spec, status = {} } = bridge;
   const rules = spec.rules ?? [];
   const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining' || pod.leaving, silent, tcp: [], udp: [], egress: egressOf(bridge, pod), trouble: undefined };
   if (spec.ports.length === 0) return assignment;
   if (pod.hostNetwork) return { ...assignment, trouble: "the pod uses its node's network (hostNetwork), whose ports cannot be bridged" };
-  const unusable = rulesError(rules);
-  if (unusable !== undefined) return { ...assignment, trouble: `a rule cannot be applied: ${unusable}` };
+  const unusable = rulesTrouble(rules);
+  if (unusable !== undefined) return { ...assignment, trouble: unusable };
   const tls = certificate(bridge, pod);
   if (tls !== undefined && 'trouble' in tls) return { ...assignment, trouble: tls.trouble };
   const hubPortOf = (wanted: number | undefined): number | undefined => {

@@ -6,6 +6,7 @@ import { targetWords } from '../../../protocol/target.ts';
 import type { Mode } from '../../../protocol/traffic.ts';
 import type { NewCondition } from '../conditions.ts';
 import { chooseEgress } from './egress.ts';
+import type { PortClaim } from './hub-ports.ts';
 import type { SystemPod, TargetPod } from './pods.ts';
 import type { Problem } from './problem.ts';
 import type { TargetState } from './target.ts';
@@ -17,7 +18,7 @@ export interface BridgeFacts {
   target: TargetState | undefined;
   /** Those of the target that are not over; undefined: not known yet. */
   pods: TargetPod[] | undefined;
-  /** Undefined: no port is left. */
+  /** Undefined: no port is left, or it is not known yet whether it gets any. */
   ports: AssignedPort[] | undefined;
   hub: SystemPod | undefined;
   /** With `egress: pod`: its address (undefined: none is left), and what was decided last. */
@@ -62,9 +63,15 @@ export function failure({ bridge, client, target, ports, egress, taken }: Pick<B
     return { reason: 'ClientOfAnotherOwner', message: `The link ${bridge.spec.client} belongs to ${client.spec.owner}, not to ${bridge.spec.owner}. Use your own: 'bridge up'.` };
   }
   if (target !== undefined && 'problem' in target) return target.problem;
-  if (ports === undefined) return { reason: 'NoHubPort', message: 'All ports of the hub are in use. Stop bridges that nobody needs: kubectl get bridges -A' };
+  if (ports === undefined && target !== undefined) return { reason: 'NoHubPort', message: 'All ports of the hub are in use. Stop bridges that nobody needs: kubectl get bridges -A' };
   if (egress !== undefined && egress.address === undefined) return { reason: 'NoAddress', message: 'All addresses of the pool are in use. Remove links that nobody needs: kubectl -n bridge-system get clients' };
   return taken;
+}
+
+/** Hub ports are few, and everybody may make objects: they are for bridges that can work. One that could, and may again in a moment, keeps its own. */
+export function portClaim(facts: Pick<BridgeFacts, 'bridge' | 'client' | 'target'>): PortClaim {
+  if (failure({ ...facts, ports: [] }) !== undefined) return 'spare';
+  return facts.target === undefined ? 'held' : 'full';
 }
 
 export function deriveStatus(facts: BridgeFacts): DerivedStatus {

@@ -12,7 +12,7 @@ import { words, type Log } from '../log.ts';
 import { agentPod, type AgentSettings } from './agent-pod.ts';
 import { planAgents } from './agent-plan.ts';
 import { auditEvent } from './audit.ts';
-import { deriveStatus, failure, isKnown, wantedPods, type BridgeFacts, type DerivedStatus } from './bridge-status.ts';
+import { deriveStatus, failure, isKnown, portClaim, wantedPods, type BridgeFacts, type DerivedStatus } from './bridge-status.ts';
 import { assignAddresses } from './client-addresses.ts';
 import { clusterRanges, hubEndpoints } from './cluster-facts.ts';
 import { bridgeGarbage, clientGarbage, type Removal } from './garbage.ts';
@@ -120,9 +120,10 @@ export class Controller {
     for (const uid of this.#egress.keys()) if (!uids.has(uid)) this.#egress.delete(uid);
     targets.forgetAllBut(uids);
     this.#bridgeWrites.forgetAllBut(uids);
-    this.#ports = assignHubPorts(bridges.map(({ metadata: { uid = '', creationTimestamp = '' }, spec, status }) => ({
-      uid, createdAt: creationTimestamp, ports: spec.ports, assigned: this.#ports.get(uid) ?? status?.ports ?? [],
-    })));
+    this.#ports = assignHubPorts(bridges.map((bridge) => {
+      const { metadata: { uid = '', creationTimestamp = '' }, spec, status } = bridge;
+      return { uid, claim: portClaim({ bridge, client: this.#client(spec.client), target: targets.of(bridge, now) }), createdAt: creationTimestamp, ports: spec.ports, assigned: this.#ports.get(uid) ?? status?.ports ?? [] };
+    }));
     const agents = new Map([...systemPods.values()].filter(isAgent).map((agent) => [agent.node, agent]));
     const hub = systemPods.get({ namespace: systemNamespace, name: names.hubPod });
     const facts = bridges.map((bridge): BridgeFacts => {

@@ -5,8 +5,14 @@
 import type { AssignedPort, BridgePort, BridgeSpec } from '../../../protocol/objects.ts';
 import { hubPortRange } from '../../../protocol/ports.ts';
 
+/**
+ * full: what it lacks is given to it. held: it keeps what it has. spare: too, but only until a full one needs it and no other is left.
+ */
+export type PortClaim = 'full' | 'held' | 'spare';
+
 export interface PortHolder {
   uid: string;
+  claim: PortClaim;
   createdAt: string;
   ports: BridgeSpec['ports'];
   /** As its status has them. */
@@ -15,10 +21,10 @@ export interface PortHolder {
 
 const size = hubPortRange.last - hubPortRange.first + 1;
 
-/** Per uid; undefined when no port is left. Of two bridges that hold the same port the older one keeps it. */
+/** Per uid; undefined when not every port of it has a hub port. Of two bridges that hold the same port the older one keeps it, unless only the other is to work. */
 export function assignHubPorts(holders: readonly PortHolder[]): Map<string, AssignedPort[] | undefined> {
   const taken = new Set<number>();
-  const ordered = [...holders].sort((one, other) => (age(one) < age(other) ? -1 : 1));
+  const ordered = [...holders].sort((one, other) => (rank(one) < rank(other) ? -1 : 1));
   const kept = new Map<string, Map<string, number>>();
   for (const { uid, ports, assigned } of ordered) {
     const mine = new Map<string, number>();
@@ -31,9 +37,22 @@ export function assignHubPorts(holders: readonly PortHolder[]): Map<string, Assi
     kept.set(uid, mine);
   }
   const result = new Map<string, AssignedPort[] | undefined>();
-  for (const { uid, ports } of ordered) {
+  const spare = ordered.filter(({ uid, claim }) => claim === 'spare' && kept.get(uid)?.size !== 0).map(({ uid }) => uid);
+  /** Of the youngest spare one. */
+  const takeBack = (): boolean => {
+    const uid = spare.pop();
+    for (const hubPort of kept.get(uid ?? '')?.values() ?? []) taken.delete(hubPort);
+    kept.delete(uid ?? '');
+    return uid !== undefined;
+  };
+  const give = (seed: string): number | undefined => {
+    let hubPort = free(taken, seed);
+    while (hubPort === undefined && takeBack()) hubPort = free(taken, seed);
+    return hubPort;
+  };
+  for (const { uid, claim, ports } of ordered) {
     const assigned = ports.map((port) => {
-      const hubPort = kept.get(uid)?.get(key(port)) ?? free(taken, `${uid} ${key(port)}`);
+      const hubPort = kept.get(uid)?.get(key(port)) ?? (claim === 'full' ? give(`${uid} ${key(port)}`) : undefined);
       if (hubPort !== undefined) taken.add(hubPort);
       return hubPort === undefined ? undefined : { ...port, hubPort };
     });
@@ -64,4 +83,5 @@ function hash(text: string): number {
 
 const key = ({ port, protocol }: BridgePort): string => `${port}/${protocol}`;
 const same = (one: BridgePort, other: BridgePort): boolean => one.port === other.port && one.protocol === other.protocol;
-const age = ({ createdAt, uid }: PortHolder): string => `${createdAt} ${uid}`;
+/** Spare ones last; then by age. */
+const rank = ({ claim, createdAt, uid }: PortHolder): string => `${claim === 'spare' ? 1 : 0} ${createdAt} ${uid}`;

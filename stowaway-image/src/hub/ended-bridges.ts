@@ -1,5 +1,5 @@
 /** Bridges whose foreground session died on the laptop: cargo reports them, and the hub deletes those that are that client's. */
-import type { BridgeRef } from '../../../protocol/heartbeat.ts';
+import type { BridgeRef, SessionRef } from '../../../protocol/heartbeat.ts';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import { keyOf, resources, type Kube } from '../kube/index.ts';
 import type { Log } from '../log.ts';
@@ -19,11 +19,11 @@ export class EndedBridges {
     this.#options = options;
   }
 
-  /** Starts the removal of those that are still there; returns those that are gone, or not this client's and so none of its business. */
-  report(client: Client, ended: readonly BridgeRef[]): BridgeRef[] {
+  /** Starts the removal of those that are still there; returns those that are gone (another one of the same name is none of them), or not this client's and so none of its business. */
+  report(client: Client, ended: readonly SessionRef[]): SessionRef[] {
     return ended.filter((ref) => {
       const bridge = this.#options.find(ref);
-      if (bridge === undefined || bridge.spec.client !== client.metadata.name || bridge.spec.owner !== client.spec.owner) return true;
+      if (bridge === undefined || (ref.uid !== undefined && bridge.metadata.uid !== ref.uid) || bridge.spec.client !== client.metadata.name || bridge.spec.owner !== client.spec.owner) return true;
       void this.#delete(bridge);
       return false;
     });

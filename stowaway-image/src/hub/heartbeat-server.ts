@@ -1,6 +1,6 @@
 /** Hears the clients. Source addresses are authentic: WireGuard lets each peer use only its own. */
 import { createSocket } from 'node:dgram';
-import type { BridgeRef, Heartbeat, HeartbeatEcho } from '../../../protocol/heartbeat.ts';
+import type { SessionRef, Heartbeat, HeartbeatEcho } from '../../../protocol/heartbeat.ts';
 import { ports } from '../../../protocol/ports.ts';
 import { parseHeartbeat } from './heartbeat-message.ts';
 
@@ -8,7 +8,7 @@ export interface HeartbeatServerOptions {
   /** The hub's WireGuard address. */
   address: string;
   /** Which of the ended bridges are gone now. Must not throw. */
-  onHeartbeat: (from: string, heartbeat: Heartbeat) => BridgeRef[];
+  onHeartbeat: (from: string, heartbeat: Heartbeat) => SessionRef[];
   onError: (error: unknown) => void;
   signal: AbortSignal;
   port?: number;

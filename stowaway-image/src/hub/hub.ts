@@ -1,5 +1,5 @@
 /** The hub: WireGuard endpoint of all clients, and the way from agents to them. */
-import type { Heartbeat, BridgeRef } from '../../../protocol/heartbeat.ts';
+import type { Heartbeat, SessionRef } from '../../../protocol/heartbeat.ts';
 import { names, systemNamespace } from '../../../protocol/names.ts';
 import type { Bridge, Client, ClientTraffic, HubFacts } from '../../../protocol/objects.ts';
 import { follow, pause, resources, type Followed, type Kube } from '../kube/index.ts';
@@ -101,7 +101,7 @@ export class Hub {
     return (this.#options.now ?? Date.now)();
   }
 
-  #hear(from: string, heartbeat: Heartbeat, ended: EndedBridges): BridgeRef[] {
+  #hear(from: string, heartbeat: Heartbeat, ended: EndedBridges): SessionRef[] {
     const client = this.#byAddress.get(from);
     if (client === undefined) return [];
     const uid = client.metadata.uid ?? '';

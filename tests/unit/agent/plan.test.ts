@@ -8,7 +8,7 @@ import { bridge, client, pod } from './fixtures.ts';
 const clients = new Map([['ann-1', client('ann-1', 'ann')], ['ben-1', client('ben-1', 'ben')]]);
 
 function plan(bridges: Bridge[], pods: NodePod[] = [pod('api-1')]): Assignment[] {
-  return planAssignments({ bridges, pods, client: (name) => clients.get(name), rulesError: unusableValue });
+  return planAssignments({ bridges, pods, client: (name) => clients.get(name), rulesTrouble: unusableValue });
 }
 const brief = (assignments: Assignment[]): unknown[] => assignments.map(({ bridge: { metadata }, pod: { metadata: { name } }, tcp, trouble }) => [metadata.name, name, tcp.map(({ port, route }) => `${port}>${route.hub.port}`).join(), trouble]);
 
@@ -56,7 +56,7 @@ describe('which bridge on which pod', () => {
 
   test.each([['Online', false], ['Suspended', true], [undefined, true]] as const)('UDP of a client that is %s: silent %s', (phase, silent) => {
     const [assignment] = planAssignments({
-      bridges: [bridge('b', { ports: [{ port: 53, protocol: 'UDP', local: 53 }] })], pods: [pod('api-1')], rulesError: unusableValue,
+      bridges: [bridge('b', { ports: [{ port: 53, protocol: 'UDP', local: 53 }] })], pods: [pod('api-1')], rulesTrouble: unusableValue,
       client: (name) => ({ ...client(name, 'ann'), status: phase === undefined ? {} : { phase } }),
     });
     expect(assignment?.udp).toEqual([{ port: 53, hub: { address: '10.0.9.9', port: 20_000 }, silent }]);

@@ -16,7 +16,7 @@ const state: State = {
     transport: 'udp', fallBack: false, mtu: 1420, dns: { server: '10.96.0.10', domain: 'cluster.local' }, network: { subnet: '10.87.1.0/24', address: '10.87.1.2', gateway: '10.87.1.1' },
   },
   forwards: [{ bridge: { namespace: 'shop', name: 'api' }, forwards: [{ hubPort: 20000, protocol: 'TCP', address: '10.87.1.10', port: 8080 }] }],
-  lifelines: [{ namespace: 'shop', name: 'api' }], ended: [{ namespace: 'shop', name: 'old' }],
+  lifelines: [{ namespace: 'shop', name: 'api', uid: 'u-2' }], ended: [{ namespace: 'shop', name: 'old' }, { namespace: 'shop', name: 'older', uid: 'u-1' }],
 };
 
 test('state comes back as it was, readable by root alone', async () => {

@@ -22,7 +22,7 @@ async function setup(answers: CargoAnswers = {}) {
 
 test('a broken connection is opened anew, and every lifeline is held again', async () => {
   const { docker, control, connection, methods } = await setup();
-  await control.call('lifeline', { bridge: api });
+  await control.call('lifeline', { bridge: { ...api, uid: 'u-1' } });
   await control.call('lifeline', { bridge: web });
   await control.call('release', { bridge: web });
   docker.asked.length = 0;
@@ -30,6 +30,7 @@ test('a broken connection is opened anew, and every lifeline is held again', asy
   await connection.ended;
   await control.call('status', {});
   expect(methods()).toEqual([['lifeline', 'api'], ['status', undefined]]);
+  expect(docker.asked[0]!.params).toEqual({ bridge: { ...api, uid: 'u-1' } });
   control.close();
   await control.ended;
 });

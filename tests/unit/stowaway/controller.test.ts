@@ -290,6 +290,53 @@ describe('a bridge', () => {
     expect(readiness(kube)).toMatchObject({ phase: 'Draining', message: 'Open requests end in 3 pods.' });
   });
 
+  test('that cannot work takes no hub port from those that can: no target, a client of another owner, none at all, a namespace of the system', async () => {
+    const kube = cluster();
+    await controller(kube);
+    // Every number would be gone.
+    const most = Array.from({ length: 10_000 }, (_, index) => ({ port: index + 1, protocol: 'TCP' as const, local: index + 1 }));
+    kube.seed(resources.bridges, bridge('no-target', { ports: most, age: 60, target: { kind: 'Deployment', name: 'nothing', container: 'web' } }));
+    kube.seed(resources.bridges, bridge('stolen', { ports: most, age: 60, owner: 'bob' }));
+    kube.seed(resources.bridges, bridge('orphan', { ports: most, age: 60, link: 'nobody-1' }));
+    kube.seed(resources.bridges, bridge('system', { ports: most, age: 60, namespace: 'kube-system' }));
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    expect(see(kube).status).toMatchObject({ phase: 'Attaching', ports: [{ port: 8080 }] });
+    expect(['no-target', 'stolen', 'orphan'].map((name) => [see(kube, name).status?.ports, readiness(kube, name).reason])).toEqual([[undefined, 'TargetNotFound'], [undefined, 'ClientOfAnotherOwner'], [undefined, 'ClientNotFound']]);
+    expect(kube.peek<Bridge>(resources.bridges, { namespace: 'kube-system', name: 'system' })?.status?.ports).toBeUndefined();
+  });
+
+  test('whose target is away for a moment keeps its hub port', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    const { ports: before } = see(kube).status!;
+    const target = kube.peek<KubeObject>(resources.deployments, { namespace: 'demo', name: 'web' })!;
+    kube.remove(resources.deployments, { namespace: 'demo', name: 'web' });
+    await settle(31_000);
+    expect(readiness(kube)).toMatchObject({ reason: 'TargetNotFound' });
+    expect(see(kube).status!.ports).toEqual(before);
+    kube.seed(resources.deployments, target);
+    await settle(3_000);
+    expect(see(kube).status).toMatchObject({ phase: 'Attaching', ports: before });
+  });
+
+  test('is Pending, and not without a port, before the first word of its target', async () => {
+    const kube = cluster();
+    await controller(kube);
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => { answer = resolve; });
+    const get = kube.get.bind(kube);
+    kube.get = async <T extends KubeObject>(...args: Parameters<typeof kube.get>) => { await answered; return await get<T>(...args); };
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle();
+    expect(readiness(kube)).toMatchObject({ phase: 'Pending', reason: 'Resolving' });
+    answer();
+    await settle();
+    expect(see(kube).status).toMatchObject({ phase: 'Attaching', ports: [{ port: 8080 }] });
+  });
+
   test('keeps its hub port over a restart of the controller, and another gets another', async () => {
     const kube = cluster();
     const first = await controller(kube);

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { hubPortRange } from '../../../protocol/ports.ts';
 import type { AssignedPort, BridgePort } from '../../../protocol/objects.ts';
-import { assignHubPorts } from '../../../stowaway-image/src/controller/hub-ports.ts';
+import { assignHubPorts, type PortClaim } from '../../../stowaway-image/src/controller/hub-ports.ts';
 
 const tcp = (port: number): BridgePort => ({ port, protocol: 'TCP', local: port });
-const holder = (uid: string, ports: BridgePort[], assigned: AssignedPort[] = [], createdAt = '2026-01-01') => ({ uid, ports, assigned, createdAt });
+const holder = (uid: string, ports: BridgePort[], assigned: AssignedPort[] = [], createdAt = '2026-01-01', claim: PortClaim = 'full') => ({ uid, claim, ports, assigned, createdAt });
 
 describe('hub ports', () => {
   test('each bridged port gets its own, TCP and UDP of one number too', () => {
@@ -49,6 +49,37 @@ describe('hub ports', () => {
     const result = assignHubPorts([full, holder('late', [tcp(80)], [], '2026-09-09')]);
     expect(result.get('full')).toHaveLength(size);
     expect(result.get('late')).toBeUndefined();
+  });
+
+  test.each(['held', 'spare'] as const)('a %s claim keeps what it has, and gets nothing', (claim) => {
+    const assigned = [{ ...tcp(80), hubPort: 20005 }];
+    const result = assignHubPorts([holder('had', [tcp(80)], assigned, '2026-01-01', claim), holder('new', [tcp(80)], [], '2026-01-01', claim), holder('more', [tcp(80), tcp(81)], [{ ...tcp(80), hubPort: 20006 }], '2026-01-01', claim)]);
+    expect([...result]).toEqual([['had', assigned], ['more', undefined], ['new', undefined]]);
+  });
+
+  const size = hubPortRange.last - hubPortRange.first + 1;
+  const range = (from: number, count: number): AssignedPort[] => Array.from({ length: count }, (_, index) => ({ ...tcp(index + 1), hubPort: hubPortRange.first + from + index }));
+  const having = (uid: string, assigned: AssignedPort[], createdAt: string, claim: PortClaim) => holder(uid, assigned.map(({ port }) => tcp(port)), assigned, createdAt, claim);
+
+  test('all ports in use: spare ones are given to who can work, the youngest first, and no more of them than needed', () => {
+    const result = assignHubPorts([
+      having('works', range(0, size - 20), '2026-01-01', 'full'), having('old', range(size - 20, 10), '2026-02-01', 'spare'), having('young', range(size - 10, 10), '2026-03-01', 'spare'),
+      holder('late', [tcp(80), tcp(81)], [], '2026-09-09'),
+    ]);
+    expect([...result].map(([uid, assigned]) => [uid, assigned?.length])).toEqual([['works', size - 20], ['late', 2], ['old', 10], ['young', undefined]]);
+    for (const { hubPort } of result.get('late')!) expect(hubPort).toBeGreaterThanOrEqual(hubPortRange.first + size - 10);
+  });
+
+  test('all ports in use: those of bridges of whose target nothing is known yet are nobody else\'s', () => {
+    const result = assignHubPorts([having('before the restart', range(0, size), '2026-01-01', 'held'), holder('late', [tcp(80)], [], '2026-09-09')]);
+    expect(result.get('before the restart')).toHaveLength(size);
+    expect(result.get('late')).toBeUndefined();
+  });
+
+  test('who works and who does not hold the same hub port: who works keeps it', () => {
+    const assigned = [{ ...tcp(80), hubPort: 20005 }];
+    const result = assignHubPorts([holder('dead', [tcp(80)], assigned, '2026-01-01', 'spare'), holder('works', [tcp(80)], assigned, '2026-02-02')]);
+    expect([result.get('works'), result.get('dead')]).toEqual([assigned, undefined]);
   });
 
   test('a bridge without ports needs none', () => {

@@ -1,12 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { heartbeatMaxBytes, heartbeatSuspendMs } from '../../../protocol/heartbeat.ts';
-import type { BridgeStatus, ClientStatus } from '../../../protocol/objects.ts';
+import { heartbeatMaxBytes, heartbeatMaxEnded, heartbeatSuspendMs } from '../../../protocol/heartbeat.ts';
+import type { Bridge, BridgeStatus, ClientStatus } from '../../../protocol/objects.ts';
+import { EndedBridges } from '../../../stowaway-image/src/hub/ended-bridges.ts';
 import { renderElements, renderTable } from '../../../stowaway-image/src/hub/firewall.ts';
 import { parseHeartbeat } from '../../../stowaway-image/src/hub/heartbeat-message.ts';
 import { peerChanges, planHub } from '../../../stowaway-image/src/hub/plan.ts';
 import { defaultTtlMs, presenceOf } from '../../../stowaway-image/src/hub/presence.ts';
 import { isWritten, wantedStatus } from '../../../stowaway-image/src/hub/client-status.ts';
 import { parseAllowedIps } from '../../../stowaway-image/src/adapters/wg.ts';
+import { resources } from '../../../stowaway-image/src/kube/index.ts';
+import { FakeKube } from '../../support/fake-kube.ts';
 import { bridge, client } from './objects.ts';
 
 const now = 1_800_000_000_000;
@@ -116,6 +119,11 @@ describe('heartbeats', () => {
     expect(parseHeartbeat(bytes(good))).toEqual(good);
   });
 
+  test('that name more ended bridges than one may are heard all the same, with the first of them', () => {
+    const ended = Array.from({ length: heartbeatMaxEnded + 1 }, (_, index) => ({ namespace: 'demo', name: `web-${index}` }));
+    expect(parseHeartbeat(bytes({ ...good, ended }))).toEqual({ ...good, ended: ended.slice(0, heartbeatMaxEnded) });
+  });
+
   test.each([
     ['nothing', Buffer.alloc(0)],
     ['garbage', Buffer.from([0xff, 0, 1, 2])],
@@ -128,10 +136,36 @@ describe('heartbeats', () => {
     ['no list', bytes({ ...good, ended: {} })],
     ['null in the list', bytes({ ...good, ended: [null] })],
     ['a path for a name', bytes({ ...good, ended: [{ namespace: 'demo', name: '../x' }] })],
-    ['too many bridges', bytes({ ...good, ended: Array.from({ length: 65 }, () => good.ended[0]) })],
+    ['no text for a UID', bytes({ ...good, ended: [{ ...good.ended[0], uid: 7 }] })],
+    ['a path for a UID', bytes({ ...good, ended: [{ ...good.ended[0], uid: '../x' }] })],
     ['too many bytes', Buffer.from(JSON.stringify(good) + ' '.repeat(heartbeatMaxBytes))],
   ])('%s is none', (_, datagram) => {
     expect(parseHeartbeat(datagram)).toBeUndefined();
+  });
+});
+
+describe('ended sessions', () => {
+  const ann = client('ann-1');
+  const report = async (made: Bridge, uid: string | undefined) => {
+    const kube = new FakeKube();
+    kube.seed(resources.bridges, made);
+    const { namespace = '', name } = made.metadata;
+    const ended = new EndedBridges({ kube, log: () => undefined, find: (ref) => kube.peek<Bridge>(resources.bridges, ref) });
+    const gone = ended.report(ann, [{ namespace, name, ...(uid === undefined ? {} : { uid }) }]);
+    await new Promise((resolve) => { setImmediate(resolve); });
+    return { gone: gone.length, left: kube.all(resources.bridges).length };
+  };
+
+  test('take their bridge with them, also when an older laptop does not tell which one it was', async () => {
+    const web = bridge('web-ann');
+    expect(await report(web, web.metadata.uid)).toEqual({ gone: 0, left: 0 });
+    expect(await report(web, undefined)).toEqual({ gone: 0, left: 0 });
+  });
+
+  test('leave one of the same name that was made since, and one of somebody else', async () => {
+    expect(await report(bridge('web-ann'), 'of-the-one-before')).toEqual({ gone: 1, left: 1 });
+    const ofBob = bridge('web-bob', { owner: 'bob' });
+    expect(await report(ofBob, ofBob.metadata.uid)).toEqual({ gone: 1, left: 1 });
   });
 });
 

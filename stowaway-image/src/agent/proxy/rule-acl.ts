@@ -50,3 +50,7 @@ export function unusableValue(rules: readonly Rule[]): string | undefined {
     throw error;
   }
 }
+
+export function hasRegex({ headers = [], path }: Rule): boolean {
+  return path?.match === 'regex' || headers.some(({ match }) => match === 'regex');
+}
