@@ -15,7 +15,12 @@ export interface Found {
   bridge?: Bridge;
 }
 
-function notFound(name: string, namespace: string, known: string[]): BridgeError {
+function notFound(name: string, namespace: string, apps: readonly ContainerSummary[]): BridgeError {
+  const elsewhere = apps.find((app) => app.labels[labels.bridge] === name)?.labels[labels.namespace];
+  if (elsewhere !== undefined) {
+    return new BridgeError({ kind: 'usage', code: 'bridge-not-found', what: `there is no bridge ${name} in the namespace ${namespace}`, why: `${name} is in the namespace ${elsewhere}`, next: `the same with -n ${elsewhere}` });
+  }
+  const known = apps.map((app) => app.labels[labels.bridge] ?? app.name);
   const meant = suggest(name, known);
   const why = known.length === 0 ? 'there are none of yours on this machine' : `there ${known.length === 1 ? 'is' : 'are'}: ${known.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`;
   return new BridgeError({ kind: 'usage', code: 'bridge-not-found', what: `there is no bridge or container ${name} (namespace ${namespace})`, why, next: 'bridge list' });
@@ -50,7 +55,7 @@ export async function findBridge({ docker, cluster, link, name, namespace }: Nam
   const [container] = named;
   const ref = container === undefined ? { namespace: namespace ?? cluster.context.namespace, name } : refOf(container);
   const bridge = ref === undefined ? undefined : await cluster.find<Bridge>(resources.Bridge, ref.name, ref.namespace);
-  if (container === undefined && bridge === undefined) throw notFound(name, ref?.namespace ?? '', apps.map((app) => app.labels[labels.bridge] ?? app.name));
+  if (container === undefined && bridge === undefined) throw notFound(name, ref?.namespace ?? '', apps);
   return { ...(ref === undefined ? {} : { ref }), ...(container === undefined ? {} : { container }), ...(bridge === undefined ? {} : { bridge }) };
 }
 

@@ -82,7 +82,7 @@ export class Problems {
     return new BridgeError({
       kind: 'usage', code: 'project-invalid', what: `${file} has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}`,
       why: problems.map(({ line, column, path, message }) => `${line}:${column} ${path === '' ? '' : `${path}: `}${message}`).join('\n'),
-      next: `edit ${file}  (all keys, for your editor: bridge schema)`, problems,
+      next: `edit ${file}  (all keys, for your editor: bridge schema), or do without it this time: --project none`, problems,
     });
   }
 }

@@ -112,7 +112,7 @@ async function demo({ cluster, kube }: TestCluster): Promise<void> {
   const left = difference(clusterBefore, await clusterInventory(kube));
   story.expect(left.length === 0, `the cluster has the same ${clusterBefore.length} objects as before, of all kinds`, left);
   const leftInDocker = difference(dockerBefore, await dockerInventory()).filter((line) => line.startsWith('+') && !(keepImages && line.startsWith('+ image')));
-  story.expect(leftInDocker.length === 0, 'Docker has no container, network, volume or image of podbridge', leftInDocker);
+  story.expect(leftInDocker.length === 0, `Docker has no container, network${keepImages ? ' or volume' : ', volume or image'} of podbridge more than before`, leftInDocker);
   story.expect(await shopState(kube) === shopBefore, 'the shop is byte for byte what it was');
 }
 
@@ -131,7 +131,7 @@ try {
   } finally {
     cluster.kube.close();
   }
-  story.say(`\nDone: ${story.passed} things shown in ${((performance.now() - start) / 1000).toFixed(0)} s.`);
+  story.say(`\nDone: ${story.passed} things shown in ${((performance.now() - start) / 1000).toFixed(0)} s. The cluster goes on running: npm run cluster -- down removes it.`);
 } catch (error) {
   story.say(`\nThe demo failed: ${(error as Error).message}`);
   process.exitCode = 1;

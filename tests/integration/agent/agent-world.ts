@@ -71,7 +71,9 @@ export class AgentWorld {
     const { stdout } = await execa('docker', ['top', this.#name('agent'), '-eo', 'pid,comm']);
     const pids = stdout.split('\n').flatMap((line) => /^\s*(\d+)\s+haproxy$/.exec(line)?.[1] ?? []);
     if (pids.length !== 1) throw new Error(`one HAProxy expected:\n${stdout}`);
-    await this.inAgent(['kill', '-s', signal, ...pids]);
+    // The shell's own: the image has no program of that name.
+    const said = await this.inAgent(['sh', '-c', 'kill -s "$0" "$@"', signal, ...pids]);
+    if (said !== '') throw new Error(said);
   }
 
   async killLocal(): Promise<void> {
