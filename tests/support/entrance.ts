@@ -3,10 +3,13 @@
  * and sends what is for a host and a path to the Service and the port that the object names. Debian's HAProxy, in a pod.
  */
 import { request, type RequestOptions } from 'node:https';
+import { connect } from 'node:net';
 import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
 import { secret } from '../workloads/manifests.ts';
 import type { Kube } from './kube.ts';
-import { untilReady } from './wait.ts';
+import { until, untilReady } from './wait.ts';
+
+const acceptLimitMs = 30_000;
 
 export interface IngressObject extends KubeObject {
   spec: { ingressClassName?: string; tls?: { hosts: string[] }[]; rules: { host: string; http: { paths: { path: string; backend: { service: { name: string; port: { name?: string; number?: number } } } }[] } }[] };
@@ -42,6 +45,13 @@ const name = 'entrance';
 interface ServiceObject extends KubeObject { spec: { clusterIP: string; ports: { name?: string; port: number; nodePort?: number }[] } }
 
 /** One at a time in a namespace. @param image with HAProxy in it. @param certificate PEM, for all hosts */
+function accepts(host: string, port: number): Promise<true | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host, () => { socket.destroy(); resolve(true); });
+    socket.on('error', () => resolve(undefined));
+  });
+}
+
 export async function openEntrance(kube: Kube, { namespace, image, ways, certificate, key }: { namespace: string; image: string; ways: Way[]; certificate: string; key: string }): Promise<Entrance> {
   const service = async (at: string, called: string): Promise<ServiceObject> => kube.get<ServiceObject>(resources.Service, called, at);
   const backends = await Promise.all(ways.map(async ({ namespace: at, service: called, port }, index) => {
@@ -77,6 +87,8 @@ export async function openEntrance(kube: Kube, { namespace, image, ways, certifi
   await untilReady(kube, [{ type: resources.Pod, name, namespace }]);
   const [{ spec }, { items: nodes }] = await Promise.all([service(namespace, name), kube.list<KubeObject & { status: { addresses: { type: string; address: string }[] } }>(resources.Node)]);
   const [host, port] = [nodes[0]!.status.addresses.find(({ type }) => type === 'InternalIP')!.address, spec.ports[0]!.nodePort!];
+  // A ready pod is known to the node's rules a moment later.
+  await until('the entrance takes connections', () => accepts(host, port), acceptLimitMs);
   return {
     host, port,
     ask: (url, headers = {}, options = {}) => new Promise((resolve, reject) => {
