@@ -19,7 +19,7 @@ export const bench: Bench = {
     const { bridge } = await product();
     await bridge('down');
     for (let round = 0; round < rounds; round++) {
-      record('bridge uninstall', wall, (await bridge('uninstall', '--yes')).elapsedMs / 1000);
+      record('bridge uninstall', wall, (await bridge('uninstall', '--yes', '--keep-images')).elapsedMs / 1000);
       const before = performance.now();
       await kube.apply(deployment({ name: 'plain', namespace, image: echoImage }), { fieldManager: 'podbridge-test' });
       await untilReady(kube, [{ type: resources.Deployment, name: 'plain', namespace }]);
