@@ -18,7 +18,7 @@ import { buildFrontends, frontendId, lacks } from './frontends.ts';
 import { EgressWays } from './egress-ways.ts';
 import { openOriginals } from './open-originals.ts';
 import { bridgeKey, planAssignments, regexRules, type Assignment } from './plan.ts';
-import { netnsPrefix, PodNetworks } from './pod-networks.ts';
+import { netnsPrefix, PodNetworks, uidOf } from './pod-networks.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
 import { RequestCounters } from './proxy/counters.ts';
@@ -310,9 +310,7 @@ export class NodeAgent {
 
   async #launch(frontends: readonly Frontend[]): Promise<void> {
     const started = Date.now();
-    for (const { netns } of frontends) {
-      for (const [, network] of this.#networks.entries()) if (network.netns === netns) await network.prepareReturn();
-    }
+    for (const { netns } of frontends) await this.#networks.at(netns)?.prepareReturn();
     const hubs = new Map(frontends.flatMap(({ routes }) => routes).map(({ hub }) => [hubPortName(hub), hub]));
     await this.#pollServing();
     const unknown = [...hubs.keys()].filter((name) => !this.#serving.has(name) || this.#closed.has(name));
@@ -341,7 +339,7 @@ export class NodeAgent {
   #leaveOut(frontends: readonly Frontend[], error: string): void {
     const unbound = unboundFrontends(error);
     for (const frontend of frontends.filter((each) => unbound.has(frontendName(each)))) {
-      for (const [, network] of this.#networks.entries()) if (network.netns === frontend.netns) network.refuseListenPort(frontend.port);
+      this.#networks.at(frontend.netns)?.refuseListenPort(frontend.port);
       this.#unbound.refuse(frontend.id, `no listener for port ${frontend.port} can be opened in the pod: something else has its port there`, Date.now());
     }
   }
@@ -349,7 +347,7 @@ export class NodeAgent {
   #isLeftOut({ id, netns }: Frontend): boolean {
     const refusal = this.#unbound.leftOut(id, Date.now());
     if (refusal === undefined) return false;
-    this.#troubles.set(netns.slice(netnsPrefix.length), refusal.words);
+    this.#troubles.set(uidOf(netns), refusal.words);
     this.#loop.triggerIn(refusal.retryInMs);
     return true;
   }

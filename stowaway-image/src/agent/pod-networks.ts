@@ -7,6 +7,11 @@ import type { Processes } from './pods/proc-table.ts';
 /** Of their names; the pod's UID follows. */
 export const netnsPrefix = 'pb-';
 
+/** Whose network namespace has this name? */
+export function uidOf(netns: string): string {
+  return netns.slice(netnsPrefix.length);
+}
+
 export interface NotEntered {
   /** Their network does not exist so far. */
   absent: NodePod[];
@@ -26,6 +31,11 @@ export class PodNetworks {
 
   get(uid: string): PodNetwork | undefined {
     return this.#entered.get(uid);
+  }
+
+  /** @param netns its name */
+  at(netns: string): PodNetwork | undefined {
+    return this.get(uidOf(netns));
   }
 
   entries(): IterableIterator<[string, PodNetwork]> {
