@@ -274,6 +274,15 @@ describe('rules', () => {
 });
 
 describe('nothing is lost', () => {
+  /**
+   * Without rules a kept connection is ended by closing it in a pause, and no pause is so sure that a client which was kept from
+   * looking (this machine may be starved) has not written just then: it sees a reset of a connection it used again, which HTTP
+   * clients answer by asking again (RFC 9112, 9.3.1).
+   */
+  const isRare = (kept: { failed: string[] }, most: number): void => {
+    expect(kept.failed.filter((words) => !words.includes('ECONNRESET'))).toEqual([]);
+    expect(kept.failed.length).toBeLessThanOrEqual(most);
+  };
   const load = (headers: Record<string, string> = {}): ReturnType<typeof startLoad> => startLoad({ host: world.addresses['pod'] ?? '', port: originalPorts.http, newPerSecond: 200, keepAlive: { connections: 20, perSecond: 100 }, headers });
 
   test.each([['without rules', undefined], ['with a rule', headerRule]])('ten starts and stops %s at 200 new requests per second', async (_, rules) => {
@@ -288,7 +297,9 @@ describe('nothing is lost', () => {
       await sleep(500);
     }
     await running.stop();
-    expect({ fresh: running.fresh.failed, kept: running.kept.failed }).toEqual({ fresh: [], kept: [] });
+    expect(running.fresh.failed).toEqual([]);
+    // Two hundred connections are ended in all.
+    isRare(running.kept, rules === undefined ? 20 : 0);
     expect(running.fresh.answers['local']).toBeGreaterThan(1000);
     expect(running.fresh.answers['original']).toBeGreaterThan(1000);
   }, 240_000);
@@ -350,7 +361,8 @@ describe('nothing is lost', () => {
     await running.stop();
     silent.destroy();
     expect(answered.who).toBe('local');
-    expect({ fresh: running.fresh.failed, kept: running.kept.failed }).toEqual({ fresh: [], kept: [] });
+    expect(running.fresh.failed).toEqual([]);
+    isRare(running.kept, 'rules' in wish ? 0 : 5);
     // Those that never pause for longer than the kernel's clock can tell go on; with a rule each is told with its next answer.
     if ('rules' in wish) expect((running.kept.answers['local'] ?? 0) - local).toBeLessThan(30);
   }, limitMs);

@@ -16,6 +16,15 @@ export const drainLimitMs = 10_000;
 const idleAfterMs = 25;
 /** The kernel counts in milliseconds. Where the last bytes went both ways in the same one, an answer may still be due: more patience. */
 const unclearIdleAfterMs = 1500;
+/**
+ * Whoever asks again and again is closed soon after an answer: the next request is furthest away then. On a busy machine there
+ * may be some hundredths of a second from our look until the client learns of it.
+ */
+const freshAfterAnswerMs = 100;
+/** Or when nothing came for so long: then that nothing comes in the next moment is likely too. */
+const quietAfterMs = 1000;
+/** A drain that found no such moment takes every pause. */
+const patienceMs = 5000;
 /** Connections that are closed in one look. */
 const mostAtOnce = 50;
 /** Of a pod that ends: whoever has not asked for so long would hardly be told by an answer. */
@@ -51,13 +60,18 @@ export async function refuseNew(hubs: readonly HubPort[], generations: readonly 
   })));
 }
 
-/** One look. Returns the number of sessions that are still open. */
-export async function advance(drain: Drain, generations: readonly Generation[]): Promise<number> {
+/**
+ * One look. Returns the number of sessions that are still open.
+ *
+ * @param hopeless the next request of an open connection would be lost anyway: every pause is good enough
+ */
+export async function advance(drain: Drain, generations: readonly Generation[], { hopeless = false } = {}): Promise<number> {
+  const eager = hopeless || Date.now() - drain.startedAt > patienceMs;
   const open = await Promise.all(generations.map(async ({ api }) => {
     try {
       const stats = parseServerStats(await api.ask(serverStatsCommand));
       const count = drain.ports.reduce((sum, { frontend, hub }) => sum + sessionsTo(frontend, hub.port, stats), 0);
-      return count === 0 ? 0 : count - await closeIdle(drain, api);
+      return count === 0 ? 0 : count - await closeIdle(drain, api, eager);
     } catch {
       return 0; // this process has ended meanwhile
     }
@@ -65,24 +79,31 @@ export async function advance(drain: Drain, generations: readonly Generation[]):
   return open.reduce((sum, count) => sum + count, 0);
 }
 
-async function closeIdle(drain: Drain, api: Generation['api']): Promise<number> {
+async function closeIdle(drain: Drain, api: Generation['api'], eager: boolean): Promise<number> {
   const sessions = parseSessions(await api.ask('show sess')).filter(({ server, backend }) => server === 'bridge' && backend.startsWith('btcp_'));
   let closed = 0;
   for (const place of drain.ports) {
     const here = sessions.filter(({ backend }) => backend === `btcp_${place.frontend}_${place.hub.port}`);
     if (here.length === 0) continue;
-    const idleNow = async (): Promise<(session: Session) => boolean> => {
+    /** Asked again right before a connection is closed, it counts what has passed since. */
+    const look = async (): Promise<(session: Session) => boolean> => {
+      const askedAt = performance.now();
       const sockets = byMovedPeer(await establishedTo(place.netns, place.address, place.port));
-      return ({ source }) => { const socket = sockets.get(source); return socket !== undefined && isIdle(socket); };
+      return ({ source }) => {
+        const socket = sockets.get(source);
+        return socket !== undefined && isIdle(socket) && (eager || isGoodMoment(socket, performance.now() - askedAt));
+      };
     };
     // Only few are worth the questions that follow, and a process with many busy ones has better to do than to answer them.
-    const likely = here.filter(await idleNow()).slice(0, mostAtOnce);
+    const likely = here.filter(await look()).slice(0, mostAtOnce);
     if (likely.length === 0) continue;
     const before = await bytesOf(likely, api);
-    for (const session of likely.filter(await idleNow())) {
+    const stillIdle = await look();
+    for (const session of likely) {
+      if (!stillIdle(session)) continue;
       // Between the kernel's word and now a request may have come: only an unchanged session is closed, at once.
       const now = sessionBytes(await api.ask(`show sess ${session.id}`));
-      if (now === '' || now !== before.get(session.id)) continue;
+      if (now === '' || now !== before.get(session.id) || !stillIdle(session)) continue;
       await api.ask(`shutdown session ${session.id}`);
       closed += 1;
     }
@@ -121,6 +142,11 @@ export async function dismiss({ ports, shut }: Drain, generations: readonly Gene
     const silent = (await establishedTo(netns, address, port)).filter((socket) => isIdle(socket) && socket.sinceReceivedMs >= silentAfterMs && !busy.has(movedPeer(socket.peer)));
     await Promise.all(silent.map(async ({ peer }) => await destroySockets(netns, { local: `${address}:${port}`, peer })));
   }));
+}
+
+/** @param elapsedMs since the kernel was asked */
+export function isGoodMoment({ sinceSentMs, sinceReceivedMs }: SocketTimes, elapsedMs: number): boolean {
+  return sinceSentMs + elapsedMs <= freshAfterAnswerMs || Math.min(sinceSentMs, sinceReceivedMs) >= quietAfterMs;
 }
 
 export function isIdle({ pending, sentBytes, receivedBytes, sinceSentMs, sinceReceivedMs }: SocketTimes): boolean {

@@ -475,7 +475,7 @@ export class NodeAgent {
       return stranded ? [{ frontend: frontendId(pod.metadata.uid ?? '', port), netns: network.netns, address: network.address, port, hub: route.hub }] : [];
     }));
     try {
-      if (ports.length > 0) await advance({ name: '', leaving: false, ports, startedAt: Date.now(), shut: new Set() }, this.#proxy.generations);
+      if (ports.length > 0) await advance({ name: '', leaving: false, ports, startedAt: Date.now(), shut: new Set() }, this.#proxy.generations, { hopeless: true });
     } finally {
       this.#closingStranded = false;
     }

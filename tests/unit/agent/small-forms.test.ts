@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
-import { isIdle } from '../../../stowaway-image/src/agent/drain.ts';
+import { isGoodMoment, isIdle } from '../../../stowaway-image/src/agent/drain.ts';
 import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
 import { freePort, listeningPorts, takenPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
 import { unboundFrontends } from '../../../stowaway-image/src/agent/proxy/bind-errors.ts';
@@ -91,6 +91,16 @@ test.each([
   const [socket] = parseSockets(`0      0      10.0.0.7:8080   10.0.0.9:40000 cubic rto:204 ${details}`);
   expect(socket?.peer).toBe('10.0.0.9:40000');
   expect(socket !== undefined && isIdle(socket)).toBe(idle);
+});
+
+test.each([
+  ['right after an answer', true, 30, 0],
+  ['when the next request may be near', false, 300, 0],
+  ['right after an answer, when looking took long', false, 30, 90],
+  ['after a long silence', true, 1200, 90],
+])('an idle connection %s may be closed: %s', (_, good, sinceSentMs, elapsedMs) => {
+  const [socket] = parseSockets(`0 0 10.0.0.7:8080 10.0.0.9:40000 cubic lastsnd:${sinceSentMs} lastrcv:${sinceSentMs + 5} bytes_sent:9 bytes_received:9`);
+  expect(isGoodMoment(socket!, elapsedMs)).toBe(good);
 });
 
 describe('what HAProxy tells', () => {
