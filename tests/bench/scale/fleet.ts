@@ -1,13 +1,13 @@
-/** The fake laptops, in one container on the cluster's Docker network. */
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The fake laptops, in one container on the cluster's Docker network: program and orders in laptops/. */
 import { execa } from 'execa';
+import { ensureGoProgram } from '../../cluster/go-build.ts';
+import type { Progress } from '../../cluster/index.ts';
 import { until } from '../../support/wait.ts';
 
 export interface LinkOrder { index: number; address: string; hubKey: string; hubAddress: string; endpoint: string }
-export interface ServeOrder { address: string; port: number; name: string }
-export interface FleetState { keys: Record<number, string>; links: { index: number; echoes: number; firstEchoMs: number | null }[] }
+export interface ServeOrder { index: number; port: number; name: string }
+/** By the laptop's index. */
+export interface FleetState { keys: Record<number, string>; echoes: Record<number, number> }
 
 export interface Fleet {
   order(order: { keys?: number[]; link?: LinkOrder[]; serve?: ServeOrder[] }): Promise<FleetState>;
@@ -17,17 +17,12 @@ export interface Fleet {
 const name = 'podbridge-bench-fleet';
 const startLimitMs = 60_000;
 
-/** @param image of cargo. @param network the cluster's */
-export async function startFleet(image: string, network: string): Promise<Fleet> {
+/** @param image any that programs run in. @param network the cluster's */
+export async function startFleet(image: string, network: string, progress: Progress): Promise<Fleet> {
+  const program = await ensureGoProgram({ name: 'laptops', module: '../bench/scale/laptops', ldflags: '', title: 'the fake laptops' }, progress);
   await execa('docker', ['rm', '--force', name], { reject: false });
-  const folder = await mkdtemp(join(tmpdir(), 'podbridge-fleet-'));
-  await execa('docker', [
-    'create', '--name', name, '--network', network, '--cap-add', 'NET_ADMIN', '--device', '/dev/net/tun', '--sysctl', 'net.ipv4.conf.all.rp_filter=2', '--sysctl', 'net.ipv4.conf.default.rp_filter=2',
-    '--entrypoint', 'tini', image, '-s', '--', 'node', '/fleet-program.mts',
-  ]);
-  await copyFile(join(import.meta.dirname, 'fleet-program.ts'), join(folder, 'fleet-program.mts'));
-  await execa('docker', ['cp', join(folder, 'fleet-program.mts'), `${name}:/fleet-program.mts`]);
-  await rm(folder, { recursive: true });
+  await execa('docker', ['create', '--name', name, '--network', network, '--cap-drop', 'ALL', '--entrypoint', '/laptops', image]);
+  await execa('docker', ['cp', program, `${name}:/laptops`]);
   await execa('docker', ['start', name]);
   const { stdout: address } = await execa('docker', ['inspect', '--format', `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, name]);
   const order: Fleet['order'] = async (body) => {

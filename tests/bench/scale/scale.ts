@@ -3,9 +3,7 @@
  * bridges by rule and without; after each step every single bridge is asked whether its requests come to it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectDocker } from '../../../cli/adapters/docker/index.ts';
 import { resources } from '../../../cli/adapters/cluster/index.ts';
-import { ensureImage } from '../../../cli/image/build.ts';
 import { groupVersion, labels, systemNamespace } from '../../../protocol/names.ts';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import { loadImages, progressOn } from '../../cluster/index.ts';
@@ -85,18 +83,18 @@ export async function measureScale(size: Size, told: (step: Step) => void): Prom
     return took;
   }
 
-  async function addBridges(fleet: Fleet, indexes: readonly number[], clients: number, addresses: ReadonlyMap<string, string>): Promise<number[]> {
+  async function addBridges(fleet: Fleet, indexes: readonly number[], clients: number): Promise<number[]> {
     const took: number[] = [];
     await inTurns(indexes, async (index) => {
-      const client = clientName(index % clients);
+      const client = index % clients;
       const name = bridgeName(index);
       const startedAt = performance.now();
       await kube.create<Bridge>({
         apiVersion: groupVersion, kind: 'Bridge', metadata: { name, namespace, labels: { 'podbridge-bench': 'scale' } },
-        spec: { owner, client, target: { kind: 'Deployment', name: targetOf(index), container: 'echo' }, ports: [{ port: 8080, protocol: 'TCP', local: 8080 }], ...(isGlobal(index) ? {} : { rules: [{ mark: name }] }) },
+        spec: { owner, client: clientName(client), target: { kind: 'Deployment', name: targetOf(index), container: 'echo' }, ports: [{ port: 8080, protocol: 'TCP', local: 8080 }], ...(isGlobal(index) ? {} : { rules: [{ mark: name }] }) },
       });
       const assigned = await kube.until<Bridge>(resources.Bridge, name, (bridge) => bridge?.status?.ports !== undefined, { namespace, timeoutMs: limitMs });
-      await fleet.order({ serve: [{ address: addresses.get(client)!, port: assigned!.status!.ports![0]!.hubPort, name }] });
+      await fleet.order({ serve: [{ index: client, port: assigned!.status!.ports![0]!.hubPort, name }] });
       await kube.until<Bridge>(resources.Bridge, name, (bridge) => bridge?.status?.phase === 'Ready' && (bridge.status.pods ?? []).every(({ serving }) => serving === true), { namespace, timeoutMs: limitMs });
       took.push(performance.now() - startedAt);
     });
@@ -163,9 +161,7 @@ export async function measureScale(size: Size, told: (step: Step) => void): Prom
   const names = Array.from({ length: size.deployments }, (_, index) => `web-${index}`);
   await progress.step(`${size.deployments} deployments of two pods`, () => applyAll(kube, names.flatMap((name) => [deployment({ name, namespace, image: echo, replicas: 2, env: [] }), service({ name, namespace })])));
   const prober = await ensureProber(kube, namespace, echo);
-  const docker = await connectDocker({ env: process.env, homeDir: process.env.HOME ?? '/root' });
-  const { reference } = await ensureImage('cargo', { docker, host: { env: process.env, homeDir: process.env.HOME ?? '/root' }, waiting: () => undefined, signal: new AbortController().signal });
-  const fleet = await startFleet(reference, network);
+  const fleet = await startFleet(echo, network, progress);
   const results: Step[] = [];
   try {
     let [clients, bridges] = [0, 0];
@@ -176,9 +172,7 @@ export async function measureScale(size: Size, told: (step: Step) => void): Prom
       const stepStartedAt = Date.now();
       const clientMs = await progress.step(`${toClients} clients`, () => addClients(fleet, Array.from({ length: toClients - clients }, (_, index) => clients + index)));
       clients = toClients;
-      const { items } = await kube.list<Client>(resources.Client, { namespace: systemNamespace });
-      const addresses = new Map(items.map(({ metadata, status }) => [metadata.name, status?.address ?? '']));
-      const bridgeMs = await progress.step(`${toBridges} bridges`, () => addBridges(fleet, Array.from({ length: toBridges - bridges }, (_, index) => bridges + index), clients, addresses));
+      const bridgeMs = await progress.step(`${toBridges} bridges`, () => addBridges(fleet, Array.from({ length: toBridges - bridges }, (_, index) => bridges + index), clients));
       bridges = toBridges;
       const wrong: string[] = [];
       await progress.step('every bridge asked', () => inTurns(Array.from({ length: bridges }, (_, index) => index), async (index) => {
