@@ -37,11 +37,12 @@ function hubService(): Manifest {
   };
 }
 
-const healthProbe = { httpGet: { path: '/healthz', port: ports.health }, timeoutSeconds: 3 };
+// On a starved node an answer takes seconds, and an end would make it worse for everybody.
+const healthProbe = { httpGet: { path: '/healthz', port: ports.health }, timeoutSeconds: 5 };
 const probes = {
   startupProbe: { ...healthProbe, periodSeconds: 1, failureThreshold: 120 },
   readinessProbe: { ...healthProbe, periodSeconds: 5, failureThreshold: 2 },
-  livenessProbe: { ...healthProbe, periodSeconds: 20, failureThreshold: 3 },
+  livenessProbe: { ...healthProbe, timeoutSeconds: 10, periodSeconds: 20, failureThreshold: 6 },
 };
 const fieldEnv = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } });
 const linuxOnly = { nodeSelector: { 'kubernetes.io/os': 'linux' } };
@@ -108,8 +109,9 @@ function hub({ version, stowawayImage }: ManifestSettings): Manifest {
             ],
             ...probes,
             // It carries all traffic: with less than a share like this its tunnel starves on a busy node and drops datagrams.
-            // wireguard-go keeps buffers of big transfers for a while.
-            resources: { requests: { cpu: '200m', memory: '96Mi' }, limits: { memory: '512Mi' } },
+            // wireguard-go keeps buffers of big transfers for a while, and has up to a thousand of 64 KB for each peer where it gets
+            // no processor time to work them off.
+            resources: { requests: { cpu: '200m', memory: '96Mi' }, limits: { memory: '2Gi' } },
             securityContext: {
               runAsUser: 0,
               allowPrivilegeEscalation: false,
