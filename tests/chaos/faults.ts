@@ -1,6 +1,7 @@
 /** What can fail, or be done on purpose, while bridges stand. */
 import { resources } from '../../cli/adapters/cluster/index.ts';
 import { onNode, runningPods } from '../support/nodes.ts';
+import { otherBuild, type OtherBuild } from '../support/other-build.ts';
 import { until } from '../support/wait.ts';
 import { ensureCluster } from '../cluster/index.ts';
 import { replicas, type World } from './world.ts';
@@ -8,6 +9,8 @@ import type { BridgeProcess } from '../support/bridge-command.ts';
 import { bridgeOk } from '../support/bridge-command.ts';
 
 const backLimitMs = 120_000;
+/** With the build of an image. */
+const installLimitMs = 600_000;
 
 export interface Fault {
   name: string;
@@ -58,6 +61,18 @@ const replaced = (component: 'agent' | 'hub' | 'controller', graceful: boolean) 
   }
 };
 
+/** Until agents, hub and controller have all been replaced. */
+async function install(world: World, program?: string): Promise<void> {
+  const components = ['agent', 'hub', 'controller'] as const;
+  const before = await Promise.all(components.map((component) => world.podsOf(component)));
+  await bridgeOk(['install', '--yes', '--policy', 'none', '--preview', 'node-port'], { ...world.suite.admin, ...(program === undefined ? {} : { program }), limitMs: installLimitMs });
+  for (const [index, component] of components.entries()) {
+    const pods = before[index]!;
+    await untilReplaced(world, component, pods.map(({ metadata }) => metadata.uid ?? ''), pods.length);
+  }
+}
+
+let upgrade: OtherBuild | undefined;
 let foreground: BridgeProcess[] = [];
 const inCargo = async (world: World, ...command: string[]): Promise<void> => { await world.docker('exec', await world.cargo(), ...command); };
 
@@ -150,6 +165,15 @@ export const faults: Fault[] = [
     async strike({ first, suite }) {
       await onNode(first, 'if command -v node-service >/dev/null; then node-service restart kube-apiserver; else pkill -x kube-apiserver; fi');
       await until('the API server', () => suite.kube.request('GET', '/api/v1/namespaces/default').catch(() => undefined), backLimitMs);
+    },
+  },
+  {
+    name: 'upgraded (bridge install of another build)', kind: 'planned', long: true,
+    async prepare() { upgrade = await otherBuild(); },
+    strike: (world) => install(world, upgrade?.program),
+    async mend(world) {
+      await install(world);
+      await upgrade?.remove();
     },
   },
   {

@@ -13,6 +13,8 @@ export interface BridgeOptions {
   kubeconfig: string;
   context?: string;
   env?: Record<string, string>;
+  /** Another build's. */
+  program?: string;
   cwd?: string;
   limitMs?: number;
 }
@@ -29,7 +31,7 @@ export type BridgeProcess = ReturnType<typeof startBridge>;
 /** Starts a command that stays in the foreground. It does not hold the limit of {@link bridge} unless one is given. */
 export function startBridge(args: string[], options: BridgeOptions) {
   if (!existsSync(bridgeProgram)) throw new Error(`${bridgeProgram} does not exist. Build it with: npm run build`);
-  return execa(process.execPath, ['--', bridgeProgram, ...args], {
+  return execa(process.execPath, ['--', options.program ?? bridgeProgram, ...args], {
     reject: false, all: true, stdin: 'ignore', cwd: options.cwd, extendEnv: false, timeout: options.limitMs,
     env: {
       ...pick(process.env, ['PATH', 'HOME', 'TMPDIR', 'DOCKER_HOST', 'DOCKER_CONFIG', 'DOCKER_CONTEXT', 'XDG_CACHE_HOME', 'npm_config_registry', 'npm_config_userconfig']),
