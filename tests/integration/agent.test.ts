@@ -152,6 +152,19 @@ describe('what a pod does cannot keep the agent from its work', () => {
     await world.untilServing();
     expect((await ask()).who).toBe('local');
   }, limitMs);
+
+  test.each([
+    ['all rules are flushed', ['nft', 'flush', 'ruleset']], ['the policy rule is deleted', ['ip', 'rule', 'delete', 'priority', '28849']],
+    ['the table of the way back is deleted', ['sh', '-c', 'nft delete table ip "$(nft list tables ip | grep -o \'podbridge_.*_ret\')"']],
+  ])('%s by somebody: put back', async (_, command) => {
+    await world.bridges({ rules: headerRule });
+    await world.untilServing();
+    const before = (await world.log()).length;
+    expect(await world.inAgent(['nsenter', `--net=/run/netns/${world.netns}`, ...command])).toBe('');
+    await until('it is put back', async () => ((await world.log()).slice(before).includes('put back') ? true : undefined), 20_000);
+    expect(await ask({ headers: mine })).toMatchObject({ who: 'local' });
+    expect(await ask()).toMatchObject({ who: 'original', headers: { 'x-bridge-served-by': 'original' } });
+  }, limitMs);
 });
 
 async function h2(port: number, headers: Record<string, string>, session?: ClientHttp2Session): Promise<string> {

@@ -16,6 +16,7 @@ import { advance, dismiss, drainLimitMs, refuseNew, type Drain, type DrainingPor
 import { FrozenOriginals } from './freeze/frozen-originals.ts';
 import { buildFrontends, frontendId, lacks } from './frontends.ts';
 import { EgressWays } from './egress-ways.ts';
+import { LostRules } from './lost-rules.ts';
 import { openOriginals } from './open-originals.ts';
 import { bridgeKey, planAssignments, regexRules, type Assignment } from './plan.ts';
 import { netnsPrefix, PodNetworks, uidOf } from './pod-networks.ts';
@@ -114,6 +115,7 @@ export class NodeAgent {
   readonly #unbound = new UnboundFrontends();
   #cleanupAt: number | undefined;
   readonly #egress: EgressWays;
+  readonly #lost: LostRules;
   readonly #counters = new RequestCounters();
   /** By name of their network namespace. */
   #podNames = new Map<string, string>();
@@ -123,6 +125,9 @@ export class NodeAgent {
     const { log, signal } = options;
     this.#networks = new PodNetworks(options.processes, options);
     this.#egress = new EgressWays(this.#networks, log);
+    this.#lost = new LostRules({
+      networks: () => [...this.#networks.entries()].map(([, network]) => network), log, trigger: () => this.#loop.trigger(), triggerIn: (ms) => this.#loop.triggerIn(ms),
+    });
     this.#ruleCheck = new RuleCheck(options.directory);
     this.#certificates = new Certificates(options.directory, options.processes);
     this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: () => this.#loop.trigger(), onTapLine: (line) => this.#tap(line) });
@@ -219,6 +224,7 @@ export class NodeAgent {
     const until = Date.now() + graceMs;
     await this.#loop.idle();
     this.#frozen.stop();
+    this.#lost.stop();
     await this.#applyRules([], []);
     // What the kernel has accepted for a listener is lost when that is closed: HAProxy takes it first.
     await pause(acceptMs);
@@ -235,6 +241,7 @@ export class NodeAgent {
 
   async #reconcile(): Promise<void> {
     const { bridges, pods, client, log } = this.#options;
+    await this.#lost.look();
     const all = [...bridges()];
     // Bridges whose rules are not checked yet wait; all others go on.
     if (!await this.#ruleCheck.prepare(regexRules({ bridges: all, pods: pods(), client }))) this.#loop.trigger();
@@ -287,6 +294,7 @@ export class NodeAgent {
     await this.#egress.apply(assignments);
     await this.#writeStatuses(all, assignments, serverFirst);
     await this.#leavePods(wantedPods, log);
+    this.#lost.watch();
   }
 
   /** Leads to HAProxy what it has a frontend for, and nothing else; nothing at all while it hangs. Called before a reload with the old ones and after it with the new ones. */
