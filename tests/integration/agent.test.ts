@@ -360,6 +360,18 @@ describe('nothing is lost', () => {
     expect(running.fresh.failed).toEqual([]);
   }, limitMs);
 
+  test('a client that keeps a silent connection open keeps nothing of ours in the pod', async () => {
+    await world.bridges({ rules: headerRule });
+    await world.untilServing();
+    const silent = new Agent({ keepAlive: true, maxSockets: 1 });
+    expect((await ask({ agent: silent, headers: mine })).who).toBe('local');
+    await world.bridges();
+    await until('the pod is left', async () => ((await world.tables()).length === 0 ? true : undefined), 40_000);
+    // The connection was ended as one between two requests, so the next one has a new one.
+    expect((await ask({ agent: silent, headers: mine })).who).toBe('original');
+    silent.destroy();
+  }, limitMs);
+
   test.each([['without rules', {}], ['with a rule', { rules: headerRule }]])('a pod that ends, %s: every client is told while it still can be, also one that asks nothing', async (_, wish) => {
     await world.bridges(wish);
     await world.untilServing();

@@ -19,7 +19,7 @@ afterEach(async () => {
   haproxy.remove();
 });
 
-const launch = (name: string): Launch => ({ config: ({ socket }) => haproxy.config(name, socket), serverState: '', contents: new Set(), frontends: ['f'] });
+const launch = (name: string, contents: readonly string[] = []): Launch => ({ config: ({ socket }) => haproxy.config(name, socket), serverState: '', contents: new Set(contents), frontends: ['f'] });
 
 test('a process that was found hung is nobody to ask any more, and another one takes its place', async () => {
   const first = await supervisor.launch(launch('a'));
@@ -54,4 +54,16 @@ test('a restart that meets a change has nothing left to do', async () => {
   expect(supervisor.generations.filter(({ retiredAt }) => retiredAt === undefined)).toEqual([third]);
   expect(second.retiredAt).toBeDefined();
   expect(haproxy.started().map((line) => line[0])).toEqual(['a', 'b', 'c']);
+}, 30_000);
+
+test.each([['that is still bridged', ['pb-1', 'pb-2'], 120_000], ['in which nothing is bridged any more', ['pb-1'], 5000]])('a replaced process with nothing but silent connections, in a pod %s', async (_, contents, limitMs) => {
+  const first = await supervisor.launch(launch('a', ['pb-1', 'pb-2']));
+  await supervisor.launch(launch('b', contents));
+  const at = Date.now();
+  await supervisor.endIdle(at);
+  await supervisor.endIdle(at + limitMs);
+  process.kill(first.child.pid!, 0);
+  await supervisor.endIdle(at + limitMs + 1);
+  await first.child.ended;
+  expect(supervisor.generations.map(({ number }) => number)).toEqual([2]);
 }, 30_000);

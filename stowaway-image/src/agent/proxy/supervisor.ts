@@ -21,6 +21,8 @@ const retiredLimitMs = 4 * 3600_000;
 export const innerShutMs = 1000;
 /** Longer than what HTTP clients keep an unused connection for, mostly. */
 const silentLimitMs = 120_000;
+/** The same where a replaced process keeps us in a pod in which nothing is bridged any more. Whoever asks more often was told to go with an answer. */
+const lastSilentLimitMs = 5000;
 
 export interface Generation extends HaproxyProcess {
   readonly number: number;
@@ -142,8 +144,14 @@ export class HaproxySupervisor {
       const busy = streams.some(({ frontend }) => frontend !== 'GLOBAL');
       generation.idleSince = busy ? undefined : generation.idleSince ?? now;
       // Keep-alive clients that have been silent for so long: their connections are closed between two requests.
-      if (generation.idleSince !== undefined && now - generation.idleSince > silentLimitMs) child.kill('SIGTERM');
+      if (generation.idleSince !== undefined && now - generation.idleSince > (this.#isLast(generation) ? lastSilentLimitMs : silentLimitMs)) child.kill('SIGTERM');
     }));
+  }
+
+  /** It has something that the process which serves now does not have. */
+  #isLast({ contents }: Generation): boolean {
+    const { current } = this;
+    return current !== undefined && [...contents].some((each) => !current.contents.has(each));
   }
 
   /** Clients' connections, in all processes. */
