@@ -4,6 +4,7 @@
 //
 //	pod-files serve          the server; the agent tells it on stdin which bridges there are
 //	pod-files freeze         holds processes still, for as long as it lives; the agent tells it on stdin which
+//	pod-files watch-netns    tells of changed rules in network namespaces; the agent tells it on stdin in which
 //	pod-files session NAME   one subsystem (sftp, copy) of one connection, confined to the volumes of one container
 //
 // On the laptop it fills one Docker volume per bridge:
@@ -32,7 +33,7 @@ func init() { runtime.LockOSThread() }
 
 var programs = map[string]func(args []string) error{
 	"serve": serve, "session": session, "mount": mount, "apply": apply, "export": export, "unmount": unmountLeft,
-	"loopback": loopback, "freeze": freeze,
+	"loopback": loopback, "freeze": freeze, "watch-netns": watchNetns,
 }
 
 func main() {
@@ -42,7 +43,7 @@ func main() {
 	}
 	program := programs[name]
 	if program == nil {
-		fmt.Fprintln(os.Stderr, "usage: pod-files serve | session NAME | mount | apply | export | unmount | loopback | freeze")
+		fmt.Fprintln(os.Stderr, "usage: pod-files serve | session NAME | mount | apply | export | unmount | loopback | freeze | watch-netns")
 		os.Exit(2)
 	}
 	if err := program(os.Args[2:]); err != nil {

@@ -152,14 +152,31 @@ describe('what a pod does cannot keep the agent from its work', () => {
     await world.untilServing();
     expect((await ask()).who).toBe('local');
   }, limitMs);
+
+  test.each([
+    ['all rules are flushed', ['nft', 'flush', 'ruleset']], ['the policy rule is deleted', ['ip', 'rule', 'delete', 'priority', '28849']],
+    ['the table of the way back is deleted', ['sh', '-c', 'nft delete table ip "$(nft list tables ip | grep -o \'podbridge_.*_ret\')"']],
+  ])('%s by somebody: put back', async (_, command) => {
+    await world.bridges({ rules: headerRule });
+    await world.untilServing();
+    const before = (await world.log()).length;
+    expect(await world.inAgent(['nsenter', `--net=/run/netns/${world.netns}`, ...command])).toBe('');
+    await until('it is put back', async () => ((await world.log()).slice(before).includes('put back') ? true : undefined), 20_000);
+    expect(await ask({ headers: mine })).toMatchObject({ who: 'local' });
+    expect(await ask()).toMatchObject({ who: 'original', headers: { 'x-bridge-served-by': 'original' } });
+  }, limitMs);
 });
 
+/** Its end in an error ends all of its streams, and each of them tells. */
+function h2Session(port: number): ClientHttp2Session {
+  return connectHttp2(`http://${world.addresses['pod']}:${port}`).on('error', () => undefined);
+}
+
 async function h2(port: number, headers: Record<string, string>, session?: ClientHttp2Session): Promise<string> {
-  const own = session ?? connectHttp2(`http://${world.addresses['pod']}:${port}`);
+  const own = session ?? h2Session(port);
   try {
     return await new Promise((resolve, reject) => {
       let body = '';
-      own.on('error', reject);
       const stream = own.request({ ':path': '/', ...headers });
       stream.on('data', (chunk) => { body += String(chunk); }).on('error', reject).on('end', () => resolve(body.split(' ')[0] ?? ''));
       stream.end();
@@ -186,7 +203,7 @@ describe('rules', () => {
   test('the same for streams of one HTTP/2 session', async () => {
     await world.bridges({ ports: [originalPorts.h2c], rules: headerRule });
     await world.untilServing();
-    const session = connectHttp2(`http://${world.addresses['pod']}:${originalPorts.h2c}`);
+    const session = h2Session(originalPorts.h2c);
     const answers = await Promise.all(Array.from({ length: 100 }, async (_, i) => await h2(originalPorts.h2c, i % 2 === 0 ? { 'x-bridge': 'me' } : {}, session)));
     session.close();
     expect(answers).toEqual(answers.map((_, i) => (i % 2 === 0 ? 'local' : 'original')));
@@ -341,6 +358,18 @@ describe('nothing is lost', () => {
     // Those that were under way when the last connection had gone.
     expect((running.kept.answers['local'] ?? 0) - local).toBeLessThan(5);
     expect(running.fresh.failed).toEqual([]);
+  }, limitMs);
+
+  test('a client that keeps a silent connection open keeps nothing of ours in the pod', async () => {
+    await world.bridges({ rules: headerRule });
+    await world.untilServing();
+    const silent = new Agent({ keepAlive: true, maxSockets: 1 });
+    expect((await ask({ agent: silent, headers: mine })).who).toBe('local');
+    await world.bridges();
+    await until('the pod is left', async () => ((await world.tables()).length === 0 ? true : undefined), 40_000);
+    // The connection was ended as one between two requests, so the next one has a new one.
+    expect((await ask({ agent: silent, headers: mine })).who).toBe('original');
+    silent.destroy();
   }, limitMs);
 
   test.each([['without rules', {}], ['with a rule', { rules: headerRule }]])('a pod that ends, %s: every client is told while it still can be, also one that asks nothing', async (_, wish) => {

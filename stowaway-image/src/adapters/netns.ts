@@ -68,6 +68,25 @@ export async function addReturnRoute(name: string, { mark, table, priority }: Po
   await run(['ip', '-n', name, 'rule', 'add', 'fwmark', String(mark), 'lookup', String(table), 'priority', String(priority)], { ok: [0, 2] });
 }
 
+export async function hasReturnRoute(name: string, { mark, table, priority }: PolicyRoute): Promise<boolean> {
+  const [rules, routes] = await Promise.all([
+    run(['ip', '-n', name, '-N', '-j', 'rule', 'show', 'priority', String(priority)]),
+    // 2: no such table.
+    run(['ip', '-n', name, '-N', '-j', 'route', 'show', 'table', String(table)], { ok: [0, 2] }),
+  ]);
+  return hasRule(rules.stdout, { mark, table }) && parsed<{ dst: string }>(routes.stdout).some(({ dst }) => dst === 'default' || dst === '0.0.0.0/0');
+}
+
+/** @param json of `ip -N -j rule show` */
+export function hasRule(json: string, { mark, table }: Pick<PolicyRoute, 'mark' | 'table'>): boolean {
+  return parsed<{ fwmark?: string; table?: string }>(json).some((rule) => Number(rule.fwmark) === mark && Number(rule.table) === table);
+}
+
+/** iproute2 prints nothing instead of an empty list. */
+function parsed<T>(json: string): T[] {
+  return JSON.parse(json.trim() === '' ? '[]' : json) as T[];
+}
+
 export async function removeReturnRoute(name: string, { mark, table, priority }: PolicyRoute): Promise<void> {
   await run(['ip', '-n', name, 'rule', 'delete', 'fwmark', String(mark), 'lookup', String(table), 'priority', String(priority)], { ok: [0, 2] });
   await run(['ip', '-n', name, 'route', 'flush', 'table', String(table)], { ok: [0, 2] });

@@ -7,6 +7,8 @@ export interface Nft {
   apply(script: string, netns?: string): Promise<void>;
   /** One table as nft prints it; empty when there is none. */
   table(name: string, netns: string): Promise<string>;
+  /** The same as JSON (libnftables-json(5)), without the elements of its sets. */
+  tableJson(name: string, netns: string): Promise<string>;
 }
 
 export const nft: Nft = {
@@ -16,6 +18,10 @@ export const nft: Nft = {
   },
   async table(name, netns) {
     const { exitCode, stdout } = await inNetns(netns, ['nft', '-n', 'list', 'table', 'ip', name], { ok: [0, 1] });
+    return exitCode === 0 ? stdout : '';
+  },
+  async tableJson(name, netns) {
+    const { exitCode, stdout } = await inNetns(netns, ['nft', '-n', '-t', '-j', 'list', 'table', 'ip', name], { ok: [0, 1] });
     return exitCode === 0 ? stdout : '';
   },
 };

@@ -4,25 +4,21 @@
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Child } from '../adapters/child.ts';
-import { HaproxySocket } from '../adapters/haproxy-socket.ts';
-import { startHaproxy } from '../adapters/haproxy.ts';
+import { endWhenIdle, startListening, type HaproxyProcess } from '../adapters/haproxy-process.ts';
+import { sampleProcess } from '../agent/proxy/process-sample.ts';
 import { parseSessions } from '../agent/proxy/stats.ts';
-import { openConnections } from '../agent/proxy/supervisor.ts';
+import { Watchdog } from '../agent/proxy/watchdog.ts';
 import { words, type Log } from '../log.ts';
 
-interface Running {
-  child: Child;
+interface Running extends HaproxyProcess {
+  number: number;
   socket: string;
-  /** Opened while the process was new: a replaced one accepts no further connections. */
-  api: HaproxySocket;
   config: string;
   replacedAt: number | undefined;
+  /** It was found hung, and killed. */
+  hung: boolean;
 }
 
-const startLimitMs = 15_000;
-const pollMs = 20;
 /** Replaced processes stay for long connections, but not for ever. */
 const replacedLimitMs = 600_000;
 const idleLookMs = 1000;
@@ -41,40 +37,36 @@ export class GatewayProxy {
     this.#onEnd = onEnd;
     const looking = setInterval(() => void this.#endIdle(), idleLookMs);
     signal.addEventListener('abort', () => clearInterval(looking), { once: true });
+    void new Watchdog({ watched: () => this.#processes, sample: sampleProcess, onHung: (process, facts) => this.#killHung(process, facts) }).run(signal);
   }
 
   get #current(): Running | undefined {
-    return this.#processes.find(({ replacedAt }) => replacedAt === undefined);
+    return this.#processes.find(({ replacedAt, hung }) => replacedAt === undefined && !hung);
   }
 
   /** Resolves when this configuration is in force. One that is already is left alone. */
   async apply(render: (socket: string) => string): Promise<void> {
     const before = this.#current;
     if (before !== undefined && render(before.socket) === before.config) return;
-    this.#number += 1;
-    const [socket, file] = [join(this.#directory, `haproxy-${this.#number}.sock`), join(this.#directory, `haproxy-${this.#number}.cfg`)];
+    const number = ++this.#number;
+    const [socket, file] = [join(this.#directory, `haproxy-${number}.sock`), join(this.#directory, `haproxy-${number}.cfg`)];
     const config = render(socket);
     await writeFile(file, config, { mode: 0o600 });
-    const lines: string[] = [];
-    const child = startHaproxy({
-      config: file, onLine: (line) => { lines.push(line); if (lines.length > 20) lines.shift(); }, ...(before === undefined ? {} : { inheritFrom: before.socket }),
-    });
-    let ended: string | undefined;
-    void child.ended.then((why) => {
-      ended = `${why}: ${lines.join(' | ')}`;
-      void Promise.all([socket, file].map((path) => rm(path, { force: true })));
-      const running = this.#processes.find((each) => each.child === child);
-      this.#processes = this.#processes.filter((each) => each.child !== child);
-      running?.api.close();
-      if (running?.replacedAt === undefined && running !== undefined) this.#onEnd(ended);
-    });
-    const api = await this.#whenListening(child, socket, () => ended, lines);
+    const started = await startListening({ config: file, socket, onLine: () => undefined, ...(before === undefined ? {} : { inheritFrom: before.socket }) })
+      .catch(async (error: unknown) => { await remove([socket, file]); throw error; });
+    const running: Running = { ...started, number, socket, config, replacedAt: undefined, hung: false };
     if (before !== undefined) {
       before.replacedAt = Date.now();
       // Its soft stop: no more connections, idle ones are closed at once (what comes by them next would meet the old previews), the others with their next answer.
       before.child.kill('SIGUSR1');
     }
-    this.#processes.push({ child, socket, api, config, replacedAt: undefined });
+    this.#processes.push(running);
+    void running.child.ended.then((why) => {
+      void remove([socket, file]);
+      this.#processes = this.#processes.filter((each) => each !== running);
+      running.api.close();
+      if (running.replacedAt === undefined) this.#onEnd(`${why}: ${running.said().replaceAll('\n', ' | ')}`);
+    });
   }
 
   /** Ends open streams to these backends, WebSockets too, in all processes; a connection that is open there gets nothing more from them. */
@@ -96,24 +88,21 @@ export class GatewayProxy {
     for (const { child } of this.#processes) child.kill('SIGTERM');
   }
 
-  async #whenListening(child: Child, socket: string, ended: () => string | undefined, lines: readonly string[]): Promise<HaproxySocket> {
-    for (const deadline = Date.now() + startLimitMs; ; await sleep(pollMs)) {
-      const why = ended();
-      if (why !== undefined) throw new Error(why);
-      const api = await HaproxySocket.open(socket).catch(() => undefined);
-      if (api !== undefined) return api;
-      if (Date.now() > deadline) {
-        child.kill('SIGKILL');
-        throw new Error(`haproxy did not start within ${startLimitMs} ms: ${lines.join(' | ')}`);
-      }
-    }
+  /** Its end is noticed like any other; what was asked of it is given up at once. */
+  #killHung(process: Running, { silentMs, states }: { silentMs: number; states: string }): void {
+    process.hung = true;
+    this.#log('haproxy hangs and is killed', { pid: process.child.pid, replaced: process.replacedAt !== undefined, silentMs, states });
+    process.api.close();
+    process.child.kill('SIGKILL');
   }
 
   async #endIdle(): Promise<void> {
-    await Promise.all(this.#processes.map(async ({ api, child, replacedAt }) => {
-      if (replacedAt === undefined) return;
-      const open = await api.ask('show info').then(openConnections, () => undefined);
-      if (open === 0 || Date.now() - replacedAt > replacedLimitMs) child.kill('SIGTERM');
+    await Promise.all(this.#processes.map(async (process) => {
+      if (process.replacedAt !== undefined) await endWhenIdle(process, Date.now() - process.replacedAt, replacedLimitMs);
     }));
   }
+}
+
+async function remove(paths: readonly string[]): Promise<void> {
+  await Promise.all(paths.map(async (path) => await rm(path, { force: true })));
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { connectionsIn } from '../../../stowaway-image/src/adapters/haproxy-process.ts';
 import { parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
 import { isGoodMoment, isIdle } from '../../../stowaway-image/src/agent/drain.ts';
 import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
@@ -8,7 +9,6 @@ import { UnboundFrontends } from '../../../stowaway-image/src/agent/unbound.ts';
 import { renderRemoval, renderReturn, renderRules, ruledPorts, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
 import { parseServerStats, parseSessions, refusingHubPorts, servingHubPorts, sessionBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
 import { movedPeer } from '../../../stowaway-image/src/agent/proxy/source-port.ts';
-import { openConnections } from '../../../stowaway-image/src/agent/proxy/supervisor.ts';
 import { statusEntries } from '../../../stowaway-image/src/agent/status-entries.ts';
 import { frontend, route } from './fixtures.ts';
 
@@ -63,7 +63,7 @@ test('frontends that HAProxy could not bind are named by their alerts', () => {
 });
 
 test('a frontend without a listener is left out for a while, longer each time, until it has one', () => {
-  const unbound = new UnboundFrontends();
+  const unbound = new UnboundFrontends(() => 1);
   expect(unbound.leftOut('a_80', 0)).toBeUndefined();
   unbound.refuse('a_80', 'its port is taken', 0);
   expect(unbound.leftOut('a_80', 0)).toEqual({ words: 'its port is taken', retryInMs: 250 });
@@ -120,7 +120,7 @@ describe('what HAProxy tells', () => {
     expect(parseSessions('0x7f: proto=tcpv4 src=127.0.0.1:54604 fe=f_u be=btcp_u_1 srv=bridge ts=00 age=1s exp=1s\n0x8a: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none>\n')).toEqual([
       { id: '0x7f', source: '127.0.0.1:54604', frontend: 'f_u', backend: 'btcp_u_1', server: 'bridge' }, { id: '0x8a', source: 'unix:1', frontend: 'GLOBAL', backend: '<NONE>', server: '<none>' }]);
     expect(sessionBytes('  req=0x1 (f=0x1 pipe=0 tofwd=-1 total=78)\n  res=0x2 (f=0x2 total=1234)')).toBe('78/1234');
-    expect(openConnections('MaxConn: 9\nCurrConns: 4\nCumConns: 7\n')).toBe(4);
+    expect(connectionsIn('MaxConn: 9\nCurrConns: 4\nCumConns: 7\n')).toBe(4);
   });
 });
 

@@ -1,43 +1,25 @@
-/** With a program that stands in for HAProxy: it answers at its runtime socket and notes in which order it was started. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** With a program that stands in for HAProxy. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { HaproxySupervisor, type Launch } from '../../../stowaway-image/src/agent/proxy/supervisor.ts';
 import { until } from '../../support/wait.ts';
+import { fakeHaproxy, type FakeHaproxy } from '../support/fake-haproxy.ts';
 
-const program = `#!${process.execPath}
-const { readFileSync, appendFileSync } = require('node:fs');
-const config = process.argv[process.argv.indexOf('-f') + 1];
-const [socket, started, name] = readFileSync(config, 'utf8').split('\\n');
-appendFileSync(started, name + (process.argv.includes('-x') ? ' takes over' : '') + '\\n');
-require('node:net').createServer((client) => client.on('error', () => {}).on('data', (data) => {
-  for (const command of String(data).trim().split('\\n')) client.write((command === 'show info' ? 'CurrConns: 1' : '') + '\\n> ');
-})).listen(socket);
-`;
-
-let directory: string;
-let path: string | undefined;
+let haproxy: FakeHaproxy;
 let supervisor: HaproxySupervisor;
 let logged: string[];
 
 beforeEach(() => {
-  directory = mkdtempSync(`${tmpdir()}/supervisor-`);
-  writeFileSync(`${directory}/haproxy`, program);
-  chmodSync(`${directory}/haproxy`, 0o755);
-  path = process.env['PATH'];
-  process.env['PATH'] = `${directory}:${path}`;
+  haproxy = fakeHaproxy();
   logged = [];
-  supervisor = new HaproxySupervisor({ directory, log: (message) => logged.push(message), onEnd: () => undefined });
+  supervisor = new HaproxySupervisor({ directory: haproxy.directory, log: (message) => logged.push(message), onEnd: () => undefined });
 });
 
 afterEach(async () => {
   await supervisor.stop('SIGKILL');
-  process.env['PATH'] = path;
-  rmSync(directory, { recursive: true });
+  haproxy.remove();
 });
 
-const launch = (name: string): Launch => ({ config: ({ socket }) => `${socket}\n${directory}/started\n${name}\n`, serverState: '', contents: new Set(), frontends: ['f'] });
-const started = (): string[] => readFileSync(`${directory}/started`, 'utf8').trim().split('\n');
+const launch = (name: string, contents: readonly string[] = []): Launch => ({ config: ({ socket }) => haproxy.config(name, socket), serverState: '', contents: new Set(contents), frontends: ['f'] });
 
 test('a process that was found hung is nobody to ask any more, and another one takes its place', async () => {
   const first = await supervisor.launch(launch('a'));
@@ -48,7 +30,7 @@ test('a process that was found hung is nobody to ask any more, and another one t
   await expect(asked).rejects.toThrow('closed');
   await first.child.ended;
   const second = await until('the next one', async () => (supervisor.current?.number === 2 ? supervisor.current : undefined), 20_000);
-  expect({ hangs: supervisor.hangs, hung: second.hung, logged, started: started() }).toEqual({ hangs: false, hung: false, logged: [], started: ['a', 'a'] });
+  expect({ hangs: supervisor.hangs, hung: second.hung, logged, started: haproxy.started() }).toEqual({ hangs: false, hung: false, logged: [], started: ['a', 'a'] });
 }, 30_000);
 
 test('a change that meets the restart: one process is left, with what was wanted last', async () => {
@@ -58,7 +40,7 @@ test('a change that meets the restart: one process is left, with what was wanted
   // The restart is under way.
   const second = await supervisor.launch(launch('b'));
   expect(supervisor.generations.filter(({ retiredAt }) => retiredAt === undefined)).toEqual([second]);
-  expect(started()).toEqual(['a', 'a', 'b takes over']);
+  expect(haproxy.started()).toEqual(['a', 'a', 'b takes over']);
 }, 30_000);
 
 test('a restart that meets a change has nothing left to do', async () => {
@@ -71,5 +53,17 @@ test('a restart that meets a change has nothing left to do', async () => {
   const third = await supervisor.launch(launch('c'));
   expect(supervisor.generations.filter(({ retiredAt }) => retiredAt === undefined)).toEqual([third]);
   expect(second.retiredAt).toBeDefined();
-  expect(started().map((line) => line[0])).toEqual(['a', 'b', 'c']);
+  expect(haproxy.started().map((line) => line[0])).toEqual(['a', 'b', 'c']);
+}, 30_000);
+
+test.each([['that is still bridged', ['pb-1', 'pb-2'], 120_000], ['in which nothing is bridged any more', ['pb-1'], 5000]])('a replaced process with nothing but silent connections, in a pod %s', async (_, contents, limitMs) => {
+  const first = await supervisor.launch(launch('a', ['pb-1', 'pb-2']));
+  await supervisor.launch(launch('b', contents));
+  const at = Date.now();
+  await supervisor.endIdle(at);
+  await supervisor.endIdle(at + limitMs);
+  process.kill(first.child.pid!, 0);
+  await supervisor.endIdle(at + limitMs + 1);
+  await first.child.ended;
+  expect(supervisor.generations.map(({ number }) => number)).toEqual([2]);
 }, 30_000);

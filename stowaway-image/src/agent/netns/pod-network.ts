@@ -2,12 +2,13 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { tunnelDevice } from '../../../../protocol/egress.ts';
 import { closeTunnel, letTunnelIn, makeTunnel } from '../../adapters/egress.ts';
-import { addReturnRoute, attachNetns, detachNetns, netnsAddresses, nodeSourceAddress, removeReturnRoute } from '../../adapters/netns.ts';
+import { addReturnRoute, attachNetns, detachNetns, hasReturnRoute, netnsAddresses, nodeSourceAddress, removeReturnRoute } from '../../adapters/netns.ts';
 import { nft } from '../../adapters/nft.ts';
 import { destroySockets } from '../../adapters/socket-idle.ts';
 import { whoSpeaksFirst, type FirstByte } from '../../adapters/first-byte.ts';
 import { freePort, listeningPorts, takenPorts } from './listening.ts';
 import { linkWords, openLines, type PodEgress } from './egress.ts';
+import { chainSizes, listedChainSizes, lostTables, tablesIn } from './lost-tables.ts';
 import { renderEgress, renderRemoval, renderReturn, renderRules, returnRoute, ruledPorts, tableKinds, tableName, type PodRules } from './tables.ts';
 
 /** A port that was closed is asked again, but not at every look. */
@@ -28,6 +29,8 @@ export class PodNetwork {
   readonly #firstBytes = new Map<number, { answer: FirstByte; askedAt: number }>();
   #applied = '';
   #returns = false;
+  /** The rules of ways out, while there are some. */
+  #out = '';
   /** By device. */
   readonly #egress = new Map<string, PodEgress>();
   #cutOff = false;
@@ -129,7 +132,9 @@ export class PodNetwork {
       this.#egress.delete(device);
     }
     // The rules are there before anything can come.
-    await nft.apply(renderEgress(this.#instance, this.address, wanted), this.netns);
+    const out = renderEgress(this.#instance, this.address, wanted);
+    await nft.apply(out, this.netns);
+    this.#out = out;
     for (const [device, egress] of fresh) {
       try {
         await makeTunnel(device, this.netns, linkWords(egress, this.netns), openLines(egress, uplinkMtu));
@@ -147,6 +152,21 @@ export class PodNetwork {
   async inForce(): Promise<{ tcp: Set<number>; udp: Set<number>; listening: Set<number> }> {
     const [tcp, udp] = await Promise.all((['in', 'udp'] as const).map((kind) => nft.table(tableName(this.#instance, kind), this.netns)));
     return { ...ruledPorts(tcp ?? '', udp ?? ''), listening: new Set(this.#sockets(listeningPorts)) };
+  }
+
+  /** What we have put here and somebody else has taken away is put back as it was. Returns what was missing. */
+  async putBack(): Promise<string[]> {
+    const script = this.#applied + (this.#returns ? renderReturn(this.#instance) : '') + this.#out;
+    const wanted = chainSizes(script);
+    const route = returnRoute(this.#instance);
+    const [tables, noRoute] = await Promise.all([
+      Promise.all(tablesIn(wanted).map(async (table) => await nft.tableJson(table, this.netns))).then((found) => lostTables(wanted, listedChainSizes(found))),
+      this.#returns ? hasReturnRoute(this.netns, route).then((has) => !has) : false,
+    ]);
+    // Before the rules that lead there.
+    if (noRoute) await addReturnRoute(this.netns, route);
+    if (tables.length > 0) await nft.apply(script, this.netns);
+    return [...tables, ...(noRoute ? ['policy route'] : [])];
   }
 
   /** Where the rule for this port leads to, if there ever was one. */

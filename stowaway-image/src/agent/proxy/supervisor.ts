@@ -8,16 +8,11 @@
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startHaproxy } from '../../adapters/haproxy.ts';
-import { HaproxySocket } from '../../adapters/haproxy-socket.ts';
-import type { Child } from '../../adapters/child.ts';
+import { endWhenIdle, openConnections, startListening, type HaproxyProcess } from '../../adapters/haproxy-process.ts';
 import { luaFile } from './config.ts';
 import { luaProgram } from './lua-program.ts';
 import { parseSessions } from './stats.ts';
 
-/** A new process that says nothing for so long will not come. */
-const startDeadlineMs = 10_000;
-const startPollMs = 3;
 /** Between restarts of a process that ends by itself. */
 const restartPauseMs = 200;
 /** Replaced processes stay for long connections (WebSocket, watches), but not for ever. */
@@ -26,13 +21,12 @@ const retiredLimitMs = 4 * 3600_000;
 export const innerShutMs = 1000;
 /** Longer than what HTTP clients keep an unused connection for, mostly. */
 const silentLimitMs = 120_000;
+/** The same where a replaced process keeps us in a pod in which nothing is bridged any more. Whoever asks more often was told to go with an answer. */
+const lastSilentLimitMs = 5000;
 
-export interface Generation {
+export interface Generation extends HaproxyProcess {
   readonly number: number;
-  readonly child: Child;
   readonly socketPath: string;
-  /** Opened while the process was new: a replaced one accepts no further connections. */
-  readonly api: HaproxySocket;
   /** Whatever the caller wants to know later about this generation. */
   readonly contents: ReadonlySet<string>;
   readonly frontends: readonly string[];
@@ -64,11 +58,6 @@ export interface SupervisorOptions {
   onTapLine?: (line: string) => void;
   /** A process has ended: by itself, or because it was replaced and idle. */
   onEnd: (generation: Generation, unexpected: boolean) => void;
-}
-
-/** Connections of clients; ours to the runtime API is not among them. @param info answer to `show info` */
-export function openConnections(info: string): number {
-  return Number(/^CurrConns: (\d+)/m.exec(info)?.[1] ?? 0);
 }
 
 export class HaproxySupervisor {
@@ -128,31 +117,20 @@ export class HaproxySupervisor {
     const previous = this.current;
     // After a crash a replaced process may still have the listeners; a second set of them would get a part of the connections each.
     const holder = previous ?? this.#generations.findLast(({ hung }) => !hung);
-    const output: string[] = [];
-    const child = startHaproxy({
-      config: paths.config, ...(holder === undefined ? {} : { inheritFrom: holder.socketPath }),
+    const started = await startListening({
+      config: paths.config, socket: paths.socket, ...(holder === undefined ? {} : { inheritFrom: holder.socketPath }),
       onLine: (line) => {
-        if (line.startsWith('{')) { this.#options.onTapLine?.(line); return; }
-        if (output.length < 20) output.push(line);
+        if (line.startsWith('{')) this.#options.onTapLine?.(line);
         if (line.startsWith('[ALERT]')) this.#options.log('haproxy', { generation: number, line });
       },
-    });
-    let api: HaproxySocket;
-    try {
-      api = await this.#whenListening(child, paths.socket, output);
-    } catch (error) {
-      child.kill('SIGKILL');
-      throw error;
-    } finally {
-      await Promise.all([rm(paths.config, { force: true }), rm(paths.stateFile, { force: true })]);
-    }
+    }).finally(async () => await Promise.all([rm(paths.config, { force: true }), rm(paths.stateFile, { force: true })]));
     const generation: Generation = {
-      number, child, socketPath: paths.socket, api, contents: launch.contents, frontends: launch.frontends, inner: launch.inner ?? [], retiredAt: undefined, idleSince: undefined, hung: false,
+      ...started, number, socketPath: paths.socket, contents: launch.contents, frontends: launch.frontends, inner: launch.inner ?? [], retiredAt: undefined, idleSince: undefined, hung: false,
     };
     this.#generations.push(generation);
     this.#last = launch;
     if (previous !== undefined) await this.#retire(previous);
-    void child.ended.then((words) => this.#onEnded(generation, words));
+    void started.child.ended.then((words) => this.#onEnded(generation, words));
     return generation;
   }
 
@@ -160,22 +138,26 @@ export class HaproxySupervisor {
   async endIdle(now = Date.now()): Promise<void> {
     await Promise.all(this.#generations.filter(({ retiredAt }) => retiredAt !== undefined).map(async (generation) => {
       const { api, child, retiredAt = now } = generation;
-      // One that does not answer may have connections all the same.
-      const connections = await api.ask('show info').then(openConnections, () => undefined);
-      if (connections === 0 || now - retiredAt > retiredLimitMs) { child.kill('SIGTERM'); return; }
+      if (await endWhenIdle(generation, now - retiredAt, retiredLimitMs)) return;
       const streams = await api.ask('show sess').then(parseSessions, () => undefined);
       if (streams === undefined) return;
       const busy = streams.some(({ frontend }) => frontend !== 'GLOBAL');
       generation.idleSince = busy ? undefined : generation.idleSince ?? now;
-      // Keep-alive clients that have been silent for so long: tholder connections are closed between two requests.
-      if (generation.idleSince !== undefined && now - generation.idleSince > silentLimitMs) child.kill('SIGTERM');
+      // Keep-alive clients that have been silent for so long: their connections are closed between two requests.
+      if (generation.idleSince !== undefined && now - generation.idleSince > (this.#isLast(generation) ? lastSilentLimitMs : silentLimitMs)) child.kill('SIGTERM');
     }));
+  }
+
+  /** It has something that the process which serves now does not have. */
+  #isLast({ contents }: Generation): boolean {
+    const { current } = this;
+    return current !== undefined && [...contents].some((each) => !current.contents.has(each));
   }
 
   /** Clients' connections, in all processes. */
   async openConnections(): Promise<number> {
-    const counts = await Promise.all(this.#generations.map(async ({ api }) => await api.ask('show info').then(openConnections, () => 0)));
-    return counts.reduce((sum, count) => sum + count, 0);
+    const counts = await Promise.all(this.#generations.map(openConnections));
+    return counts.reduce((sum: number, count) => sum + (count ?? 0), 0);
   }
 
   async #retire(generation: Generation): Promise<void> {
@@ -198,28 +180,6 @@ export class HaproxySupervisor {
       child.kill(signal);
       await child.ended;
     }));
-  }
-
-  async #whenListening(child: Child, socket: string, output: readonly string[]): Promise<HaproxySocket> {
-    let ended: string | undefined;
-    void child.ended.then((words) => { ended ??= words; });
-    // One that hangs may have opened its socket, and be asked for ever.
-    const deadline = setTimeout(() => {
-      ended = `haproxy did not answer at its runtime socket within ${startDeadlineMs} ms`;
-      child.kill('SIGKILL');
-    }, startDeadlineMs);
-    try {
-      for (; ; await delay(startPollMs)) {
-        if (ended !== undefined) throw new Error(`${ended}: ${output.join('\n')}`);
-        try {
-          return await HaproxySocket.open(socket);
-        } catch {
-          // Not yet.
-        }
-      }
-    } finally {
-      clearTimeout(deadline);
-    }
   }
 
   #onEnded(generation: Generation, words: string): void {
