@@ -429,10 +429,10 @@ describe('nothing is lost', () => {
     expect(running.fresh.longestGapMs).toBeLessThan(longestGapMs);
   }, limitMs);
 
-  test('the agent is told to stop', async () => {
-    await world.bridges({});
+  test.each([['without rules', {}], ['with a rule', { rules: headerRule }]])('the agent is told to stop, %s', async (_, wish) => {
+    await world.bridges(wish);
     await world.untilServing();
-    const running = load();
+    const running = load(mine);
     await sleep(1000);
     await world.stopAgent();
     await sleep(500);
@@ -440,6 +440,8 @@ describe('nothing is lost', () => {
     expect(await world.tables()).toEqual([]);
     await world.startAgent();
     expect(running.fresh.failed).toEqual([]);
+    isRare(running.kept, 'rules' in wish ? 0 : 5);
+    expect(running.kept.answers['local']).toBeGreaterThan(50);
   }, limitMs);
 
   test('HAProxy dies: it is started again, and the original stands in', async () => {

@@ -53,6 +53,8 @@ function controller({ version, stowawayImage }: ManifestSettings): Manifest {
     apiVersion: 'apps/v1', kind: 'Deployment', metadata: namespaced(names.controller),
     spec: {
       replicas: 1,
+      // Going back is installing the older release.
+      revisionHistoryLimit: 0,
       selector: selector(components.controller),
       template: {
         metadata: { labels: podLabels(components.controller, version) },
@@ -89,6 +91,7 @@ function hub({ version, stowawayImage }: ManifestSettings): Manifest {
     apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: namespaced(names.hub),
     spec: {
       replicas: 1,
+      revisionHistoryLimit: 0,
       serviceName: names.hub,
       selector: selector(components.hub),
       template: {

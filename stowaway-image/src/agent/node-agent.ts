@@ -209,7 +209,7 @@ export class NodeAgent {
     // What the kernel has accepted for a listener is lost when that is closed: HAProxy takes it first.
     await pause(acceptMs);
     await this.#drains.start([]);
-    // The listeners stay open as long as HAProxy lives, for the same reason.
+    await this.#proxy.retireLast();
     while (Date.now() < until && (this.#drains.underWay || await this.#proxy.openConnections() > 0)) {
       await this.#drains.advance();
       await pause(drainIntervalMs);

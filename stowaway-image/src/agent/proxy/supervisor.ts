@@ -160,6 +160,11 @@ export class HaproxySupervisor {
     return counts.reduce((sum: number, count) => sum + (count ?? 0), 0);
   }
 
+  /** The last process takes no new connections, and tells HTTP clients with their next answer that the connection is over. */
+  async retireLast(): Promise<void> {
+    if (this.current !== undefined) await this.#retire(this.current);
+  }
+
   async #retire(generation: Generation): Promise<void> {
     generation.retiredAt = Date.now();
     await Promise.all(generation.frontends.map(async (name) => {
