@@ -1,4 +1,5 @@
 /** Finds the command, runs it, puts its answer or its error where they belong, and returns the exit code. */
+import { asTyped, typedFacts, typedReporter } from './advice.ts';
 import { writeAnswer, formatObject } from './answer.ts';
 import type { Command, Options, OutputFormat } from './command.ts';
 import { commands, type CommandEntry } from './commands/index.ts';
@@ -36,8 +37,8 @@ async function findCommand(name: string, entries: readonly CommandEntry[]): Prom
 }
 
 async function writeError(host: Host, output: OutputFormat, error: unknown, verbose: boolean): Promise<ErrorFacts> {
-  const { adviceFor, errorObject, errorText, factsOf } = await import('./ui/error-text.ts');
-  const facts = adviceFor(host.program, factsOf(error));
+  const { errorObject, errorText, factsOf } = await import('./ui/error-text.ts');
+  const facts = typedFacts(host.program, factsOf(error));
   if (output === 'json' || output === 'yaml') {
     host.stdout.write(await formatObject(errorObject(facts), output));
   } else {
@@ -70,7 +71,7 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
       }
       const { programHelp } = await import('./parse/help.ts');
       if (argv.length === 0 || argv.includes('--help') || argv.includes('-h')) {
-        (argv.length === 0 ? host.stderr : host.stdout).write(programHelp(entries, version));
+        (argv.length === 0 ? host.stderr : host.stdout).write(asTyped(host.program, programHelp(entries, version)));
         return argv.length === 0 ? exitCodes.usage : exitCodes.ok;
       }
       throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no command was given', next: 'bridge --help' });
@@ -87,7 +88,7 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
       const { topicText } = await import('./help/topics.ts');
       const text = topicText(argv[index + 1], entries.map(({ name }) => name));
       if (text === undefined) return await main([...argv.slice(index + 1), '--help'], host, entries);
-      host.stdout.write(text);
+      host.stdout.write(asTyped(host.program, text));
       return exitCodes.ok;
     }
     const command = await findCommand(word, entries);
@@ -95,7 +96,7 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
     const { options, given, args, rest } = parse(command, [...argv.slice(0, index), ...argv.slice(index + 1)], host.env);
     if (options.help === true) {
       const { commandHelp } = await import('./parse/help.ts');
-      host.stdout.write(commandHelp(command));
+      host.stdout.write(asTyped(host.program, commandHelp(command)));
       return exitCodes.ok;
     }
     verbose = options.verbose === true;
@@ -103,7 +104,7 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
     output = wanted === 'json' || wanted === 'yaml' || wanted === 'wide' ? wanted : 'text';
     const project = command.ignoresProject === true ? undefined : await projectOf(command, host, options, given);
     const { chooseReporter } = await import('./ui/choose.ts');
-    const reporter = await chooseReporter(host, output, options.progress as 'auto' | 'plain' | 'json' | 'none');
+    const reporter = typedReporter(host.program, await chooseReporter(host, output, options.progress as 'auto' | 'plain' | 'json' | 'none'));
     try {
       const result = await command.run({ host, reporter, output, options, given, args, rest, ...(project === undefined ? {} : { project }) });
       await reporter.release?.();

@@ -1,4 +1,6 @@
 /** What there is: bridges with their containers, containers without a target, and links. */
+import { asTyped } from '../advice.ts';
+import type { Program } from '../host.ts';
 import { labels } from '../../protocol/names.ts';
 import type { Bridge, BridgeTarget } from '../../protocol/objects.ts';
 import { describeRule } from '../../protocol/rule.ts';
@@ -82,10 +84,11 @@ export interface ListQuestion {
   /** `-n`. */
   namespace?: string;
   allNamespaces: boolean;
+  program: Program;
 }
 
 /** Without -n and -A: the context's namespace, and every namespace that a container of this machine stands for. */
-export async function listAll({ docker, cluster, link, namespace, allNamespaces }: ListQuestion): Promise<Listed> {
+export async function listAll({ docker, cluster, link, namespace, allNamespaces, program }: ListQuestion): Promise<Listed> {
   const [apps, links] = await Promise.all([appsOf(docker, link), linkStates(docker)]);
   const namespaces = allNamespaces ? [undefined] : namespace !== undefined ? [namespace] : [...new Set([cluster.context.namespace, ...apps.flatMap((app) => refOf(app)?.namespace ?? [])])];
   const bridges = (await Promise.all(namespaces.map((each) => bridgesIn(cluster, each)))).flat();
@@ -94,7 +97,7 @@ export async function listAll({ docker, cluster, link, namespace, allNamespaces 
   return {
     bridges: bridges.map((bridge) => listedBridge(bridge, link, containerOf(bridge))),
     containers: apps.filter((app) => !used.has(app.id) && (namespace === undefined || app.labels[labels.namespace] === namespace)).map(listedContainer),
-    links: links.map((each) => ({ ...each, current: each.link === link })),
+    links: links.map((each) => ({ ...each, current: each.link === link, attention: each.attention === null ? null : { ...each.attention, next: asTyped(program, each.attention.next) } })),
   };
 }
 

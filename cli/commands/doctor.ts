@@ -3,13 +3,13 @@ import { exitCodes } from '../errors.ts';
 import { clusterChoice, text } from './choices.ts';
 
 async function examined(context: CommandContext) {
-  const [{ connectCluster }, { connectDocker }, { doctorContext }, { examine }, { checks }] = await Promise.all([
-    import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../doctor/context.ts'), import('../doctor/doctor.ts'), import('../doctor/checks/index.ts'),
+  const [{ connectCluster }, { connectDocker }, { doctorContext }, { examine }, { checks }, { typedFinding }] = await Promise.all([
+    import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../doctor/context.ts'), import('../doctor/doctor.ts'), import('../doctor/checks/index.ts'), import('../doctor/finding.ts'),
   ]);
   const { host } = context;
   const namespace = text(context, 'namespace');
   const parts = doctorContext({ host, connectDocker: () => connectDocker(host), connectCluster: () => connectCluster(host, clusterChoice(context)), ...(namespace === undefined ? {} : { namespace }) });
-  return { parts, findings: await examine(checks, parts) };
+  return { parts, findings: (await examine(checks, parts)).map((finding) => typedFinding(host.program, finding)) };
 }
 
 export const command: Command = {

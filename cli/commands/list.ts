@@ -10,7 +10,7 @@ export const command: Command = {
   run: (context) => withSession(context, async ({ docker, cluster, link }) => {
     const { listAll, listText } = await import('../bridge/list.ts');
     const namespace = text(context, 'namespace');
-    const listed = await listAll({ docker, cluster, link, allNamespaces: flag(context, 'allNamespaces'), ...(namespace === undefined ? {} : { namespace }) });
+    const listed = await listAll({ docker, cluster, link, program: context.host.program, allNamespaces: flag(context, 'allNamespaces'), ...(namespace === undefined ? {} : { namespace }) });
     return { data: listed, text: listText(listed, context.output === 'wide', Date.now()) };
   }),
 };

@@ -85,7 +85,7 @@ those of this machine, in the context's namespace and in those that its containe
           return {};
         }
         const [snapshot, { statusText }, { signsFor }] = [await lookOnce(collector), await import('../status/text.ts'), await import('../status/screen/line.ts')];
-        return { data: snapshot, text: statusText(snapshot, signsFor(host.env)) };
+        return { data: snapshot, text: statusText(snapshot, signsFor(host.env), host.program) };
       } finally {
         collector.close();
       }

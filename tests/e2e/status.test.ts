@@ -110,6 +110,8 @@ test('as a plugin of kubectl and of docker: the same program', async () => {
     const kubectl = await kubectlFor(suite.cluster);
     for (const [file, ...args] of [[kubectl, 'bridge'], ['docker', 'bridge']] as const) {
       expect(JSON.parse(await run(file, [...args, 'list', '-n', namespace, '-o', 'json']))).toMatchObject({ bridges: [{ name }] });
+      // What it advises can be typed.
+      expect(await run(file, [...args, 'help', 'troubleshooting'])).toMatch(file === 'docker' ? /^ {2}docker bridge doctor /m : /^ {2}kubectl bridge doctor /m);
     }
     expect(await run('docker', ['--help'])).toMatch(/bridge\*? +Run a container as if it were a pod/);
   } finally {

@@ -154,14 +154,3 @@ test('every command is described once: name and summary of the registry are thos
     expect(parse(command, (command.arguments ?? []).filter((argument) => argument.required).map(() => 'x'), {}).options).toHaveProperty('output');
   }
 });
-
-test.each([
-  ['bridge list', 'podbridge list'],
-  ['run `bridge doctor`, or bridge uninstall && bridge install', 'run `podbridge doctor`, or podbridge uninstall && podbridge install'],
-  ['kubectl bridge list; docker bridge list', 'kubectl bridge list; docker bridge list'],
-])('called as podbridge, it advises by that name: %s', async (next, advised) => {
-  const failing = entry({ name: 'run', run: async () => Promise.reject(new BridgeError({ kind: 'usage', code: 'some-code', what: 'it broke', next })) });
-  const host = { ...fakeHost(), program: 'podbridge' as const };
-  await main(['run'], host, [failing]);
-  expect(host.err()).toBe(`error: it broke\n  next: ${advised}\n`);
-});
