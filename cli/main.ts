@@ -7,6 +7,7 @@ import { BridgeError, exitCodes, type ErrorFacts } from './errors.ts';
 import type { Host } from './host.ts';
 import { globalOptions } from './parse/global-options.ts';
 import type { Project } from './project/project.ts';
+import type { Reporter } from './ui/events.ts';
 import { version } from './version.ts';
 
 /** Index of the first word that is neither an option nor the value of a global one. */
@@ -49,14 +50,21 @@ async function writeError(host: Host, output: OutputFormat, error: unknown, verb
 }
 
 /** The project file, if there is one; what it says for every command now stands in the options, where neither a flag nor a variable said otherwise. */
-async function projectOf(command: Command, host: Host, options: Options, given: ReadonlySet<string>): Promise<Project | undefined> {
+async function projectOf(command: Command, host: Host, options: Options, given: ReadonlySet<string>, reporter: Reporter): Promise<Project | undefined> {
   const { findProjectFile } = await import('./project/find-project-file.ts');
   const file = findProjectFile(host.cwd, typeof options.project === 'string' ? options.project : undefined);
   if (file === undefined) return undefined;
   const [{ readProject }, { applySettings }] = await Promise.all([import('./project/read-project.ts'), import('./project/apply.ts')]);
   const project = await readProject(file, host);
-  applySettings(project, command, options, given);
-  return project;
+  if (!('error' in project)) {
+    applySettings(project, command, options, given);
+    return project;
+  }
+  const { withoutServices } = await import('./project/mistaken.ts');
+  const { settings, warning } = withoutServices(project, command, given);
+  reporter.emit({ type: 'warning', code: project.error.facts.code, text: warning, at: host.now() });
+  applySettings({ settings }, command, options, given);
+  return undefined;
 }
 
 export async function main(argv: readonly string[], host: Host, entries: readonly CommandEntry[] = commands): Promise<number> {
@@ -102,10 +110,10 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
     verbose = options.verbose === true;
     const wanted = options.json === true ? 'json' : options.output;
     output = wanted === 'json' || wanted === 'yaml' || wanted === 'wide' ? wanted : 'text';
-    const project = command.ignoresProject === true ? undefined : await projectOf(command, host, options, given);
     const { chooseReporter } = await import('./ui/choose.ts');
     const reporter = typedReporter(host.program, await chooseReporter(host, output, options.progress as 'auto' | 'plain' | 'json' | 'none'));
     try {
+      const project = command.takesProject === 'nothing' ? undefined : await projectOf(command, host, options, given, reporter);
       const result = await command.run({ host, reporter, output, options, given, args, rest, ...(project === undefined ? {} : { project }) });
       await reporter.release?.();
       await writeAnswer(host.stdout, output, result);

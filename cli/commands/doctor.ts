@@ -14,6 +14,7 @@ async function examined(context: CommandContext) {
 
 export const command: Command = {
   name: 'doctor',
+  mustKnow: [],
   summary: 'Find out what is wrong, and what repairs it',
   description: `Looks at this machine (Docker, disk, addresses, VPN), at the cluster (version, rights one by one, admission, nodes, podbridge's
 own pods), at the link (handshake, loss, packets of full size, DNS) and at each bridge (rules in the kernels of the pods, the

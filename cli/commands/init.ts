@@ -13,7 +13,7 @@ export const command: Command = {
     { name: 'container', description: 'which container of the target', value: { placeholder: 'NAME' } },
     { name: 'print', description: 'print the file instead of writing it' },
   ],
-  ignoresProject: true,
+  takesProject: 'nothing',
   examples: [
     { command: 'bridge init deploy/api -n shop', explains: 'then: bridge run api' },
     { command: 'bridge init', explains: 'asks which workload of the namespace' },

@@ -4,6 +4,7 @@ import { withSession } from './session.ts';
 
 export const command: Command = {
   name: 'list',
+  mustKnow: [],
   summary: 'List bridges, their containers and links',
   description: 'Bridges of the context\'s namespace and of those that containers of this machine stand for; containers without a target; links of this machine, of other contexts too: * is this one\'s.',
   options: [{ name: 'all-namespaces', short: 'A', description: 'bridges of all namespaces, whoever made them' }],

@@ -54,6 +54,7 @@ function actionsOf(session: Session, context: CommandContext) {
 
 export const command: Command = {
   name: 'status',
+  mustKnow: [],
   summary: 'Show link, bridges and containers as they are, and as they change',
   description: `On a terminal a screen that follows what happens (? shows its keys), elsewhere one answer. Requests are counted by the agents:
 LOCAL went to the container, ORIGINAL to the pods' own process on the same ports, FAILED got no answer from either. Bridges are
