@@ -4,6 +4,7 @@ import type { Program } from '../../host.ts';
 import { describeRule } from '../../../protocol/rule.ts';
 import { longTargetWords } from '../../../protocol/target.ts';
 import { frozenWords } from '../../bridge/frozen-words.ts';
+import { takenWords } from '../../bridge/taken-words.ts';
 import type { StatusBridge, StatusContainer, StatusSnapshot } from '../snapshot.ts';
 import { cut, tableLines, type Column } from './columns.ts';
 import type { View } from './keys.ts';
@@ -29,7 +30,7 @@ export function bridgeKey({ namespace, name }: { namespace: string; name: string
 }
 
 function words(bridge: StatusBridge): string {
-  return bridge.ports.length === 0 ? 'environment only' : bridge.rules.map(describeRule).join(' | ') || 'all traffic';
+  return bridge.ports.length === 0 ? 'environment only' : takenWords(bridge.rules.map(describeRule).join(' | ') || 'all traffic', bridge);
 }
 
 /** Those that the filter leaves, by name, target, namespace, rule or state. */
@@ -124,7 +125,7 @@ function bridgeLines(snapshot: StatusSnapshot, view: View, screen: Screen): Line
   const { signs, columns, program } = screen;
   const shown = shownBridges(snapshot, view.filter);
   const title = view.filter === '' ? 'BRIDGES' : `BRIDGES with '${view.filter}' (${shown.length} of ${snapshot.bridges.length})`;
-  if (shown.length === 0) return [section(title, screen), [{ text: snapshot.bridges.length === 0 ? asTyped(program, '  There is no bridge. Begin with: bridge run --image IMAGE --target deploy/NAME') : '  No bridge matches. Esc shows all', style: 'dim' }]];
+  if (shown.length === 0) return [section(title, screen), [{ text: snapshot.bridges.length === 0 && !snapshot.bridgesKnown ? asTyped(program, '  Not known: the cluster cannot be asked. bridge down removes this machine\'s side') : snapshot.bridges.length === 0 ? asTyped(program, '  There is no bridge. Begin with: bridge run --image IMAGE --target deploy/NAME') : '  No bridge matches. Esc shows all', style: 'dim' }]];
   const several = new Set(shown.map(({ namespace }) => namespace)).size > 1;
   const [heading = [], ...rows] = tableLines(bridgeColumns(signs, view.selected, several), shown, columns, signs.ellipsis);
   return [section(title, screen), heading, ...rows.flatMap((row, index) => {

@@ -56,6 +56,18 @@ describe('the screen', () => {
     expect([signsFor({ LANG: 'de_DE.UTF-8' }), signsFor({ LC_ALL: 'C', LANG: 'de_DE.UTF-8' }), signsFor({}), signsFor({ LANG: 'en_US.utf8', TERM: 'linux' }), signsFor({ LANG: 'en_US.utf8', PODBRIDGE_ASCII: '1' })]).toEqual([unicodeSigns, asciiSigns, asciiSigns, asciiSigns, asciiSigns]);
   });
 
+  test('what is done to the requests', () => {
+    const rule = (changes: Parameters<typeof bridge>[0]) => draw(snapshot({ bridges: [bridge(changes)] }), {}, size(200, 40)).join('\n');
+    expect(rule({ mode: 'mirror', rules: [] })).toContain('copies of all traffic');
+    expect(rule({ delayMs: 200, fault: { percent: 10, status: 429 } })).toContain('mark ann (200 ms later, 10 % answered with 429)');
+  });
+
+  test('a cluster that cannot be asked: that no bridge is shown says nothing', () => {
+    const text = draw(snapshot({ bridges: [], bridgesKnown: false, problems: ['the API server does not answer'] })).join('\n');
+    expect(text).toMatch(/the API server does not answer[^]*Not known: the cluster cannot be asked\. bridge down removes this machine's side[^]*● running/);
+    expect(text).not.toContain('Begin with');
+  });
+
   test('advice as this program was called', () => {
     const called = { ...size(120, 40), program: 'kubectl bridge' as const };
     const state = snapshot({ bridges: [], link: { ...snapshot().link, state: 'down' } });
