@@ -1,6 +1,5 @@
 /** The program's entry. Node's version is checked before anything newer than it is loaded. */
 import module from 'node:module';
-import { basename } from 'node:path';
 import { processHost, signalHandlers as handlers } from './process-host.ts';
 
 const oldestNode = 22;
@@ -36,8 +35,7 @@ async function start(): Promise<number> {
   const { main } = await import('./main.ts');
   const host = processHost();
   // As a plugin of docker this same file is called docker-bridge (kubectl needs nothing: it passes everything on).
-  const program = basename(process.argv[1] ?? '');
-  if (program.startsWith('docker-bridge')) {
+  if (host.program === 'docker bridge') {
     const { asDockerPlugin } = await import('./docker-plugin.ts');
     return asDockerPlugin(host, main);
   }

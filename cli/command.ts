@@ -77,8 +77,16 @@ export interface Command {
   options?: OptionSpec[];
   /** Words after `--` are the command's own; without it they are a usage error. */
   takesRest?: boolean;
-  /** Neither context nor namespace are taken from bridge.yaml, and it may be wrong. */
-  ignoresProject?: boolean;
+  /**
+   * What it takes from bridge.yaml. services: all of the file has to be right. place (default): only what stands at the top (context,
+   * namespace and the like), so mistakes in services are told and passed over. nothing: it may be as wrong as it likes.
+   */
+  takesProject?: 'services' | 'place' | 'nothing';
+  /**
+   * Where a bridge.yaml cannot even be asked for the place: what somebody has to name before this command acts, so that nothing begins or
+   * ends in another cluster than was meant. Default: context and namespace. []: it only looks, and goes on with the kubeconfig's.
+   */
+  mustKnow?: readonly ('context' | 'namespace')[];
   /** SDKs are imported inside, never at the top of a command's file. */
   run(context: CommandContext): Promise<CommandResult>;
 }

@@ -1,5 +1,6 @@
 /** Entry of the Compose provider: docker compose calls `podbridge compose --project-name=NAME up --target=... SERVICE`, likewise down, and `podbridge compose metadata`. */
 import { labels } from '../protocol/names.ts';
+import { typedFacts, typedReporter } from './advice.ts';
 import type { Command, CommandContext, OptionSpec } from './command.ts';
 import { BridgeError } from './errors.ts';
 import type { Host } from './host.ts';
@@ -29,11 +30,11 @@ export async function asComposeProvider(host: Host): Promise<number> {
     return 0;
   }
   try {
-    await act(host, providerReporter(host), options);
+    await act(host, typedReporter(host.program, providerReporter(host)), options);
     return 0;
   } catch (error) {
     const { factsOf } = await import('./ui/error-text.ts');
-    const { what, why, next } = factsOf(error);
+    const { what, why, next } = typedFacts(host.program, factsOf(error));
     host.stdout.write(providerLine({ type: 'error', message: [what, ...(why === undefined ? [] : [why]), ...(next === undefined ? [] : [`next: ${next}`])].join(': ') }));
     return 1;
   }

@@ -1,9 +1,11 @@
 /** Everything of the process that commands may see. bin.ts makes the real one, tests a fake one; nothing else reads `process`. */
 import type { Readable, Writable } from 'node:stream';
 
+/** What the user has called: advice is to be typed in the same way, since another program may have the first name (Debian's iproute2 has a `bridge`). */
+export type Program = 'bridge' | 'podbridge' | 'kubectl bridge' | 'docker bridge';
+
 export interface Host {
-  /** What the user has called: advice is to be typed with the same name, since another program may have the first one (Debian's iproute2 has a `bridge`). */
-  program: 'bridge' | 'podbridge';
+  program: Program;
   argv: string[];
   env: Record<string, string | undefined>;
   cwd: string;

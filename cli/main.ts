@@ -1,4 +1,5 @@
 /** Finds the command, runs it, puts its answer or its error where they belong, and returns the exit code. */
+import { asTyped, typedFacts, typedReporter } from './advice.ts';
 import { writeAnswer, formatObject } from './answer.ts';
 import type { Command, Options, OutputFormat } from './command.ts';
 import { commands, type CommandEntry } from './commands/index.ts';
@@ -6,6 +7,7 @@ import { BridgeError, exitCodes, type ErrorFacts } from './errors.ts';
 import type { Host } from './host.ts';
 import { globalOptions } from './parse/global-options.ts';
 import type { Project } from './project/project.ts';
+import type { Reporter } from './ui/events.ts';
 import { version } from './version.ts';
 
 /** Index of the first word that is neither an option nor the value of a global one. */
@@ -36,8 +38,8 @@ async function findCommand(name: string, entries: readonly CommandEntry[]): Prom
 }
 
 async function writeError(host: Host, output: OutputFormat, error: unknown, verbose: boolean): Promise<ErrorFacts> {
-  const { adviceFor, errorObject, errorText, factsOf } = await import('./ui/error-text.ts');
-  const facts = adviceFor(host.program, factsOf(error));
+  const { errorObject, errorText, factsOf } = await import('./ui/error-text.ts');
+  const facts = typedFacts(host.program, factsOf(error));
   if (output === 'json' || output === 'yaml') {
     host.stdout.write(await formatObject(errorObject(facts), output));
   } else {
@@ -48,14 +50,21 @@ async function writeError(host: Host, output: OutputFormat, error: unknown, verb
 }
 
 /** The project file, if there is one; what it says for every command now stands in the options, where neither a flag nor a variable said otherwise. */
-async function projectOf(command: Command, host: Host, options: Options, given: ReadonlySet<string>): Promise<Project | undefined> {
+async function projectOf(command: Command, host: Host, options: Options, given: ReadonlySet<string>, reporter: Reporter): Promise<Project | undefined> {
   const { findProjectFile } = await import('./project/find-project-file.ts');
   const file = findProjectFile(host.cwd, typeof options.project === 'string' ? options.project : undefined);
   if (file === undefined) return undefined;
   const [{ readProject }, { applySettings }] = await Promise.all([import('./project/read-project.ts'), import('./project/apply.ts')]);
   const project = await readProject(file, host);
-  applySettings(project, command, options, given);
-  return project;
+  if (!('error' in project)) {
+    applySettings(project, command, options, given);
+    return project;
+  }
+  const { withoutServices } = await import('./project/mistaken.ts');
+  const { settings, warning } = withoutServices(project, command, given);
+  reporter.emit({ type: 'warning', code: project.error.facts.code, text: warning, at: host.now() });
+  applySettings({ settings }, command, options, given);
+  return undefined;
 }
 
 export async function main(argv: readonly string[], host: Host, entries: readonly CommandEntry[] = commands): Promise<number> {
@@ -70,7 +79,7 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
       }
       const { programHelp } = await import('./parse/help.ts');
       if (argv.length === 0 || argv.includes('--help') || argv.includes('-h')) {
-        (argv.length === 0 ? host.stderr : host.stdout).write(programHelp(entries, version));
+        (argv.length === 0 ? host.stderr : host.stdout).write(asTyped(host.program, programHelp(entries, version)));
         return argv.length === 0 ? exitCodes.usage : exitCodes.ok;
       }
       throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no command was given', next: 'bridge --help' });
@@ -87,7 +96,7 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
       const { topicText } = await import('./help/topics.ts');
       const text = topicText(argv[index + 1], entries.map(({ name }) => name));
       if (text === undefined) return await main([...argv.slice(index + 1), '--help'], host, entries);
-      host.stdout.write(text);
+      host.stdout.write(asTyped(host.program, text));
       return exitCodes.ok;
     }
     const command = await findCommand(word, entries);
@@ -95,16 +104,16 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
     const { options, given, args, rest } = parse(command, [...argv.slice(0, index), ...argv.slice(index + 1)], host.env);
     if (options.help === true) {
       const { commandHelp } = await import('./parse/help.ts');
-      host.stdout.write(commandHelp(command));
+      host.stdout.write(asTyped(host.program, commandHelp(command)));
       return exitCodes.ok;
     }
     verbose = options.verbose === true;
     const wanted = options.json === true ? 'json' : options.output;
     output = wanted === 'json' || wanted === 'yaml' || wanted === 'wide' ? wanted : 'text';
-    const project = command.ignoresProject === true ? undefined : await projectOf(command, host, options, given);
     const { chooseReporter } = await import('./ui/choose.ts');
-    const reporter = await chooseReporter(host, output, options.progress as 'auto' | 'plain' | 'json' | 'none');
+    const reporter = typedReporter(host.program, await chooseReporter(host, output, options.progress as 'auto' | 'plain' | 'json' | 'none'));
     try {
+      const project = command.takesProject === 'nothing' ? undefined : await projectOf(command, host, options, given, reporter);
       const result = await command.run({ host, reporter, output, options, given, args, rest, ...(project === undefined ? {} : { project }) });
       await reporter.release?.();
       await writeAnswer(host.stdout, output, result);

@@ -1,7 +1,7 @@
 /** This process as the commands see it. Only the entries, bin.ts and library.ts, make one. */
 import { homedir, hostname } from 'node:os';
 import { basename } from 'node:path';
-import type { Host } from './host.ts';
+import type { Host, Program } from './host.ts';
 
 /** Who is told of signals. */
 export const signalHandlers = new Set<Parameters<Host['onSignal']>[0]>();
@@ -15,9 +15,17 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** npm links the same file under each name; kubectl and docker find their plugins by it. */
+export function programOf(file: string): Program {
+  const name = basename(file);
+  if (name.startsWith('kubectl-bridge')) return 'kubectl bridge';
+  if (name.startsWith('docker-bridge')) return 'docker bridge';
+  return name.startsWith('podbridge') ? 'podbridge' : 'bridge';
+}
+
 export function processHost(): Host {
   return {
-    program: basename(process.argv[1] ?? '').startsWith('podbridge') ? 'podbridge' : 'bridge',
+    program: programOf(process.argv[1] ?? ''),
     argv: process.argv.slice(2),
     env: process.env,
     cwd: process.cwd(),

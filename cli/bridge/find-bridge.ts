@@ -5,7 +5,7 @@ import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { BridgeError } from '../errors.ts';
-import { bridgesOfLink } from '../link/disconnect-link.ts';
+import { objectsOfLink, refOfObject } from '../link/disconnect-link.ts';
 import { suggest } from '../parse/suggest.ts';
 
 export interface Found {
@@ -61,11 +61,11 @@ export async function findBridge({ docker, cluster, link, name, namespace }: Nam
 
 /** Everything of this link: containers of this machine, and bridges whose container is not (or no longer) here. */
 export async function everyBridge({ docker, cluster, link }: Pick<NameQuestion, 'docker' | 'cluster' | 'link'>): Promise<Found[]> {
-  const [apps, refs] = await Promise.all([appsOf(docker, link), bridgesOfLink(docker, cluster, link)]);
+  const [apps, bridges] = await Promise.all([appsOf(docker, link), objectsOfLink(docker, cluster, link)]);
   const found: Found[] = apps.map((container) => {
     const ref = refOf(container);
     return { container, ...(ref === undefined ? {} : { ref }) };
   });
   const known = new Set(found.map(({ ref }) => `${ref?.namespace}/${ref?.name}`));
-  return [...found, ...refs.filter(({ namespace, name }) => !known.has(`${namespace}/${name}`)).map((ref) => ({ ref }))];
+  return [...found, ...bridges.map((bridge) => ({ ref: refOfObject(bridge), bridge })).filter(({ ref: { namespace, name } }) => !known.has(`${namespace}/${name}`))];
 }

@@ -13,6 +13,12 @@ export function servingOf(bridge: Bridge): boolean | undefined {
   return known.length === 0 ? undefined : known.some((serving) => serving);
 }
 
+/** For `--wait`: whoever goes on then sends requests, and any of the pods may get them. */
+export function servesEverywhere({ status }: Pick<Bridge, 'status'>): boolean {
+  const attached = (status?.pods ?? []).filter(({ ready }) => ready);
+  return attached.length > 0 && attached.every(({ serving }) => serving === true);
+}
+
 /** Of the container, those that are bridged; datagrams are not looked after. */
 export function tcpPorts(bridge: Bridge | undefined): number[] {
   return [...new Set((bridge?.spec.ports ?? []).filter((port) => port.protocol === 'TCP').map((port) => port.local))];
@@ -40,7 +46,7 @@ export async function awaitServing(question: ServingQuestion): Promise<void> {
   const { watch, steps, reporter, now, wait } = question;
   const ports = tcpPorts(watch.current).join(', ');
   if (ports === '') return;
-  const served = (timeoutMs: number) => watch.until((bridge) => bridge !== undefined && servingOf(bridge) === true, { timeoutMs, signal: steps.signal, what: () => `nothing listens on port ${ports} of the container` });
+  const served = (timeoutMs: number) => watch.until((bridge) => bridge !== undefined && (wait ? servesEverywhere(bridge) : servingOf(bridge) === true), { timeoutMs, signal: steps.signal, what: () => `nothing listens on port ${ports} of the container` });
   const since = now();
   try {
     await (wait ? steps.run({ id: 'serving', title: `Port ${ports} of the container`, act: () => served(timing.servingTimeoutMs), detail: () => 'listens' }) : served(timing.servingNoticeMs));

@@ -16,7 +16,7 @@ import { rest } from './rest.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import { awaitServing } from './serving.ts';
 import { sessionOf } from './sweep.ts';
-import type { RunSummary } from './summary.ts';
+import { publishedWords, type RunSummary } from './summary.ts';
 import { later, originOf, summaryOf, takePlace, type Place } from './take-place.ts';
 import { watchRun } from './watch-run.ts';
 import { factsOf } from '../ui/error-text.ts';
@@ -49,7 +49,8 @@ export async function standUp(request: RunRequest, parts: RunParts, steps: Steps
   if (bridged !== undefined && !endedEarly && (request.flags.detach ? request.serving !== 'later' : request.serving === 'wait')) await awaitServing({ docker, container: container.id, watch: bridged.watch, steps, reporter: parts.reporter, now: () => parts.host.now(), wait: request.serving === 'wait' });
   await parts.reporter.release?.();
   if (bridged !== undefined && request.flags.detach) await link.control.call('release', { bridge: bridged.watch.ref });
-  const summary = summaryOf(place, { container: { ...container, image: request.flags.image }, rules: request.rules }, parts.host.now());
+  const published = request.flags.publish.length === 0 ? [] : publishedWords((await docker.containers.find(container.id))?.ports ?? []);
+  const summary = summaryOf(place, { container: { ...container, image: request.flags.image }, rules: request.rules, published }, parts.host.now());
   if (!endedEarly) parts.onReady(summary);
   running.show();
   if (request.watch === true) {

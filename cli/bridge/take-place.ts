@@ -20,6 +20,7 @@ import { defaultBridgeName, defaultContainerName } from './owner-slug.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import { podsOf, type RunSummary } from './summary.ts';
 import { sessionOf } from './sweep.ts';
+import { toldTreatment } from './taken-words.ts';
 import { trafficFor } from './traffic.ts';
 
 export interface Place {
@@ -41,12 +42,12 @@ export function originOf({ name, target, bridged, identity }: Place): ContainerO
 }
 
 /** A container in this place, as it stands now. */
-export function summaryOf({ namespace, name, target, bridged, link }: Place, more: Pick<RunSummary, 'container' | 'rules'>, nowMs: number): RunSummary {
+export function summaryOf({ namespace, name, target, bridged, link }: Place, more: Pick<RunSummary, 'container' | 'rules' | 'published'>, nowMs: number): RunSummary {
   const bridge = bridged?.watch.current;
   return {
     bridge: bridged === undefined ? null : { namespace, name }, container: more.container,
     target: target === undefined ? null : { ...target.ref, container: target.container.name },
-    ports: target?.ports ?? [], rules: more.rules, pods: bridge === undefined ? [] : podsOf(bridge),
+    ports: target?.ports ?? [], rules: more.rules, ...toldTreatment(bridge?.spec ?? {}), published: more.published, pods: bridge === undefined ? [] : podsOf(bridge),
     link: { client: link.client, transport: link.transport }, elapsedMs: Math.round(nowMs),
   };
 }

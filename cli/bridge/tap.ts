@@ -2,6 +2,9 @@
 import type { Bridge } from '../../protocol/objects.ts';
 import type { Rule } from '../../protocol/rule.ts';
 import type { TapEvent } from '../../protocol/tap.ts';
+import { targetWords } from '../../protocol/target.ts';
+import { BridgeError } from '../errors.ts';
+import { describeTarget } from '../target/parse-target.ts';
 import { timing } from '../timing.ts';
 import { attachedPods } from './attach.ts';
 import { claimBridge } from './bridge-object.ts';
@@ -37,11 +40,20 @@ export async function tap(question: TapQuestion): Promise<void> {
       await claimBridge(cluster, watch.ref);
       question.onReady(await attachedPods(watch, cluster, steps));
       await followEvents(watch, link.control, { ...question, onEnough: () => ended.abort() }, ended.signal);
+      if (!ended.signal.aborted) throw endedElsewhere(watch, question);
     });
   } catch (error) {
     // Ctrl-C is how a tap ends.
     if (!interrupted) throw error;
   }
+}
+
+/** A tap is a bridge, too: whoever ends bridges ends it. */
+function endedElsewhere({ ref: { name } }: BridgeWatch, { ref, namespace }: Pick<TapQuestion, 'ref' | 'namespace'>): BridgeError {
+  return new BridgeError({
+    kind: 'environment', code: 'tap-ended', what: `the tap of ${describeTarget(ref)} was ended`, why: `its bridge ${name} is gone: stopped from another terminal (bridge stop --all, bridge down), or removed from the cluster`,
+    next: `bridge tap ${targetWords(ref)} -n ${namespace}`,
+  });
 }
 
 /** Asks every agent of the bridge, also those that appear later, until it is enough. */

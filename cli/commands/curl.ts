@@ -29,6 +29,6 @@ export const command: Command = {
       const readsStdin = rest.some((word) => word === '-' || word.endsWith('@-'));
       const request = ownContainer({ image, namespace, base: 'curl', entrypoint: 'curl', command: [...curlHeaders(bridge), ...rest, whole], interactive: readsStdin });
       return { exitCode: await runOwn(context, host, request, () => undefined) };
-    }, text(context, 'bridge'));
+    }, text(context, 'bridge'), 'the request gets what makes it one of a bridge\'s');
   },
 };

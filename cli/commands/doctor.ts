@@ -3,17 +3,18 @@ import { exitCodes } from '../errors.ts';
 import { clusterChoice, text } from './choices.ts';
 
 async function examined(context: CommandContext) {
-  const [{ connectCluster }, { connectDocker }, { doctorContext }, { examine }, { checks }] = await Promise.all([
-    import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../doctor/context.ts'), import('../doctor/doctor.ts'), import('../doctor/checks/index.ts'),
+  const [{ connectCluster }, { connectDocker }, { doctorContext }, { examine }, { checks }, { typedFinding }] = await Promise.all([
+    import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../doctor/context.ts'), import('../doctor/doctor.ts'), import('../doctor/checks/index.ts'), import('../doctor/finding.ts'),
   ]);
   const { host } = context;
   const namespace = text(context, 'namespace');
   const parts = doctorContext({ host, connectDocker: () => connectDocker(host), connectCluster: () => connectCluster(host, clusterChoice(context)), ...(namespace === undefined ? {} : { namespace }) });
-  return { parts, findings: await examine(checks, parts) };
+  return { parts, findings: (await examine(checks, parts)).map((finding) => typedFinding(host.program, finding)) };
 }
 
 export const command: Command = {
   name: 'doctor',
+  mustKnow: [],
   summary: 'Find out what is wrong, and what repairs it',
   description: `Looks at this machine (Docker, disk, addresses, VPN), at the cluster (version, rights one by one, admission, nodes, podbridge's
 own pods), at the link (handshake, loss, packets of full size, DNS) and at each bridge (rules in the kernels of the pods, the

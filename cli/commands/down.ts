@@ -3,6 +3,7 @@ import { clusterChoice } from './choices.ts';
 
 export const command: Command = {
   name: 'down',
+  mustKnow: ['context'],
   summary: 'End the link to the cluster, and every bridge over it',
   description: 'Requests go to the original pods again, then the link\'s containers, network, volumes and its object in the cluster are removed. Other users, and your links to other clusters, are not touched.',
   examples: [{ command: 'bridge down', explains: 'the link of the current context' }],

@@ -1,3 +1,4 @@
+import { asTyped } from '../advice.ts';
 import type { Command } from '../command.ts';
 import { BridgeError } from '../errors.ts';
 import { clusterChoice, flag, text } from './choices.ts';
@@ -12,7 +13,7 @@ export const command: Command = {
     { name: 'container', description: 'which container of the target', value: { placeholder: 'NAME' } },
     { name: 'print', description: 'print the file instead of writing it' },
   ],
-  ignoresProject: true,
+  takesProject: 'nothing',
   examples: [
     { command: 'bridge init deploy/api -n shop', explains: 'then: bridge run api' },
     { command: 'bridge init', explains: 'asks which workload of the namespace' },
@@ -36,7 +37,7 @@ export const command: Command = {
       const [build, container] = [text(context, 'build'), text(context, 'container')];
       const made = await initProject({ cluster, host, namespace, targets, print: flag(context, 'print'), ...(build === undefined ? {} : { build }), ...(container === undefined ? {} : { container }) });
       if (made.text !== undefined) return { data: made, text: made.text };
-      return { data: made, text: `${made.added ? 'added to' : 'wrote'} ${made.file}\nnow: bridge run ${made.services[0]!}` };
+      return { data: made, text: `${made.added ? 'added to' : 'wrote'} ${made.file}\n${asTyped(host.program, `now: bridge run ${made.services[0]!}`)}` };
     } finally {
       cluster.close();
     }

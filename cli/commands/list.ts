@@ -1,16 +1,19 @@
 import type { Command } from '../command.ts';
+import { exitCodes } from '../errors.ts';
 import { flag, text } from './choices.ts';
-import { withSession } from './session.ts';
+import { onlyHere, withSession } from './session.ts';
 
 export const command: Command = {
   name: 'list',
+  mustKnow: [],
   summary: 'List bridges, their containers and links',
-  description: 'Bridges of the context\'s namespace and of those that containers of this machine stand for; containers without a target; links of this machine, of other contexts too: * is this one\'s.',
+  description: 'Bridges of the context\'s namespace and of those that containers of this machine stand for; containers without a target; links of this machine, of other contexts too: * is this one\'s. When the cluster cannot be asked, this machine\'s side, and exit code 3.',
   options: [{ name: 'all-namespaces', short: 'A', description: 'bridges of all namespaces, whoever made them' }],
-  run: (context) => withSession(context, async ({ docker, cluster, link }) => {
+  run: (context) => withSession(context, async ({ docker, cluster, link, unreachable }) => {
     const { listAll, listText } = await import('../bridge/list.ts');
     const namespace = text(context, 'namespace');
-    const listed = await listAll({ docker, cluster, link, allNamespaces: flag(context, 'allNamespaces'), ...(namespace === undefined ? {} : { namespace }) });
-    return { data: listed, text: listText(listed, context.output === 'wide', Date.now()) };
-  }),
+    const listed = await listAll({ docker, cluster, link, program: context.host.program, allNamespaces: flag(context, 'allNamespaces'), ...(namespace === undefined ? {} : { namespace }), ...(unreachable === undefined ? {} : { unreachable }) });
+    if (unreachable !== undefined) context.reporter.emit(onlyHere(unreachable, context.host.now()));
+    return { data: listed, text: listText(listed, context.output === 'wide', Date.now()), ...(unreachable === undefined ? {} : { exitCode: exitCodes[unreachable.facts.kind] }) };
+  }, { orHere: true }),
 };

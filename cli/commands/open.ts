@@ -53,6 +53,6 @@ export const command: Command = {
       });
       ended.abort();
       return { exitCode };
-    }, text(context, 'bridge'));
+    }, text(context, 'bridge'), 'your browser is shown the system as requests of a bridge see it');
   },
 };

@@ -17,7 +17,7 @@ export interface Own {
   image: string;
 }
 
-export async function withOwnBridge(context: CommandContext, act: (own: Own) => Promise<CommandResult>, name: string | undefined): Promise<CommandResult> {
+export async function withOwnBridge(context: CommandContext, act: (own: Own) => Promise<CommandResult>, name: string | undefined, why: string): Promise<CommandResult> {
   const { host, reporter } = context;
   const [{ connectCluster }, { connectDocker }, { ensureImage }, { Steps }, { chooseBridge }, { findClient }] = await Promise.all([
     import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../image/build.ts'), import('../steps/steps.ts'), import('../preview/previews.ts'), import('../link/client-object.ts'),
@@ -25,7 +25,7 @@ export async function withOwnBridge(context: CommandContext, act: (own: Own) => 
   const [docker, cluster] = await Promise.all([connectDocker(host), connectCluster(host, clusterChoice(context))]);
   try {
     const namespace = text(context, 'namespace') ?? cluster.context.namespace;
-    const bridge = await chooseBridge(cluster, namespace, name);
+    const bridge = await chooseBridge(cluster, namespace, name, why);
     const steps = new Steps(reporter, () => host.now());
     const [{ reference }, client] = await Promise.all([
       steps.run({ id: 'own-image', title: 'Image of the link\'s container', act: ({ signal, waiting }) => ensureImage('cargo', { docker, host, waiting, signal }) }), findClient(cluster, bridge.spec.client),

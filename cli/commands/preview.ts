@@ -35,7 +35,7 @@ async function create(context: CommandContext, cluster: Cluster, namespace: stri
   if (name !== undefined && !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) throw new BridgeError({ kind: 'usage', code: 'usage', what: `--name ${name} is no name of a preview`, why: 'it is lower-case letters, digits and hyphens', next: '--name basket' });
   if (hostHeader !== undefined && !/^[A-Za-z0-9.-]{1,253}(:\d{1,5})?$/.test(hostHeader)) throw new BridgeError({ kind: 'usage', code: 'usage', what: `--host ${hostHeader} is no host`, next: '--host shop.example.com' });
   const { password, made } = await passwordOf(context);
-  const [bridge, entry, installed] = await Promise.all([chooseBridge(cluster, namespace, text(context, 'bridge')), findEntry(cluster, namespace, given), findInstalled(cluster)]);
+  const [bridge, entry, installed] = await Promise.all([chooseBridge(cluster, namespace, text(context, 'bridge'), 'a preview shows what a bridge takes'), findEntry(cluster, namespace, given), findInstalled(cluster)]);
   const client = await findClient(cluster, bridge.spec.client);
   const exposure = installed?.preview ?? defaultExposure;
   // Before anything is made: a link that nobody can open is none.

@@ -5,6 +5,7 @@ import { clusterChoice } from './choices.ts';
 
 export const command: Command = {
   name: 'recover',
+  mustKnow: [],
   summary: 'Remove what crashes have left on this machine and in the cluster',
   description: `Containers whose bridge is gone or whose bridge run was killed, bridges of this machine without a container, networks and volumes of links
 without their container, and the link's object in the cluster when nothing of the link is here any more. What is in use, or just being

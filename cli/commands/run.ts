@@ -27,7 +27,7 @@ async function requestsOf(context: CommandContext): Promise<RunRequest[]> {
   const { args, given, rest, project } = context;
   if (args.length === 0 && (given.has('image') || given.has('build'))) return [await requestOf(context, undefined, [context.options])];
   const [{ chooseServices }, { serviceOptions }] = await Promise.all([import('../project/choose-services.ts'), import('../project/apply.ts')]);
-  const services = chooseServices(project, args);
+  const services = chooseServices(project, args, { image: given.has('image') || given.has('build'), target: given.has('target') });
   const ofOne = ['image', 'build', 'name', 'interactive', 'tty', 'target'].find((option) => given.has(option));
   if (services.length > 1 && (ofOne !== undefined || rest.length > 0)) {
     throw new BridgeError({ kind: 'usage', code: 'usage', what: `${ofOne === undefined ? 'a command after --' : `--${ofOne}`} is for one service, and ${services.length} are named`, next: `bridge run ${services[0]!.name}` });
@@ -113,11 +113,13 @@ function beforeContainer(error: unknown): unknown {
 
 export const command: Command = {
   name: 'run',
+  takesProject: 'services',
   summary: 'Run a container as if it were a pod of the cluster',
   description: `The container gets the environment, files, DNS and network of the target's pods, and their traffic comes to it: all of it, or with
 rules only the requests that match. Headers and methods must all hold; several marks or paths are alternatives. Traffic goes
 to the container only while its port accepts connections, otherwise to the pods. Without --target it only stands in the
-cluster's network, with the DNS of a namespace. Ctrl-C undoes everything; the exit code is the container's.`,
+cluster's network, with the DNS of a namespace. Ctrl-C undoes everything that the run has made; the exit code is the container's.
+A link that was up already stays up then, as it does while other containers use it: bridge down ends it.`,
   examples: [
     { command: 'bridge run --image api:dev --target deploy/api', explains: 'all traffic of deployment api comes to a container of api:dev' },
     { command: 'bridge run --image api:dev --target deploy/api --mark ann', explains: 'only requests with the W3C header baggage: bridge=ann' },

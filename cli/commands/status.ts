@@ -1,8 +1,8 @@
 import type { Command, CommandContext } from '../command.ts';
-import { BridgeError } from '../errors.ts';
+import { BridgeError, exitCodes } from '../errors.ts';
 import type { StatusBridge } from '../status/snapshot.ts';
 import { flag, text } from './choices.ts';
-import { withSession, type Session } from './session.ts';
+import { onlyHere, withSession, type Session } from './session.ts';
 
 function intervalOf(context: CommandContext): number {
   const value = text(context, 'interval') ?? '2';
@@ -54,10 +54,12 @@ function actionsOf(session: Session, context: CommandContext) {
 
 export const command: Command = {
   name: 'status',
+  mustKnow: [],
   summary: 'Show link, bridges and containers as they are, and as they change',
   description: `On a terminal a screen that follows what happens (? shows its keys), elsewhere one answer. Requests are counted by the agents:
 LOCAL went to the container, ORIGINAL to the pods' own process on the same ports, FAILED got no answer from either. Bridges are
-those of this machine, in the context's namespace and in those that its containers stand for.`,
+those of this machine, in the context's namespace and in those that its containers stand for. When the cluster cannot be asked, this
+machine's side is shown, and the exit code is 3.`,
   options: [
     { name: 'all-namespaces', short: 'A', description: 'bridges of this machine in all namespaces' },
     { name: 'watch', short: 'w', description: 'lines as time goes by, until Ctrl-C (with -o json one object a line)' },
@@ -71,7 +73,7 @@ those of this machine, in the context's namespace and in those that its containe
   async run(context) {
     const intervalMs = intervalOf(context);
     return withSession(context, async (session) => {
-      const { host, output } = context;
+      const { host, output, reporter } = context;
       const [{ StatusCollector }, { lookOnce, showScreen, watchStatus }, { isInteractive }] = await Promise.all([import('../status/collector.ts'), import('../status/show.ts'), import('../ui/terminal.ts')]);
       const namespace = text(context, 'namespace');
       const collector = new StatusCollector({ ...session, allNamespaces: flag(context, 'allNamespaces'), now: () => host.now(), ...(namespace === undefined ? {} : { namespace }) });
@@ -85,10 +87,11 @@ those of this machine, in the context's namespace and in those that its containe
           return {};
         }
         const [snapshot, { statusText }, { signsFor }] = [await lookOnce(collector), await import('../status/text.ts'), await import('../status/screen/line.ts')];
-        return { data: snapshot, text: statusText(snapshot, signsFor(host.env)) };
+        if (session.unreachable !== undefined && !snapshot.bridgesKnown) reporter.emit(onlyHere(session.unreachable, host.now()));
+        return { data: snapshot, text: statusText(snapshot, signsFor(host.env), host.program), ...(snapshot.bridgesKnown ? {} : { exitCode: exitCodes.environment }) };
       } finally {
         collector.close();
       }
-    });
+    }, { orHere: true });
   },
 };

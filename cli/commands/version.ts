@@ -23,7 +23,7 @@ async function dockerSide({ host }: CommandContext): Promise<{ version: string; 
 export const command: Command = {
   name: 'version',
   summary: 'Show the versions of this program, Docker and the cluster',
-  ignoresProject: true,
+  takesProject: 'nothing',
   options: [{ name: 'client', description: 'only this program: ask neither Docker nor the cluster' }],
   async run(context) {
     const client = { podbridge: version, node: context.host.nodeVersion };

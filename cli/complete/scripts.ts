@@ -34,7 +34,7 @@ _bridge() {
 if [[ $funcstack[1] == _bridge ]]; then _bridge "$@"; else compdef _bridge bridge podbridge; fi
 `;
 
-const fish = String.raw`# bridge completion fish: bridge completion fish > ~/.config/fish/completions/bridge.fish
+const fish = String.raw`# bridge completion fish: put this into ~/.config/fish/config.fish:  bridge completion fish | source
 function __bridge_complete
   set -l words (commandline -opc)
   set -l program $words[1]

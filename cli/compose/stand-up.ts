@@ -16,7 +16,7 @@ import { startLoopback } from '../bridge/loopback.ts';
 import type { UsableLink } from '../bridge/needs.ts';
 import type { RunParts, RunRequest } from '../bridge/run-request.ts';
 import { stopBridge } from '../bridge/stop.ts';
-import type { RunSummary } from '../bridge/summary.ts';
+import { publishedWords, type RunSummary } from '../bridge/summary.ts';
 import { sessionOf } from '../bridge/sweep.ts';
 import { originOf, summaryOf, takePlace, type Place } from '../bridge/take-place.ts';
 import { BridgeError } from '../errors.ts';
@@ -193,6 +193,6 @@ async function summaryOfService({ model, joined }: UpRequest, docker: Docker, se
   let container = await find();
   for (const deadline = Date.now() + timing.restartLimitMs; container === undefined && Date.now() < deadline; await sleep(timing.restartPollIntervalMs)) container = await find();
   return summaryOf(place, {
-    container: { id: container?.id ?? '', name: container?.name ?? service, address: container?.addresses[place.link.network] ?? '', image: imageName(model, service) }, rules: joined.get(service)?.rules ?? [],
+    container: { id: container?.id ?? '', name: container?.name ?? service, address: container?.addresses[place.link.network] ?? '', image: imageName(model, service) }, rules: joined.get(service)?.rules ?? [], published: publishedWords(container?.ports ?? []),
   }, nowMs);
 }

@@ -1,4 +1,6 @@
 /** What a check has found. Codes are stable: scripts name them. */
+import { asTyped } from '../advice.ts';
+import type { Program } from '../host.ts';
 
 export type Severity = 'ok' | 'info' | 'warning' | 'error';
 
@@ -26,6 +28,12 @@ const order: Record<Severity, number> = { error: 0, warning: 1, info: 2, ok: 3 }
 
 export function worstFirst(a: Finding, b: Finding): number {
   return order[a.severity] - order[b.severity];
+}
+
+/** As the caller can type it: see cli/advice.ts. */
+export function typedFinding<F extends Finding>(program: Program, finding: F): F {
+  const { what, why, fix } = finding;
+  return { ...finding, what: asTyped(program, what), ...(why === undefined ? {} : { why: asTyped(program, why) }), ...(fix === undefined ? {} : { fix: asTyped(program, fix) }) };
 }
 
 export const ok = (code: string, what: string): Finding => ({ code, severity: 'ok', what });

@@ -22,7 +22,7 @@ export async function workloadsOf(cluster: Cluster, namespace: string): Promise<
 
 export interface InitQuestion {
   cluster: Cluster;
-  host: Pick<Host, 'cwd'>;
+  host: Pick<Host, 'cwd' | 'program'>;
   namespace: string;
   targets: readonly string[];
   /** `--build`. */
@@ -61,7 +61,7 @@ export async function initProject({ cluster, host, namespace, targets, build, co
     lines: serviceEntry({ target, severalContainers: container !== undefined, ...(path === undefined ? {} : { build: path === '' ? '.' : path.startsWith('.') ? path : `./${path}` }) }),
   }));
   const services = entries.map(({ name }) => name);
-  const text = present === undefined || print ? newProject(entries, { context: cluster.context.name, namespace }) : extendProject(await readFile(present, 'utf8'), entries, file);
+  const text = present === undefined || print ? newProject(entries, { context: cluster.context.name, namespace, program: host.program }) : extendProject(await readFile(present, 'utf8'), entries, file);
   if (print) return { file, services, added: false, text };
   await writeFile(file, text);
   return { file, services, added: present !== undefined };

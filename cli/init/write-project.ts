@@ -1,6 +1,8 @@
 /** The text of a bridge.yaml: a new one, or one to which services are added without touching what stands there. */
 import { isMap, parseDocument } from 'yaml';
+import { asTyped } from '../advice.ts';
 import { BridgeError } from '../errors.ts';
+import type { Program } from '../host.ts';
 
 export interface Entry {
   name: string;
@@ -11,10 +13,10 @@ export interface Entry {
 const indented = (lines: readonly string[], by: string): string[] => lines.map((line) => `${by}${line}`);
 const block = (entries: readonly Entry[]): string => entries.flatMap(({ name, lines }) => [`  ${name}:`, ...indented(lines, '    ')]).join('\n');
 
-export function newProject(entries: readonly Entry[], place: { context: string; namespace: string }): string {
+export function newProject(entries: readonly Entry[], place: { context: string; namespace: string; program: Program }): string {
   return [
-    '# bridge run NAME: a container of this machine takes the place of a workload in the cluster.',
-    '# Keys: docs/project-file.md of podbridge. For editors: bridge schema > .bridge.schema.json, and this line:',
+    asTyped(place.program, '# bridge run NAME: a container of this machine takes the place of a workload in the cluster.'),
+    asTyped(place.program, '# Keys: docs/project-file.md of podbridge. For editors: bridge schema > .bridge.schema.json, and this line:'),
     '# yaml-language-server: $schema=.bridge.schema.json',
     '',
     '# Contexts are called differently on other machines; without this the current one is used.',

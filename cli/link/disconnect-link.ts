@@ -1,4 +1,5 @@
 /** `bridge down` as a function: ends the link's bridges without losing a request, then removes the link. */
+import type { LinkStatus } from '../../protocol/control.ts';
 import { labels } from '../../protocol/names.ts';
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Bridge } from '../../protocol/objects.ts';
@@ -6,7 +7,9 @@ import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import { endBridge } from '../bridge/end-bridge.ts';
 import { isBridgeError, type BridgeError } from '../errors.ts';
-import { listLinks } from './list-links.ts';
+import { timing } from '../timing.ts';
+import { openRunningControl, type Control } from './control-client.ts';
+import { isOutOfReach, linksHere } from './out-of-reach.ts';
 import { withLinkLock } from '../lock.ts';
 import { takeDownLink, type TakenDown } from './take-down.ts';
 
@@ -24,10 +27,19 @@ export interface Disconnected extends TakenDown {
 
 /**
  * Bridges of one client in every namespace that the user may list; where he may not list all, in those that the link's
- * containers name and the context's own.
+ * containers and cargo name, and the context's own.
  */
 export async function bridgesOfLink(docker: Docker, cluster: Cluster, link: string): Promise<BridgeRef[]> {
-  const mine = ({ items }: { items: Bridge[] }): BridgeRef[] => items.filter(({ spec }) => spec.client === link).map(({ metadata }) => ({ namespace: metadata.namespace ?? '', name: metadata.name }));
+  return (await objectsOfLink(docker, cluster, link)).map(refOfObject);
+}
+
+export function refOfObject({ metadata: { namespace = '', name } }: Pick<Bridge, 'metadata'>): BridgeRef {
+  return { namespace, name };
+}
+
+/** The same as objects. */
+export async function objectsOfLink(docker: Docker, cluster: Cluster, link: string): Promise<Bridge[]> {
+  const mine = ({ items }: { items: Bridge[] }): Bridge[] => items.filter(({ spec }) => spec.client === link);
   const tolerant = (error: unknown, ...codes: string[]): never[] => {
     if (isBridgeError(error) && codes.includes(error.facts.code)) return [];
     throw error;
@@ -37,10 +49,25 @@ export async function bridgesOfLink(docker: Docker, cluster: Cluster, link: stri
   } catch (error) {
     if (!isBridgeError(error) || error.facts.code !== 'cluster-forbidden') return tolerant(error, 'cluster-kind-missing', 'cluster-not-found');
   }
-  const containers = await docker.containers.list({ [labels.link]: link });
-  const namespaces = new Set([cluster.context.namespace, ...containers.flatMap((container) => container.labels[labels.namespace] ?? [])]);
+  const [containers, known] = await Promise.all([docker.containers.list({ [labels.link]: link }), namespacesOfCargo(docker, link)]);
+  const namespaces = new Set([cluster.context.namespace, ...known, ...containers.flatMap((container) => container.labels[labels.namespace] ?? [])]);
   const found = await Promise.all([...namespaces].map((namespace) => cluster.list<Bridge>(resources.Bridge, { namespace }).then(mine, (error: unknown) => tolerant(error, 'cluster-forbidden', 'cluster-kind-missing', 'cluster-not-found'))));
   return found.flat();
+}
+
+/** Of bridges whose makers cargo watches, or that it leads requests of: a tap has no container. */
+async function namespacesOfCargo(docker: Docker, link: string): Promise<string[]> {
+  let control: Control | undefined;
+  try {
+    control = (await openRunningControl(docker, link))?.control;
+    const status: Partial<LinkStatus> | undefined = await control?.call('status', {}, timing.cargoLastWordsTimeoutMs);
+    return [...status?.sessions ?? [], ...(status?.forwards ?? []).map(({ bridge }) => bridge)].map(({ namespace }) => namespace);
+  } catch {
+    // An older one, or one that is going: the containers know most.
+    return [];
+  } finally {
+    control?.close();
+  }
 }
 
 export async function disconnectLink({ docker, cluster, link, force = new AbortController().signal, waiting }: DisconnectRequest): Promise<Disconnected> {
@@ -48,9 +75,6 @@ export async function disconnectLink({ docker, cluster, link, force = new AbortC
   await Promise.all(bridges.map((bridge) => endBridge(cluster, bridge, force, waiting)));
   return { bridges, ...await withLinkLock(link, () => takeDownLink({ docker, cluster, link })) };
 }
-
-/** What is wrong with the cluster itself, so that only this machine's side can be removed. */
-const outOfReach = ['cluster-unreachable', 'cluster-credentials', 'cluster-unauthorized'];
 
 export interface LocalOnly {
   /** Why the cluster was left out. */
@@ -60,8 +84,8 @@ export interface LocalOnly {
 
 /** The cluster does not answer (deleted, perhaps): the Docker side of the links that were made for this context and server. Throws any other error as it is. */
 export async function disconnectHere(docker: Docker, { context }: Cluster, error: unknown): Promise<LocalOnly> {
-  if (!isBridgeError(error) || !outOfReach.includes(error.facts.code)) throw error;
-  const links = (await listLinks(docker)).filter((link) => link.context === context.name && link.server === context.server);
+  if (!isOutOfReach(error)) throw error;
+  const links = await linksHere(docker, context);
   if (links.length === 0) throw error;
   return { error, removed: await Promise.all(links.map(async ({ link }) => ({ link, bridges: [], ...await takeDownLink({ docker, link }) }))) };
 }

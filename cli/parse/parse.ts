@@ -15,7 +15,15 @@ function declare(spec: OptionSpec): Option {
     if (spec.value?.choices !== undefined && !spec.value.choices.includes(value)) {
       throw new InvalidArgumentError(`it must be one of ${spec.value.choices.join(', ')}`);
     }
-    return spec.repeatable === true ? [...(Array.isArray(previous) ? previous : []), value] : value;
+    if (spec.repeatable === true) return [...(Array.isArray(previous) ? previous : []), value];
+    // The same again, as wrappers do it, takes nothing from anybody.
+    if (spec.value !== undefined && previous !== undefined && previous !== value) {
+      throw new BridgeError({
+        kind: 'usage', code: 'option-repeated', what: `--${spec.name} is there twice, with ${String(previous)} and with ${value}`, why: 'it takes one value, and neither is more yours than the other',
+        next: `leave one of them out${spec.name === 'target' ? ', or bridge run each of them' : ''}`,
+      });
+    }
+    return value;
   });
   return option;
 }
@@ -30,12 +38,19 @@ function fromEnv(spec: OptionSpec, env: Record<string, string | undefined>): str
   return spec.repeatable === true ? [value] : value;
 }
 
-function usageError(error: CommanderError, command: Command, specs: OptionSpec[]): BridgeError {
+/** What stands behind a first word that is no option belongs to the command that is to be run, most likely. */
+function forgottenDashes(own: readonly string[], unknown: string, { name }: Command): string {
+  const first = own.findIndex((word) => !word.startsWith('-'));
+  const at = own.indexOf(unknown);
+  return `bridge ${name} --help${first !== -1 && first < at ? ', or, if it is for the command that is run: put -- before that command' : ''}`;
+}
+
+function usageError(error: CommanderError, command: Command, specs: OptionSpec[], own: readonly string[]): BridgeError {
   const what = error.message.replace(/^error: /, '').split('\n')[0]!.replace(/\.$/, '');
   const unknown = error.code === 'commander.unknownOption' ? /'(-[^']+)'/.exec(what)?.[1] : undefined;
   const meant = unknown === undefined ? undefined : suggest(unknown.replace(/=.*/, ''), specs.map((spec) => `--${spec.name}`));
   return new BridgeError({
-    kind: 'usage', code: 'usage', what, ...(meant === undefined ? {} : { why: `did you mean ${meant}?` }), next: `bridge ${command.name} --help`, detail: `usage: ${usageLine(command)}`,
+    kind: 'usage', code: 'usage', what, ...(meant === undefined ? {} : { why: `did you mean ${meant}?` }), next: unknown !== undefined && command.takesRest === true ? forgottenDashes(own, unknown, command) : `bridge ${command.name} --help`, detail: `usage: ${usageLine(command)}`,
   });
 }
 
@@ -60,7 +75,7 @@ export function parse(command: Command, words: readonly string[], env: Record<st
   } catch (error) {
     // Help wins over whatever else is wrong or missing on the line.
     if (own.includes('--help') || own.includes('-h')) return { options: { help: true }, given: new Set(), args: [], rest };
-    if (error instanceof CommanderError || (error as { code?: string }).code?.startsWith('commander.') === true) throw usageError(error as CommanderError, command, specs);
+    if (error instanceof CommanderError || (error as { code?: string }).code?.startsWith('commander.') === true) throw usageError(error as CommanderError, command, specs, own);
     throw error;
   }
   const flags = program.opts<Parsed['options']>();

@@ -15,15 +15,15 @@ export interface PreviewWish {
   ttlMs: number;
 }
 
-/** The bridge that is meant: by name, or the user's only one in the namespace. */
-export async function chooseBridge(cluster: Cluster, namespace: string, name: string | undefined): Promise<Bridge> {
+/** The bridge that is meant: by name, or the user's only one in the namespace. @param why what it is needed for, for messages */
+export async function chooseBridge(cluster: Cluster, namespace: string, name: string | undefined, why: string): Promise<Bridge> {
   if (name !== undefined) return cluster.get<Bridge>(resources.Bridge, name, namespace);
   const [{ items }, { username }] = await Promise.all([cluster.list<Bridge>(resources.Bridge, { namespace }), cluster.whoAmI()]);
   const mine = items.filter(({ spec }) => spec.owner === username && spec.mode !== 'tap');
   if (mine.length === 1) return mine[0]!;
   throw new BridgeError({
     kind: 'usage', code: mine.length === 0 ? 'bridge-not-found' : 'bridge-ambiguous', what: mine.length === 0 ? `you have no bridge in namespace ${namespace}` : `you have several bridges in namespace ${namespace}`,
-    why: mine.length === 0 ? 'a preview shows what a bridge takes' : mine.map(({ metadata }) => metadata.name).join(', '), next: mine.length === 0 ? 'bridge run --image IMAGE --target deploy/NAME --mark ID' : '--bridge NAME',
+    why: mine.length === 0 ? why : mine.map(({ metadata }) => metadata.name).join(', '), next: mine.length === 0 ? 'bridge run --image IMAGE --target deploy/NAME --mark ID, or where you have one: -n NAMESPACE (bridge list -A)' : '--bridge NAME',
   });
 }
 

@@ -5,7 +5,7 @@ import { keysOf } from './keys.ts';
 import type { Project, ProjectService } from './project.ts';
 
 /** What the file says for every command, where neither a flag nor a variable says otherwise. */
-export function applySettings({ settings }: Project, command: Command, options: Options, given: ReadonlySet<string>): void {
+export function applySettings({ settings }: Pick<Project, 'settings'>, command: Command, options: Options, given: ReadonlySet<string>): void {
   for (const { name } of keysOf(allOptions(command.options), 'project')) {
     if (!given.has(name) && settings[name] !== undefined) options[name] = settings[name];
   }

@@ -2,6 +2,9 @@
 import type { FileKey, OptionSpec } from '../command.ts';
 import { camelCase } from '../parse/camel-case.ts';
 
+/** `x-` keys are the user's own, at the top and in services: a place for YAML anchors. */
+export const extensionKey = /^x-/;
+
 export interface Key {
   /** As the file says it: `envFiles`. */
   key: string;

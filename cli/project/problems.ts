@@ -2,6 +2,7 @@
 import type { LineCounter} from 'yaml';
 import { isAlias, isMap, isScalar, isSeq, type Document, type Node } from 'yaml';
 import { BridgeError } from '../errors.ts';
+import { extensionKey } from './keys.ts';
 
 export interface Problem {
   /** Both from 1. */
@@ -19,7 +20,7 @@ export function pathText(path: Path): string {
 }
 
 export class Problems {
-  readonly #found: Problem[] = [];
+  readonly #found: (Problem & { top: string | undefined })[] = [];
   readonly #lines: LineCounter;
   readonly #document: Document;
 
@@ -32,9 +33,15 @@ export class Problems {
     return this.#found.length > 0;
   }
 
-  at(offset: number, message: string, path: Path = []): void {
+  /** What the file says of the place is right: the mistakes are all in services, or in what is the user's own. */
+  get spareTop(): boolean {
+    return this.#found.every(({ top }) => top !== undefined && (top === 'services' || extensionKey.test(top)));
+  }
+
+  /** @param top key at the top of the file in which it is; undefined: it is about the whole file */
+  at(offset: number, message: string, path: Path = [], top = path.length === 0 ? undefined : String(path[0])): void {
     const { line, col: column } = this.#lines.linePos(offset);
-    this.#found.push({ line: Math.max(line, 1), column: Math.max(column, 1), path: pathText(path), message });
+    this.#found.push({ line: Math.max(line, 1), column: Math.max(column, 1), path: pathText(path), message, top });
   }
 
   /** @param of where to point: at the value, or at its key */
@@ -78,7 +85,7 @@ export class Problems {
 
   /** @param file as messages call it */
   error(file: string): BridgeError {
-    const problems = this.#found.sort((a, b) => a.line - b.line || a.column - b.column);
+    const problems = this.#found.map(({ line, column, path, message }): Problem => ({ line, column, path, message })).sort((a, b) => a.line - b.line || a.column - b.column);
     return new BridgeError({
       kind: 'usage', code: 'project-invalid', what: `${file} has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}`,
       why: problems.map(({ line, column, path, message }) => `${line}:${column} ${path === '' ? '' : `${path}: `}${message}`).join('\n'),

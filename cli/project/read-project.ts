@@ -1,8 +1,8 @@
 /** Reads a bridge.yaml and checks all of it: what it gives is right, or the error names every mistake. */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
-import { LineCounter, parseDocument, visit, type Document } from 'yaml';
-import type { OptionSpec } from '../command.ts';
+import { isPair, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
+import type { Options, OptionSpec } from '../command.ts';
 import { rulesFromOptions } from '../bridge/rules.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 import type { Host } from '../host.ts';
@@ -10,23 +10,33 @@ import { checks } from './checks.ts';
 import { optionValue, type Place } from './forms.ts';
 import { interpolate } from './interpolate.ts';
 import { addIssues } from './issues.ts';
-import { keysOf, type Key } from './keys.ts';
+import { extensionKey, keysOf, type Key } from './keys.ts';
 import { Problems, type Path } from './problems.ts';
 import type { Project, ProjectService } from './project.ts';
-import { extensionKey, projectSchema } from './schema.ts';
+import { projectSchema } from './schema.ts';
 import { splitWords } from './split-words.ts';
 
 type Values = Record<string, unknown>;
 type Reading = Pick<Host, 'cwd' | 'env' | 'homeDir'>;
 
-/** Throws `project-unreadable`, `project-invalid`. */
-export async function readProject(file: string, host: Reading): Promise<Project> {
+/** A file with mistakes, and what it says for every command, where that is beyond doubt. */
+export interface Mistaken {
+  /** `project-unreadable`, `project-invalid`. */
+  error: BridgeError;
+  settings?: Options;
+}
+
+/** Throws nothing. */
+export async function readProject(file: string, host: Reading): Promise<Project | Mistaken> {
   const [{ command }, { allOptions }] = await Promise.all([import('../commands/run.ts'), import('../parse/global-options.ts')]);
-  const content = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new BridgeError({ kind: 'usage', code: 'project-unreadable', what: `the project file ${file} cannot be read`, why: error instanceof Error ? error.message : String(error), next: `ls -l ${file}`, cause: error });
-  });
+  let content: string;
+  try {
+    content = await readFile(file, 'utf8');
+  } catch (error) {
+    return { error: new BridgeError({ kind: 'usage', code: 'project-unreadable', what: `the project file ${file} cannot be read`, why: error instanceof Error ? error.message : String(error), next: `ls -l ${file}`, cause: error }) };
+  }
   const shown = relative(host.cwd, file);
-  return parseProject(content, { file, shown: shown.startsWith('..') ? file : shown, host, options: allOptions(command.options) });
+  return examineProject(content, { file, shown: shown.startsWith('..') ? file : shown, host, options: allOptions(command.options) });
 }
 
 export interface ProjectText {
@@ -39,13 +49,20 @@ export interface ProjectText {
   options: readonly OptionSpec[];
 }
 
-export function parseProject(content: string, { file, shown, host, options }: ProjectText): Project {
+/** Throws `project-invalid`. */
+export function parseProject(content: string, text: ProjectText): Project {
+  const project = examineProject(content, text);
+  if ('error' in project) throw project.error;
+  return project;
+}
+
+function examineProject(content: string, { file, shown, host, options }: ProjectText): Project | Mistaken {
   const lines = new LineCounter();
   const document = parseDocument(content, { lineCounter: lines, merge: true, prettyErrors: false });
   const problems = new Problems(document, lines);
   for (const { pos, message } of document.errors) problems.at(pos[0], message);
-  if (!problems.any && document.contents === null) problems.at(0, 'the file is empty: at least services belong there');
-  if (problems.any) throw problems.error(shown);
+  if (!problems.any && document.contents === null) problems.at(0, 'the file is empty: at least services belong there', [], 'services');
+  if (problems.any) return { error: problems.error(shown), ...(problems.spareTop ? { settings: {} } : {}) };
   prepareScalars(document, host.env, problems);
   const values = withoutExtensions(document.toJS());
   const schema = projectSchema(options);
@@ -56,21 +73,26 @@ export function parseProject(content: string, { file, shown, host, options }: Pr
   const reader = new Reader(options, problems, place);
   const services = Object.entries((values as { services?: Record<string, Values> }).services ?? {});
   const read = services.flatMap(([name, service]) => (problems.has(['services']) || !isMapping(service) ? [] : [reader.service(name, service)]));
-  const settings = problems.any ? {} : reader.values(keysOf(options, 'project'), values as Values, []);
-  if (problems.any) throw problems.error(shown);
+  const settings = problems.spareTop ? reader.values(keysOf(options, 'project'), values as Values, []) : {};
+  if (problems.any) return { error: problems.error(shown), ...(problems.spareTop ? { settings } : {}) };
   return { file, settings, services: new Map(read.map((service) => [service.name, service])) };
+}
+
+function topKey(path: readonly unknown[]): string | undefined {
+  const key = path.find(isPair)?.key;
+  return isScalar(key) ? String(key.value) : undefined;
 }
 
 /** Numbers become what is written there (`1.10` is not 1.1), and variables their values. */
 function prepareScalars(document: Document, env: Record<string, string | undefined>, problems: Problems): void {
   visit(document, {
-    Scalar(key, node) {
+    Scalar(key, node, path) {
       if (key === 'key') return;
       if (typeof node.value === 'number') node.value = node.source ?? String(node.value);
       if (typeof node.value !== 'string') return;
       const { text, missing } = interpolate(node.value, env);
       node.value = text;
-      for (const name of missing) problems.at(node.range?.[0] ?? 0, `the variable ${name} is not set here, and \${${name}} has no default: \${${name}:-default}`);
+      for (const name of missing) problems.at(node.range?.[0] ?? 0, `the variable ${name} is not set here, and \${${name}} has no default: \${${name}:-default}`, [], topKey(path));
     },
   });
 }

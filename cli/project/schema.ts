@@ -2,7 +2,7 @@
 import * as z from 'zod/mini';
 import type { OptionSpec } from '../command.ts';
 import { kindOf, schemaOf, text, wants, type Schema } from './forms.ts';
-import { keysOf, type Key } from './keys.ts';
+import { extensionKey, keysOf, type Key } from './keys.ts';
 
 export const serviceName = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
 
@@ -55,9 +55,6 @@ export function projectSchema(options: readonly OptionSpec[]): ProjectSchema {
     },
   };
 }
-
-/** `x-` keys are the user's own, at the top and in services: a place for YAML anchors. */
-export const extensionKey = /^x-/;
 
 /** Draft 7: what editors understand. */
 export function jsonSchema(options: readonly OptionSpec[]): object {

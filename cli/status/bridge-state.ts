@@ -1,6 +1,7 @@
 /** A Bridge object in the words of a status. */
 import type { Bridge } from '../../protocol/objects.ts';
 import { curlOptions } from '../bridge/summary.ts';
+import { toldTreatment } from '../bridge/taken-words.ts';
 import type { StatusBridge } from './snapshot.ts';
 
 /** `curl -H 'baggage: bridge=ann' http://`; null when the rules cannot be put into a command. */
@@ -22,7 +23,7 @@ export function bridgeState(bridge: Bridge, container: string | null): Omit<Stat
   const serving = servingOf(bridge);
   const deaf = status?.phase === 'Ready' && serving === false;
   return {
-    namespace: metadata.namespace ?? '', name: metadata.name, target: spec.target, ports: spec.ports, rules: spec.rules ?? [],
+    namespace: metadata.namespace ?? '', name: metadata.name, target: spec.target, ports: spec.ports, rules: spec.rules ?? [], ...toldTreatment(spec),
     phase: status?.phase ?? 'Pending', reason: deaf ? 'NotListening' : (ready?.reason ?? 'Resolving'),
     message: deaf ? `Nothing listens on port ${[...new Set(spec.ports.map(({ local }) => local))].join(', ')} of the container: requests go to the pods.` : (ready?.message ?? 'The controller has not seen it yet.'),
     pods: (status?.pods ?? []).map(({ name, node, ready: attached, serving: serves, message, frozen }) => ({ name, node, ready: attached, serving: serves ?? null, message: message ?? null, ...(frozen === undefined ? {} : { frozen }) })),

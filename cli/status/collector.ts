@@ -4,7 +4,7 @@ import type { Bridge } from '../../protocol/objects.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, ContainerUsage, Docker } from '../adapters/docker/index.ts';
 import { appsOf, refOf } from '../bridge/find-bridge.ts';
-import { isBridgeError } from '../errors.ts';
+import { isBridgeError, type BridgeError } from '../errors.ts';
 import { openControl, type Control } from '../link/control-client.ts';
 import { cargoName } from '../link/link-name.ts';
 import { timing } from '../timing.ts';
@@ -24,6 +24,8 @@ export interface CollectorOptions {
   /** `-n`; absent: the context's namespace and those that containers of this machine stand for. */
   namespace?: string;
   allNamespaces: boolean;
+  /** The cluster has just been found out of reach: the first look does without it. */
+  unreachable?: BridgeError;
   /** Milliseconds, monotonic. */
   now: () => number;
   clock?: () => Date;
@@ -49,22 +51,22 @@ export class StatusCollector {
 
   /** One at a time. Throws only what makes every answer impossible (no Docker, no cluster) at the first look; later that is a problem in the answer. */
   async sample(): Promise<StatusSnapshot> {
-    const { docker, link: name, owner, cluster, clock = () => new Date() } = this.#options;
+    const { docker, link: name, owner, cluster, unreachable, clock = () => new Date() } = this.#options;
     const problems: string[] = [];
     const tell = (error: unknown): undefined => {
-      if (this.#last === undefined) throw error;
+      if (this.#last === undefined && error !== unreachable) throw error;
       problems.push(factsOf(error).what);
       return undefined;
     };
     const apps = await appsOf(docker, name).catch(tell);
     const [link, bridges, containers] = await Promise.all([
-      this.#link(problems), apps === undefined ? undefined : this.#bridges(apps).catch(tell), Promise.all((apps ?? []).map((app) => this.#container(app))),
+      this.#link(problems), apps === undefined ? undefined : (this.#last === undefined && unreachable !== undefined ? Promise.reject(unreachable) : this.#bridges(apps)).catch(tell), Promise.all((apps ?? []).map((app) => this.#container(app))),
     ]);
     const known = bridges ?? [];
     const containerOf = (bridge: Bridge) => apps?.find((app) => bridgeOf(app) === `${bridge.metadata.namespace}/${bridge.metadata.name}`)?.name ?? null;
     const mine = await Promise.all(known.filter(({ spec }) => spec.client === name).map(async (bridge): Promise<StatusBridge> => ({ ...bridgeState(bridge, containerOf(bridge)), requests: await this.#requests(bridge, link) })));
     const at = clock().toISOString();
-    const state = { at, link, bridges: bridges === undefined ? (this.#last?.bridges ?? []) : mine, containers: apps === undefined ? (this.#last?.containers ?? []) : containers };
+    const state = { at, link, bridgesKnown: bridges !== undefined, bridges: bridges === undefined ? (this.#last?.bridges ?? []) : mine, containers: apps === undefined ? (this.#last?.containers ?? []) : containers };
     this.#events = [...(this.#last === undefined ? past(known.filter(({ spec }) => spec.client === name)) : [...this.#events, ...changes(this.#last, state)])].slice(-mostEvents);
     this.#last = { ...state, context: cluster.context.name, server: cluster.context.server, owner, events: this.#events, problems };
     return this.#last;

@@ -122,7 +122,7 @@ export async function showScreen(collector: StatusCollector, host: Host, docker:
   // The first look decides whether there is anything to show; its error belongs on the normal screen.
   store.look(await collector.sample());
   const screen = showStatus(host, {
-    store, signs: signsFor(host.env), color: wantsColor({ env: host.env, stderr: host.stdout }), clock: () => Date.now(),
+    store, signs: signsFor(host.env), program: host.program, color: wantsColor({ env: host.env, stderr: host.stdout }), clock: () => Date.now(),
     onKey: (key) => {
       const effect = store.key(key);
       if (effect !== undefined) act(effect);

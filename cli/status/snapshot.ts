@@ -1,6 +1,7 @@
 /** What `bridge status` knows at one moment. Plain data: the JSON answer, the lines and the screen are all made of it. */
 import type { BridgeTarget } from '../../protocol/objects.ts';
 import type { Rule } from '../../protocol/rule.ts';
+import type { ToldTreatment } from '../bridge/taken-words.ts';
 
 export interface StatusSnapshot {
   /** RFC 3339. */
@@ -11,6 +12,8 @@ export interface StatusSnapshot {
   owner: string;
   link: StatusLink;
   bridges: StatusBridge[];
+  /** False: the cluster could not be asked, and they are as they were known last. */
+  bridgesKnown: boolean;
   containers: StatusContainer[];
   /** Oldest first. */
   events: StatusEvent[];
@@ -50,7 +53,7 @@ export interface Requests {
   perSecond: { local: number; original: number; failed: number } | null;
 }
 
-export interface StatusBridge {
+export interface StatusBridge extends ToldTreatment {
   namespace: string;
   name: string;
   target: BridgeTarget;

@@ -1,4 +1,5 @@
 /** A status for pipes and for people without a screen: one table, or lines as time goes by. */
+import type { Program } from '../host.ts';
 import { frozenWords } from '../bridge/frozen-words.ts';
 import { asciiSigns, textOf, type Signs } from './screen/line.ts';
 import { screenLines } from './screen/layout.ts';
@@ -11,10 +12,10 @@ const unlimited = 4096;
 /** Events of a single answer. */
 const fewEvents = 10;
 
-export function statusText(snapshot: StatusSnapshot, signs: Signs = asciiSigns): string {
+export function statusText(snapshot: StatusSnapshot, signs: Signs = asciiSigns, program: Program = 'bridge'): string {
   const shown = { ...snapshot, events: snapshot.events.slice(-fewEvents) };
   // Room for rules across the page is not wanted here.
-  const lines = screenLines(shown, firstView, { columns: unlimited, rows: unlimited, signs: { ...signs, rule: '' }, now: Date.parse(snapshot.at) }).slice(0, -1).map((line) => textOf(line).trimEnd());
+  const lines = screenLines(shown, firstView, { columns: unlimited, rows: unlimited, signs: { ...signs, rule: '' }, program, now: Date.parse(snapshot.at) }).slice(0, -1).map((line) => textOf(line).trimEnd());
   return [lines[0]!.replace(/ {20,}/, '   '), ...lines.slice(1)].join('\n');
 }
 

@@ -1,6 +1,7 @@
 /** Which ports are bridged: those the container declares (or the Service names), or exactly those of `--port`. */
 import type { BridgePort, Protocol } from '../../protocol/objects.ts';
 import { BridgeError } from '../errors.ts';
+import { suggest } from '../parse/suggest.ts';
 import type { ContainerPort, ContainerSpec, PodSpec, Service } from './kube-types.ts';
 
 /** `--port none`: nothing is bridged, the container only gets the pod's identity. */
@@ -31,7 +32,8 @@ export function parsePort(flag: string, container: ContainerSpec): BridgePort {
   let port: number;
   if (/[a-z]/i.test(pod)) {
     const named = (container.ports ?? []).find((candidate) => candidate.name === pod);
-    if (named === undefined) throw fail(`container ${container.name} has no port named ${pod}`, declared(container), '--port NUMBER', 'port-not-found');
+    const names = (container.ports ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));
+    if (named === undefined) throw fail(`container ${container.name} has no port named ${pod}`, declared(container), `--port ${suggest(pod, names) ?? names[0] ?? 'NUMBER'}`, 'port-not-found');
     port = named.containerPort;
     protocol ??= named.protocol === 'UDP' ? 'UDP' : 'TCP';
   } else {

@@ -1,6 +1,5 @@
 /** Errors for people and for machines: what happened, why most likely, the next command. */
 import { isBridgeError, type ErrorFacts } from '../errors.ts';
-import type { Host } from '../host.ts';
 import type { Paint } from './terminal.ts';
 
 export interface ErrorObject {
@@ -14,11 +13,6 @@ export function factsOf(error: unknown): ErrorFacts {
     kind: 'defect', code: 'defect', what: error instanceof Error && error.message !== '' ? error.message : String(error),
     why: 'this is a defect of podbridge', next: 'report it with the text below and `bridge version -o json`', detail: error instanceof Error ? error.stack : undefined, cause: error,
   };
-}
-
-/** The commands to type next, by the name that this program was called by. */
-export function adviceFor(program: Host['program'], facts: ErrorFacts): ErrorFacts {
-  return program === 'bridge' || facts.next === undefined ? facts : { ...facts, next: facts.next.replaceAll(/(?<![\w./-]|kubectl |docker )bridge (?=[a-z-])/g, `${program} `) };
 }
 
 export function errorObject(facts: ErrorFacts): ErrorObject {

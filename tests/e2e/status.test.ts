@@ -98,6 +98,17 @@ test('exec: in the container, with its exit code; logs of every part', async () 
   expect(new Set(agents.stdout.trim().split('\n').map((line) => (JSON.parse(line) as { pod: string }).pod)).size).toBe(2);
 });
 
+test('a cluster out of reach: this machine\'s side is shown, what removes it is named, and the exit code says it', async () => {
+  // The way there is broken, not the kubeconfig: it is still the same context and server.
+  const cut = { env: { HTTPS_PROXY: 'http://127.0.0.1:9' } };
+  const [list, once, object] = await Promise.all([suite.bridge(['list'], cut), suite.bridge(['status'], cut), suite.bridge(['status', '-o', 'json'], cut)]);
+  for (const { exitCode, stdout, stderr } of [list, once]) {
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 3, stdout: expect.stringContaining(name), stderr: expect.stringMatching(/only this machine's side is shown[^]*next: bridge down /) });
+  }
+  expect(list.stdout).toMatch(/^CONTAINER +BRIDGE/m);
+  expect({ exitCode: object.exitCode, ...JSON.parse(object.stdout) as object }).toMatchObject({ exitCode: 3, bridgesKnown: false, bridges: [], containers: [{ name, state: 'running' }], link: { state: 'up' } });
+});
+
 test('as a plugin of kubectl and of docker: the same program', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'podbridge-plugins-'));
   try {
@@ -110,6 +121,8 @@ test('as a plugin of kubectl and of docker: the same program', async () => {
     const kubectl = await kubectlFor(suite.cluster);
     for (const [file, ...args] of [[kubectl, 'bridge'], ['docker', 'bridge']] as const) {
       expect(JSON.parse(await run(file, [...args, 'list', '-n', namespace, '-o', 'json']))).toMatchObject({ bridges: [{ name }] });
+      // What it advises can be typed.
+      expect(await run(file, [...args, 'help', 'troubleshooting'])).toMatch(file === 'docker' ? /^ {2}docker bridge doctor /m : /^ {2}kubectl bridge doctor /m);
     }
     expect(await run('docker', ['--help'])).toMatch(/bridge\*? +Run a container as if it were a pod/);
   } finally {

@@ -59,6 +59,21 @@ test('every request of all pods: what was asked, how it went, who answered; noth
   await suite.stop(name);
 });
 
+test('stop --all ends it from another terminal: told there and here', async () => {
+  const running = startBridge(['tap', 'deploy/web', '--port', 'http', '-n', namespace, '-o', 'json'], suite.user);
+  let output = '';
+  running.stdout.on('data', (chunk: Buffer) => { output += String(chunk); });
+  await until('the tap stands', async () => (output.includes('"type":"ready"') ? true : undefined), seenLimitMs);
+  const { stderr, stdout } = await suite.bridge(['stop', '--all']);
+  const [ended] = stdout.split('\n');
+  expect(ended).toMatch(/^tap-web-/);
+  expect(stderr).toContain(`${ended}: that was a bridge tap, which has ended in another terminal`);
+  expect((await running).exitCode).toBe(3);
+  expect(JSON.parse(output.slice(output.indexOf('{\n')))).toMatchObject({
+    error: { code: 'tap-ended', what: 'the tap of deployment web was ended', why: expect.stringMatching(/^its bridge tap-web-\S+ is gone: stopped from another terminal \(bridge stop --all, bridge down\)/), next: `bridge tap deploy/web -n ${namespace}` },
+  });
+});
+
 test('a rule chooses, --count ends it, and no request is lost over its start and end', async () => {
   const load = await suite.prober.start('http', '--url', `http://${address}/`, '--rate', '50', '--timeout', '30s', '--duration', '120s');
   const { running, events } = await tap('--port', 'http', '--path-prefix', '/wanted', '--count', '2');

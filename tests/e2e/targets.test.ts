@@ -37,6 +37,23 @@ describe('targets', () => {
     expect((await suite.prober.run('http', '--url', `http://${host}${port}/`, '--count', '50')).byWho).toEqual({ original: 50 });
   });
 
+  test('in a pipeline: --detach --wait returns when the program answers for every pod, a command runs beside it, and the story is JSON', async () => {
+    // A program that takes its time: without --wait the run would be over before it listens.
+    const run = await suite.bridge(['run', '--detach', '--wait', '-o', 'json', '--name', name, '--image', suite.image, '-e', 'WHO=local', '-e', 'START_DELAY_MS=4000', '--target', 'deploy/web', '--port', 'http']);
+    expect(run).toMatchObject({ exitCode: 0 });
+    const requests = suite.prober.run('http', '--url', `http://${await suite.addressOf('web')}/`, '--count', '50');
+    expect(JSON.parse(run.stdout)).toMatchObject({ bridge: { namespace, name }, container: { name }, target: { kind: 'Deployment', name: 'web' }, pods: [{}, {}] });
+    const story = run.stderr.split('\n').filter(Boolean).map((line) => JSON.parse(line) as { type: string; id?: string; elapsedMs?: number });
+    expect(story.filter(({ id }) => id === 'serving').map(({ type }) => type)).toEqual(expect.arrayContaining(['step-started', 'step-done']));
+    expect((await requests).byWho).toEqual({ local: 50 });
+    const tests = await suite.bridge(['exec', name, '--', '/echo', 'client', 'http', '--url', 'http://web/', '--count', '20']);
+    expect({ exitCode: tests.exitCode, byWho: (JSON.parse(tests.stdout) as { byWho: object }).byWho }).toEqual({ exitCode: 0, byWho: { local: 20 } });
+    const failing = await suite.bridge(['exec', name, '-o', 'json', '--', '/no-such-program']);
+    expect(JSON.parse(failing.stdout)).toMatchObject({ exitCode: failing.exitCode });
+    expect([126, 127]).toContain(failing.exitCode);
+    await suite.stop(name);
+  });
+
   test('a ReplicaSet', async () => {
     const { items } = await suite.kube.list(resources.ReplicaSet, { namespace, labelSelector: 'app=web' });
     await suite.run(name, 'local', ['--target', `rs/${items[0]!.metadata.name}`]);

@@ -77,14 +77,16 @@ test('another edition, a mounted file, a build that fails: not a request is lost
   expect((await execa('docker', ['ps', '--all', '--quiet', '--filter', `name=^${name}$`])).stdout).toBe('');
 });
 
-test('--debug: a debugger answers on this machine, and on no other address of it', async () => {
+test('--debug: a debugger answers on this machine, and on no other address of it; a port that Docker chose is told', async () => {
   // Cargo's image has Node.
   await bridgeOk(['up'], suite.user);
   const { stdout: images } = await execa('docker', ['ps', '--filter', 'label=podbridge.dev/role=cargo', '--format', '{{.Image}}']);
-  const debugged = ['run', '-d', '--image', images.split('\n')[0]!, '--name', `${name}-debug`, '--debug', '29229:9229', '--entrypoint', 'node', '-n', namespace, '--', '--inspect=0.0.0.0:9229', '-e', 'setInterval(() => 0, 1000)'];
-  await bridgeOk(debugged, suite.user);
+  const debugged = ['run', '-d', '--image', images.split('\n')[0]!, '--name', `${name}-debug`, '--debug', '29229:9229', '-p', '9230', '--entrypoint', 'node', '-n', namespace, '--', '--inspect=0.0.0.0:9229', '-e', 'setInterval(() => 0, 1000)'];
+  const { stderr } = await bridgeOk(debugged, suite.user);
   try {
-    expect((await execa('docker', ['port', `${name}-debug`])).stdout).toBe('9229/tcp -> 127.0.0.1:29229');
+    expect((await execa('docker', ['port', `${name}-debug`, '9229'])).stdout).toBe('127.0.0.1:29229');
+    expect(stderr).toMatch(/^ {2}port: 127\.0\.0\.1:29229 -> 9229\/tcp$/m);
+    expect(stderr).toMatch(new RegExp(`^ {2}port: ${(await execa('docker', ['port', `${name}-debug`, '9230'])).stdout.split('\n')[0]!.replaceAll('.', '\\.')} -> 9230/tcp$`, 'm'));
     const [{ type, webSocketDebuggerUrl }] = await until('the debugger', () => fetch('http://127.0.0.1:29229/json/list').then((answer) => answer.json() as Promise<[{ type: string; webSocketDebuggerUrl: string }]>, () => undefined), testLimitMs / 6);
     expect({ type, webSocketDebuggerUrl }).toEqual({ type: 'node', webSocketDebuggerUrl: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:29229\//) });
   } finally {

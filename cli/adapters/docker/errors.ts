@@ -29,7 +29,7 @@ type Converter = (message: string, status: number | undefined) => ErrorFacts | u
 /** `what` for each situation; the first that fits. */
 const converters: Converter[] = [
   // "No such image: NAME", "pull access denied for", "manifest unknown"
-  (text) => (/no such image/i.test(text) ? { kind: 'environment', code: 'image-not-found', what: `Docker has no such image: ${/no such image: ?([^\s]*)/i.exec(text)?.[1] ?? ''}`, next: 'docker images' } : undefined),
+  (text) => (/no such image/i.test(text) ? { kind: 'environment', code: 'image-not-found', what: `Docker has no image ${/no such image: *([^\s]*[^\s:])/i.exec(text)?.[1] ?? 'of that name'}`, next: 'docker images' } : undefined),
   // "container is marked for removal and cannot be started"
   (text) => (/no such container|is not running$|is marked for removal/i.test(text) ? { kind: 'environment', code: 'container-not-found', what: lower(text), next: 'bridge list' } : undefined),
   // "network NAME not found", "No such network: NAME"

@@ -16,7 +16,8 @@ export function defaultInterface(procNetRoute: string): string | undefined {
 
 export function mtuFinding(name: string, mtu: number): Finding {
   return mtu >= tunnelMtu + overheadBytes ? ok('mtu', `${name} carries packets of ${mtu} bytes`) : {
-    code: 'mtu-small', severity: 'info', what: `${name}, which leads out, carries packets of ${mtu} bytes only`, why: `WireGuard's packets have up to ${tunnelMtu + overheadBytes}; they are fragmented, which some networks drop`, fix: 'see the finding on the link\'s packets below; a VPN client often has a setting for its MTU',
+    code: 'mtu-small', severity: 'info', what: `the interface ${name}, over which this machine reaches others, takes packets of at most ${mtu} bytes`, why: `the link's packets have up to ${tunnelMtu + overheadBytes} bytes: larger ones go in two parts, which some networks do not let through`,
+    fix: 'nothing, as long as packets of full size pass (Link, below); otherwise a greater MTU, for which a VPN client often has a setting',
   };
 }
 

@@ -1,7 +1,10 @@
 /** The screen of `bridge status`, line by line, for a given size. Pure: what is drawn depends on nothing else. */
+import { asTyped } from '../../advice.ts';
+import type { Program } from '../../host.ts';
 import { describeRule } from '../../../protocol/rule.ts';
 import { longTargetWords } from '../../../protocol/target.ts';
 import { frozenWords } from '../../bridge/frozen-words.ts';
+import { takenWords } from '../../bridge/taken-words.ts';
 import type { StatusBridge, StatusContainer, StatusSnapshot } from '../snapshot.ts';
 import { cut, tableLines, type Column } from './columns.ts';
 import type { View } from './keys.ts';
@@ -12,6 +15,8 @@ export interface Screen {
   columns: number;
   rows: number;
   signs: Signs;
+  /** For commands to type. */
+  program: Program;
   /** Milliseconds since 1970, for ages. */
   now: number;
 }
@@ -25,7 +30,7 @@ export function bridgeKey({ namespace, name }: { namespace: string; name: string
 }
 
 function words(bridge: StatusBridge): string {
-  return bridge.ports.length === 0 ? 'environment only' : bridge.rules.map(describeRule).join(' | ') || 'all traffic';
+  return bridge.ports.length === 0 ? 'environment only' : takenWords(bridge.rules.map(describeRule).join(' | ') || 'all traffic', bridge);
 }
 
 /** Those that the filter leaves, by name, target, namespace, rule or state. */
@@ -56,9 +61,9 @@ function headerLine(snapshot: StatusSnapshot, { columns, signs }: Screen): Line 
 
 function linkLines(snapshot: StatusSnapshot, screen: Screen): Line[] {
   const { link } = snapshot;
-  const { signs, columns } = screen;
+  const { signs, columns, program } = screen;
   const state: Record<typeof link.state, Sign> = {
-    up: { sign: signs.ok, style: 'good', word: 'up' }, silent: { sign: signs.warn, style: 'warn', word: 'silent: requests go to the pods' }, down: { sign: signs.bad, style: 'bad', word: 'down (bridge up makes it)' },
+    up: { sign: signs.ok, style: 'good', word: 'up' }, silent: { sign: signs.warn, style: 'warn', word: 'silent: requests go to the pods' }, down: { sign: signs.bad, style: 'bad', word: asTyped(program, 'down (bridge up makes it)') },
   };
   const { sign, style, word } = state[link.state];
   const more = [
@@ -117,16 +122,16 @@ function section(title: string, { columns, signs }: Screen): Line {
 }
 
 function bridgeLines(snapshot: StatusSnapshot, view: View, screen: Screen): Line[] {
-  const { signs, columns } = screen;
+  const { signs, columns, program } = screen;
   const shown = shownBridges(snapshot, view.filter);
   const title = view.filter === '' ? 'BRIDGES' : `BRIDGES with '${view.filter}' (${shown.length} of ${snapshot.bridges.length})`;
-  if (shown.length === 0) return [section(title, screen), [{ text: snapshot.bridges.length === 0 ? '  There is no bridge. Begin with: bridge run --image IMAGE --target deploy/NAME' : '  No bridge matches. Esc shows all', style: 'dim' }]];
+  if (shown.length === 0) return [section(title, screen), [{ text: snapshot.bridges.length === 0 && !snapshot.bridgesKnown ? asTyped(program, '  Not known: the cluster cannot be asked. bridge down removes this machine\'s side') : snapshot.bridges.length === 0 ? asTyped(program, '  There is no bridge. Begin with: bridge run --image IMAGE --target deploy/NAME') : '  No bridge matches. Esc shows all', style: 'dim' }]];
   const several = new Set(shown.map(({ namespace }) => namespace)).size > 1;
   const [heading = [], ...rows] = tableLines(bridgeColumns(signs, view.selected, several), shown, columns, signs.ellipsis);
   return [section(title, screen), heading, ...rows.flatMap((row, index) => {
     const bridge = shown[index]!;
     const calm = bridge.phase === 'Ready' && bridge.serving !== false;
-    const why: Line = [{ text: cut(`      ${plain(bridge.message)}`, columns, signs.ellipsis), style: 'dim' }];
+    const why: Line = [{ text: cut(`      ${asTyped(program, plain(bridge.message))}`, columns, signs.ellipsis), style: 'dim' }];
     return calm ? [row] : [row, why];
   })];
 }
@@ -146,9 +151,9 @@ const help: readonly (readonly [string, string])[] = [
   ['c', 'copy a curl line whose request it takes'], ['/', 'show only bridges that match'], ['Esc', 'back, or no filter'], ['?', 'this help'], ['q, Ctrl-C', 'quit; bridges stay'],
 ];
 
-function helpLines({ columns, signs }: Screen): Line[] {
+function helpLines({ columns, signs, program }: Screen): Line[] {
   return [
-    ...help.map(([key, meaning]): Line => [{ text: `  ${key.padEnd(16)}`, style: 'accent' }, { text: cut(meaning, Math.max(0, columns - 18), signs.ellipsis) }]),
+    ...help.map(([key, meaning]): Line => [{ text: `  ${key.padEnd(16)}`, style: 'accent' }, { text: cut(asTyped(program, meaning), Math.max(0, columns - 18), signs.ellipsis) }]),
     [{ text: '' }],
     ...[
       'LOCAL     requests per second that the container gets (connections, for a bridge without rules)',

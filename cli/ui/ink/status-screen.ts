@@ -1,7 +1,7 @@
 /** Draws the lines of cli/status/screen in the terminal's other screen buffer, and passes keys on. Everything is given back at the end, whatever it was. */
 import { Box, Text, render, useInput, useWindowSize } from 'ink';
 import { createElement as h, useSyncExternalStore, type ReactElement } from 'react';
-import type { Host } from '../../host.ts';
+import type { Host, Program } from '../../host.ts';
 import type { Key } from '../../status/screen/keys.ts';
 import { screenLines } from '../../status/screen/layout.ts';
 import type { Line, Signs, Style } from '../../status/screen/line.ts';
@@ -16,6 +16,7 @@ const withoutColor: Record<Style, { bold?: boolean; inverse?: boolean }> = { bol
 export interface StatusScreenProps {
   store: ScreenStore;
   signs: Signs;
+  program: Program;
   color: boolean;
   onKey: (key: Key) => void;
   clock: () => number;
@@ -27,7 +28,7 @@ function Row({ line, color }: { line: Line; color: boolean }): ReactElement {
     line.every(({ text }) => text === '') ? ' ' : '');
 }
 
-export function StatusScreen({ store, signs, color, onKey, clock }: StatusScreenProps): ReactElement {
+export function StatusScreen({ store, signs, program, color, onKey, clock }: StatusScreenProps): ReactElement {
   const { snapshot, view } = useSyncExternalStore((listener) => store.subscribe(listener), () => store.state());
   const { columns, rows } = useWindowSize();
   useInput((input, key) => {
@@ -36,7 +37,7 @@ export function StatusScreen({ store, signs, color, onKey, clock }: StatusScreen
     // Several characters may arrive at once (a paste, a slow line): each is a key, also Enter among them.
     else if (!key.ctrl && !key.meta) for (const character of input) onKey(character === '\r' || character === '\n' ? { input: '', name: 'enter' } : { input: character });
   });
-  const lines = screenLines(snapshot, view, { columns, rows, signs, now: clock() });
+  const lines = screenLines(snapshot, view, { columns, rows, signs, program, now: clock() });
   return h(Box, { flexDirection: 'column' }, ...lines.map((line, index) => h(Row, { key: index, line, color })));
 }
 

@@ -5,7 +5,7 @@ import { nearImages } from '../../../cli/bridge/app-image.ts';
 import type { BridgeWatch } from '../../../cli/bridge/bridge-watch.ts';
 import { passes } from '../../../cli/bridge/env-filter.ts';
 import { rulesFromFlags } from '../../../cli/bridge/rules.ts';
-import { awaitServing } from '../../../cli/bridge/serving.ts';
+import { awaitServing, servesEverywhere } from '../../../cli/bridge/serving.ts';
 import { parseDebug } from '../../../cli/bridge/publish.ts';
 import { undeclaredPorts } from '../../../cli/bridge/take-place.ts';
 import { BridgeError } from '../../../cli/errors.ts';
@@ -45,7 +45,7 @@ test.each([['9229', 9229, 9229], ['15005:5005', 15005, 5005]])('a debugger %s is
 test.each(['0.0.0.0:9229:9229', 'x', '', '9229/udp', '70000'])('no port of a debugger: %j', (flag) => expect(() => parseDebug(flag)).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'publish-malformed' }) })));
 
 describe('does the program listen', () => {
-  const bridge = (serving: boolean, protocol = 'TCP') => ({ spec: { ports: [{ port: 80, local: 3000, protocol }] }, status: { pods: [{ serving }] } }) as unknown as Bridge;
+  const bridge = (serving: boolean, protocol = 'TCP') => ({ spec: { ports: [{ port: 80, local: 3000, protocol }] }, status: { pods: [{ ready: true, serving }] } }) as unknown as Bridge;
   const ask = async (current: Bridge, wait: boolean, state: object | undefined) => {
     const events: UiEvent[] = [];
     const reporter = { emit: (event: UiEvent) => void events.push(event) };
@@ -58,6 +58,10 @@ describe('does the program listen', () => {
     return events;
   };
   test('yes', async () => expect((await ask(bridge(true), false, undefined)).filter(({ type }) => type === 'warning')).toEqual([]));
+  test('--wait: for every attached pod', () => {
+    const served = (...pods: [ready: boolean, serving?: boolean][]) => servesEverywhere({ status: { pods: pods.map(([ready, serving]) => ({ ready, serving })) } } as unknown as Bridge);
+    expect([served([true, true], [true, false]), served([true, true], [true]), served(), served([false, true]), served([true, true], [false]), served([true, true], [true, true])]).toEqual([false, false, false, false, true, true]);
+  });
   test('of datagrams nothing is known', async () => expect(await ask(bridge(false, 'UDP'), true, undefined)).toEqual([]));
   test('not yet: a warning', async () => expect(await ask(bridge(false), false, { running: true })).toEqual([expect.objectContaining({ type: 'warning', code: 'not-listening', text: expect.stringMatching(/port 3000.*yet/) })]));
   test('not, though it was to be waited for: an error that says what became of the container', async () => {

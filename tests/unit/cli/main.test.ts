@@ -71,6 +71,23 @@ describe('words of the command line', () => {
     expect(host.out()).toBe('');
   });
 
+  test('an option that takes one value takes no second one; the same again does no harm, nor do lists and flags', async () => {
+    const command = await commands.find(({ name }) => name === 'run')!.load();
+    const read = (...words: string[]) => parse(command, words, {}).options;
+    const facts = (...words: string[]) => { try { read(...words); } catch (error) { return (error as BridgeError).facts; } return undefined; };
+    expect(facts('--target', 'deploy/a', '--target=deploy/b')).toMatchObject({ code: 'option-repeated', kind: 'usage', what: '--target is there twice, with deploy/a and with deploy/b', next: 'leave one of them out, or bridge run each of them' });
+    expect(facts('-n', 'a', '--namespace', 'b')).toMatchObject({ what: '--namespace is there twice, with a and with b', next: 'leave one of them out' });
+    expect(read('-n', 'a', '-n', 'a', '-d', '-d', '-p', '1', '-p', '2', '--mark', 'x', '--mark', 'y')).toMatchObject({ namespace: 'a', detach: true, publish: ['1', '2'], mark: ['x', 'y'] });
+    expect(parse(command, ['--pull', 'never'], { PODBRIDGE_NAMESPACE: 'a' }).options).toMatchObject({ pull: 'never', namespace: 'a' });
+  });
+
+  test('an option behind a word that is no option: perhaps it is of the command that is run', async () => {
+    const command = await commands.find(({ name }) => name === 'run')!.load();
+    const next = (...words: string[]) => { try { parse(command, words, {}); } catch (error) { return (error as BridgeError).facts.next; } return undefined; };
+    expect(next('--image', 'x', 'node', '--inspect=0')).toMatch(/put -- before that command$/);
+    expect(next('--inspect', 'node')).toBe('bridge run --help');
+  });
+
   test('usage errors come as one object too', async () => {
     for (const argv of [['run', '--imgae', '-o', 'json'], ['rnu', '--json'], ['-ojson', 'rnu'], ['rnu', '--output=json']]) {
       const host = fakeHost();
@@ -153,15 +170,4 @@ test('every command is described once: name and summary of the registry are thos
     expect(names.every((name) => /^[a-z][a-z0-9-]*$/.test(name))).toBe(true);
     expect(parse(command, (command.arguments ?? []).filter((argument) => argument.required).map(() => 'x'), {}).options).toHaveProperty('output');
   }
-});
-
-test.each([
-  ['bridge list', 'podbridge list'],
-  ['run `bridge doctor`, or bridge uninstall && bridge install', 'run `podbridge doctor`, or podbridge uninstall && podbridge install'],
-  ['kubectl bridge list; docker bridge list', 'kubectl bridge list; docker bridge list'],
-])('called as podbridge, it advises by that name: %s', async (next, advised) => {
-  const failing = entry({ name: 'run', run: async () => Promise.reject(new BridgeError({ kind: 'usage', code: 'some-code', what: 'it broke', next })) });
-  const host = { ...fakeHost(), program: 'podbridge' as const };
-  await main(['run'], host, [failing]);
-  expect(host.err()).toBe(`error: it broke\n  next: ${advised}\n`);
 });

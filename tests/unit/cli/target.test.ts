@@ -91,7 +91,11 @@ describe('ports', () => {
 
   test.each(['0', '65536', '8080:', ':80', '1:2:3', '80/sctp', '8080:http', '8080x', ''])('--port %j is refused', (flag) => expect(failure(() => parsePort(flag, container)).kind).toBe('usage'));
 
-  test('an unknown name says which there are', () => expect(failure(() => parsePort('grpc', container))).toMatchObject({ code: 'port-not-found', why: 'it declares http=8080, dns=53/udp, 9090, 5000' }));
+  test('an unknown name says which there are', () => expect(failure(() => parsePort('grpc', container))).toMatchObject({ code: 'port-not-found', why: 'it declares http=8080, dns=53/udp, 9090, 5000', next: '--port http' }));
+  test('a name that is nearly one, and a container without names', () => {
+    expect(failure(() => parsePort('dms', container)).next).toBe('--port dns');
+    expect(failure(() => parsePort('http', { name: 'api' })).next).toBe('--port NUMBER');
+  });
 });
 
 describe('what a target is', () => {

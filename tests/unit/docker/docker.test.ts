@@ -72,7 +72,7 @@ describe('errors', () => {
   const endpoint = { url: 'unix:///x', source: 'default' };
   /** Texts as daemons 20.10 to 28 write them. */
   test.each([
-    [404, 'No such image: nope:1', 'image-not-found'],
+    [404, 'No such image: nope:1', 'image-not-found'], [404, 'No such image: nope:1: not here', 'image-not-found'], [404, 'no such image', 'image-not-found'],
     [404, 'No such container: x', 'container-not-found'],
     [404, 'network 00-x not found', 'network-not-found'],
     [409, 'Conflict. The container name "/api-ann" is already in use by container "6cb3". You have to remove (or rename) that container to be able to reuse that name.', 'name-conflict'],
@@ -97,6 +97,7 @@ describe('errors', () => {
 
   test('names what is taken', () => {
     const of = (message: string) => convertError(endpoint, { statusCode: 500, json: { message } }, 'x').facts;
+    expect(['No such image: nope:1', 'No such image: nope:1: not here', 'no such image:', 'no such image'].map((message) => of(message).what)).toEqual(['Docker has no image nope:1', 'Docker has no image nope:1', 'Docker has no image of that name', 'Docker has no image of that name']);
     expect(of('Bind for 127.0.0.1:8080 failed: port is already allocated').what).toContain('127.0.0.1:8080');
     expect(of('Conflict. The container name "/api-ann" is already in use by container "6".')).toMatchObject({ kind: 'refused', what: expect.stringContaining('api-ann'), next: expect.stringContaining('api-ann') });
   });

@@ -38,6 +38,7 @@ describe('Docker', () => {
 
 test('packets of an interface', () => {
   expect(codes([mtuFinding('eth0', 1500), mtuFinding('eth0', 1400)])).toEqual(['mtu ok', 'mtu-small info']);
+  expect(mtuFinding('eth0', 1400)).toMatchObject({ what: 'the interface eth0, over which this machine reaches others, takes packets of at most 1400 bytes', fix: expect.stringMatching(/^nothing, as long as packets of full size pass/) });
 });
 
 test('a cluster that is too old', async () => {
@@ -54,7 +55,7 @@ test("ranges that the cluster got after the link's network was made", async () =
 
 describe('a bridge', () => {
   const bridge = (changes: Partial<StatusBridge>): StatusBridge => ({
-    namespace: 'shop', name: 'api-ann', target: { kind: 'Deployment', name: 'api', container: 'api' }, ports: [{ port: 8080, protocol: 'TCP', local: 8080 }], rules: [], phase: 'Ready', reason: 'PodsAttached', message: 'm',
+    namespace: 'shop', name: 'api-ann', target: { kind: 'Deployment', name: 'api', container: 'api' }, ports: [{ port: 8080, protocol: 'TCP', local: 8080 }], rules: [], mode: 'steal', delayMs: null, fault: null, phase: 'Ready', reason: 'PodsAttached', message: 'm',
     pods: [{ name: 'api-1', node: 'n', ready: true, serving: true, message: null }], desiredPods: 1, serving: true, requests: null, container: null, created: null, curl: null, ...changes,
   });
   const examine = (changes: Partial<StatusBridge>, more: object = {}) => bridgesCheck.run(context({ docker: async () => fakeDocker(), status: async () => ({ link: { state: 'silent' }, bridges: [bridge(changes)] }), bridges: async () => [], ...more }));

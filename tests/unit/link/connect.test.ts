@@ -242,6 +242,16 @@ describe('disconnecting', () => {
     expect(await bridgesOfLink(docker, cluster, link.client)).toEqual([{ namespace: 'shop', name: 'mine' }]);
   });
 
+  test('and where cargo knows of bridges that have no container, as a tap', async () => {
+    const answers = living();
+    const status = answers.status as (params: object) => object;
+    const { docker, cluster, connect } = setup({ ...answers, status: (params) => ({ ...status(params), sessions: [{ namespace: 'shop', name: 'mine' }] }) }, { fail: (verb, kind, namespace) => { if (verb === 'list' && kind === 'Bridge' && namespace !== 'shop') throw clusterError('cluster-forbidden'); } });
+    const link = await connect();
+    link.control.close();
+    await cluster.create(bridge('mine', link.client));
+    expect(await bridgesOfLink(docker, cluster, link.client)).toEqual([{ namespace: 'shop', name: 'mine' }]);
+  });
+
   test('an uninstalled cluster side does not keep a link from going', async () => {
     const { docker, connect } = setup();
     const link = await connect();

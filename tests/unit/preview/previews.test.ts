@@ -40,10 +40,12 @@ const service = (name: string, ports: object[]): KubeObject => ({ apiVersion: 'v
 
 describe('which bridge', () => {
   test('the only one of one\'s own, or the one that is named', async () => {
-    expect((await chooseBridge(world(bridge('api-ann'), bridge('api-bob', { owner: 'bob' })), 'demo', undefined)).metadata.name).toBe('api-ann');
-    expect((await chooseBridge(world(bridge('a'), bridge('b')), 'demo', 'b')).metadata.name).toBe('b');
-    expect(await code(() => chooseBridge(world(bridge('a'), bridge('b')), 'demo', undefined))).toBe('bridge-ambiguous');
-    expect(await code(() => chooseBridge(world(), 'demo', undefined))).toBe('bridge-not-found');
+    expect((await chooseBridge(world(bridge('api-ann'), bridge('api-bob', { owner: 'bob' })), 'demo', undefined, 'it is needed')).metadata.name).toBe('api-ann');
+    expect((await chooseBridge(world(bridge('a'), bridge('b')), 'demo', 'b', 'it is needed')).metadata.name).toBe('b');
+    expect(await code(() => chooseBridge(world(bridge('a'), bridge('b')), 'demo', undefined, 'it is needed'))).toBe('bridge-ambiguous');
+    expect(await code(() => chooseBridge(world(), 'demo', undefined, 'it is needed'))).toBe('bridge-not-found');
+    // What curl and open are told is not about previews.
+    await expect(chooseBridge(world(), 'demo', undefined, 'the request is one of a bridge')).rejects.toMatchObject({ facts: { why: 'the request is one of a bridge', next: expect.stringMatching(/bridge run .*-n NAMESPACE/) } });
   });
 
   test('one whose rules no request can be made to satisfy is refused', async () => {
@@ -77,7 +79,7 @@ test('where browsers find the gateway, for each way', async () => {
 
 test('made, listed, deleted: the object has digests only; expired ones make room, others do not', async () => {
   const cluster = world(bridge('api-ann', { rules: [{ mark: 'ann' }] }));
-  const current = async () => chooseBridge(cluster, 'demo', 'api-ann');
+  const current = async () => chooseBridge(cluster, 'demo', 'api-ann', 'it is needed');
   const { preview, secret } = await makePreview(cluster, await current(), { entry, ttlMs: 60_000 }, now);
   expect(JSON.stringify(await current())).not.toContain(secret);
   expect(preview).toMatchObject({ link: digestOf(secret), access: digestOf(secret), expiresAt: new Date(now + 60_000).toISOString().replace('.000', '') });
@@ -111,10 +113,11 @@ test.each([
 test('bridge run says how to send the mark: curl, a page, one\'s own browser', () => {
   const text = bridgedText({
     bridge: { namespace: 'shop', name: 'api-ann' }, container: { id: '1', name: 'api-ann', address: '10.0.0.1', image: 'api' }, target: { kind: 'Deployment', name: 'api', container: 'api' }, ports: [{ port: 80, protocol: 'TCP', local: 80 }],
-    rules: [{ mark: 'ann' }], pods: [], link: { client: 'c', transport: 'udp' }, elapsedMs: 1,
+    rules: [{ mark: 'ann' }], pods: [], mode: 'steal', delayMs: null, fault: null, published: ['127.0.0.1:32768 -> 80/tcp'], link: { client: 'c', transport: 'udp' }, elapsedMs: 1,
   }, false);
   expect(text).toContain("curl -H 'baggage: bridge=ann' http://...");
   expect(text).toContain('fetch(url, { headers: { baggage: "bridge=ann" } })');
   expect(text).toContain('bridge open svc/NAME -n shop');
+  expect(text).toContain('  port: 127.0.0.1:32768 -> 80/tcp');
 });
 

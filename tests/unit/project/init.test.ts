@@ -12,7 +12,7 @@ const target = (over: Partial<EntryQuestion['target']> = {}): EntryQuestion['tar
   ref: { kind: 'Deployment', name: 'api.v2' }, namespace: 'shop', volumes: {}, mountsToken: false, podVolumes: [], ports: [{ port: 8080, protocol: 'TCP', local: 8080 }],
   container: { name: 'api', image: 'registry:5000/api@sha256:0', ports: [{ name: 'http', containerPort: 8080 }], env: [{ name: 'LEVEL' }] }, ...over,
 });
-const place = { context: 'lab', namespace: 'shop' };
+const place = { context: 'lab', namespace: 'shop', program: 'bridge' as const };
 const entry = (question: EntryQuestion) => ({ name: serviceNameOf(question.target), lines: serviceEntry(question) });
 
 test('a new file', () => {
@@ -20,6 +20,8 @@ test('a new file', () => {
   expect(project.settings).toEqual({ namespace: 'shop' });
   expect([...project.services.values()]).toEqual([{ name: 'api-v2', options: { target: 'deploy/api.v2', container: 'api', image: 'registry:5000/api@sha256:0' }, rules: [], command: [] }]);
 });
+
+test('its comments say what whoever made it types', () => expect(newProject([], { ...place, program: 'podbridge' })).toMatch(/^# podbridge run NAME[^]*: podbridge schema > /));
 
 test('with every suggestion taken it is still right', () => {
   const text = newProject([entry({ target: target(), severalContainers: false, build: '.' })], place).replaceAll(/^( *)# (ports|rules|env|mounts|command|context): /gm, '$1$2: ');

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import type { Command, CommandContext } from '../../../cli/command.ts';
 import { command as runCommand } from '../../../cli/commands/run.ts';
 import { isBridgeError, type ErrorFacts } from '../../../cli/errors.ts';
+import { commands } from '../../../cli/commands/index.ts';
 import { main } from '../../../cli/main.ts';
 import { allOptions } from '../../../cli/parse/global-options.ts';
 import { serviceOptions } from '../../../cli/project/apply.ts';
@@ -120,9 +121,25 @@ describe('which services are meant', () => {
   test.each<[string, Project | undefined, string[], Partial<ErrorFacts>]>([
     ['none of several', two, [], { code: 'service-ambiguous', what: '/project/bridge.yaml has several services: api, web', next: 'bridge run api' }],
     ['an unknown one', two, ['wbe'], { code: 'service-unknown', why: 'there are: api, web', next: 'bridge run web' }],
-    ['without a file', undefined, ['api'], { code: 'project-missing', next: 'bridge init' }],
+    ['without a file', undefined, ['api'], { code: 'project-missing', next: 'bridge run --image api --target deploy/NAME, or: bridge init' }],
     ['without a file and without names', undefined, [], { code: 'project-missing', what: 'no image was named, and there is no bridge.yaml' }],
   ])('%s', (_, project, names, facts) => expect(factsOf(() => chooseServices(project, names))).toMatchObject(facts));
+
+  const [image, target] = [{ image: true, target: false }, { image: false, target: true }];
+  test.each<[words: string[], Parameters<typeof chooseServices>[2], next: string, why: RegExp]>([
+    [['npm', 'test'], image, 'bridge run --image IMAGE -- npm test', /the command for the container stands after --/], [['sh'], { image: true, target: true }, 'bridge run --image IMAGE -- sh', /after --/],
+    [['deploy/shop'], image, 'bridge run --image IMAGE --target deploy/shop', /named with --target/], [['deploy/shop'], undefined, 'bridge run --target deploy/shop', /named with --target/],
+    [['shop:dev'], undefined, 'bridge run --image shop:dev', /named with --image/], [['nginx/nginx'], undefined, 'bridge run --image nginx/nginx', /named with --image/], [['shop'], target, 'bridge run --image shop --target KIND/NAME', /named with --image/],
+    [['ubuntu', 'bash', 'x'], undefined, 'bridge run --image ubuntu -- bash x', /named with --image/],
+  ])('what was forgotten before %j: %s', (words, beside, next, why) => {
+    expect(factsOf(() => chooseServices(undefined, words, beside))).toMatchObject({ code: 'project-missing', next, why: expect.stringMatching(why) });
+    expect(factsOf(() => chooseServices(two, words, beside))).toMatchObject({ code: 'service-unknown', next, why: expect.stringMatching(why) });
+  });
+  test('a command behind a service; what was mistyped stays a service', () => {
+    expect(factsOf(() => chooseServices(two, ['api', 'npm', 'test']))).toMatchObject({ code: 'service-unknown', next: 'bridge run api -- npm test' });
+    expect(factsOf(() => chooseServices(two, ['wbe'], image))).toMatchObject({ next: 'bridge run web' });
+    expect(factsOf(() => chooseServices(two, ['shop']))).toMatchObject({ next: 'bridge init deploy/shop' });
+  });
 });
 
 describe('the file and the command line', () => {
@@ -133,10 +150,10 @@ describe('the file and the command line', () => {
 
   const seen: CommandContext[] = [];
   const command: Command = { name: 'look', summary: 'Look', async run(given) { seen.push(given); return {}; } };
-  const look = async (argv: string[], env: Record<string, string> = {}, cwd = join(folder, 'deep', 'er')) => {
+  const look = async (argv: string[], env: Record<string, string> = {}, cwd = join(folder, 'deep', 'er'), traits: Partial<Command> = {}) => {
     seen.length = 0;
     const host = fakeHost({ env, cwd });
-    const code = await main(['look', ...argv], host, [{ name: 'look', summary: 'Look', load: async () => command }]);
+    const code = await main(['look', ...argv], host, [{ name: 'look', summary: 'Look', load: async () => ({ ...command, ...traits }) }]);
     return { code, options: seen[0]?.options, project: seen[0]?.project, err: host.err() };
   };
 
@@ -156,8 +173,43 @@ describe('the file and the command line', () => {
 
   test('mistakes are told with the file, line and column', async () => {
     writeFileSync(join(folder, 'deep', 'bridge.yml'), 'services:\n  api: {imag: a}\n');
-    const { code, err } = await look([], {}, join(folder, 'deep'));
+    const { code, err } = await look([], {}, join(folder, 'deep'), { takesProject: 'services' });
     expect({ code, err }).toEqual({ code: 2, err: expect.stringMatching(/bridge\.yml has 2 mistakes\n {2}why: {2}2:3 services\.api: image or build is missing\n {8}2:9 services\.api\.imag: there is no such key; did you mean image\?/) });
+  });
+
+  describe('a file with mistakes', () => {
+    const there = join(folder, 'deep');
+    const write = (text: string) => writeFileSync(join(there, 'bridge.yml'), text);
+    const asked = (traits: Partial<Command>, argv: string[] = [], env: Record<string, string> = {}) => look(argv, env, there, traits);
+    test.each(['services:\n  api: {imag: a}\n', 'services: {api: {image: "${NOT_SET}"}}\n', 'services: []\n', 'x-mine: ${NOT_SET}\nservices: {}\n'])('in services: a command of another kind is told in one line, and has the place: %j', async (services) => {
+      write(`context: lab\nnamespace: shop\n${services}`);
+      const { code, err, options: seen, project } = await asked({});
+      expect({ code, err, project }).toEqual({ code: 0, err: expect.stringMatching(/^warning: bridge\.yml has [^\n]* \(\d+:\d+ [^\n]*\): of this file only what stands at its top is used, as context and namespace\n$/), project: undefined });
+      expect(seen).toMatchObject({ context: 'lab', namespace: 'shop' });
+      expect(await asked({ takesProject: 'services' })).toMatchObject({ code: 2, err: expect.stringContaining('--project none') });
+      expect(await asked({ takesProject: 'nothing' })).toMatchObject({ code: 0, err: '', options: { context: undefined } });
+    });
+    test.each(['context: lab\nservices:\n  api: [a\n', 'contxt: lab\nservices: {}\n', 'context: ${NOT_SET}\nservices: {}\n', 'context: lab\ncontext: other\nservices: {}\n', 'namespace: [a]\nservices: {}\n'])('where the place is in doubt nothing is begun or ended unless it is named; looking goes on, and says where: %j', async (text) => {
+      write(text);
+      for (const argv of [[], ['--context', 'lab']]) expect(await asked({}, argv)).toMatchObject({ code: 2, options: undefined, err: expect.stringMatching(/so it is not known which context and namespace bridge look is for\n[^]*next: edit it, or name what it would say: bridge look \.\.\. --context NAME -n NAMESPACE\n$/) });
+      expect(await asked({}, ['--context', 'lab', '-n', 'shop'])).toMatchObject({ code: 0, options: { context: 'lab', namespace: 'shop' }, err: expect.stringMatching(/^warning: [^\n]*: nothing of this file is used\n$/) });
+      expect(await asked({}, [], { PODBRIDGE_CONTEXT: 'lab', PODBRIDGE_NAMESPACE: 'shop' })).toMatchObject({ code: 0, options: { context: 'lab', namespace: 'shop' } });
+      expect(await asked({ mustKnow: ['context'] })).toMatchObject({ code: 2, err: expect.stringMatching(/--context NAME\n$/) });
+      expect(await asked({ mustKnow: [] })).toMatchObject({ code: 0, options: { context: undefined }, err: expect.stringMatching(/^warning: [^\n]*: nothing of this file is used, so this is about the current context of the kubeconfig\n$/) });
+    });
+    test('one that is empty says no place, beyond doubt', async () => {
+      write('# to be written\n');
+      expect(await asked({})).toMatchObject({ code: 0, err: expect.stringContaining('the file is empty') });
+    });
+    test('which commands need what', async () => {
+      const all = await Promise.all(commands.map((entry) => entry.load()));
+      const named = (is: (command: Command) => boolean) => all.filter(is).map(({ name }) => name).sort();
+      expect(named(({ takesProject }) => takesProject === 'services')).toEqual(['run']);
+      expect(named(({ takesProject }) => takesProject === 'nothing')).toEqual(['init', 'schema', 'version']);
+      // None of these ends or makes anything that somebody still wants.
+      expect(named(({ mustKnow }) => mustKnow?.length === 0)).toEqual(['doctor', 'list', 'recover', 'status']);
+      expect(named(({ mustKnow }) => mustKnow?.length === 1)).toEqual(['down']);
+    });
   });
 
   test('there is none in the root of this tree, which tests would read', () => expect(findProjectFile(import.meta.dirname)).toBeUndefined());

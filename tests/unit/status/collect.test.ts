@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Bridge } from '../../../protocol/objects.ts';
+import { BridgeError } from '../../../cli/errors.ts';
 import { StatusCollector } from '../../../cli/status/collector.ts';
 import { changes } from '../../../cli/status/events.ts';
 import { RequestTotals } from '../../../cli/status/request-totals.ts';
@@ -89,8 +90,19 @@ describe('the collector', () => {
     fails = true;
     const later = await collector.sample();
     fails = false;
-    expect(later.problems).toEqual(['no answer']);
+    expect(later).toMatchObject({ problems: ['no answer'], bridgesKnown: false });
     expect(later.bridges.map(({ name }) => name)).toEqual(['api-ann']);
+    collector.close();
+  });
+
+  test('a cluster that is out of reach from the beginning: this machine\'s side, and the rest as soon as it answers', async () => {
+    const { docker } = await make({ status: () => ({ transport: 'docker', endpoint: '10.9.9.9:1', handshakeAgeMs: 5, echoAgeMs: 100, rttMs: [1], rxBytes: 0, txBytes: 0, mtu: 1420, forwards: [] }), counters: () => { throw new Error('an older one'); } });
+    const unreachable = new BridgeError({ kind: 'environment', code: 'cluster-unreachable', what: 'no way to it' });
+    const collector = new StatusCollector({ docker, cluster, link: 'ann-3f9c1a', owner: 'ann', allNamespaces: false, now: () => 0, unreachable });
+    const first = await collector.sample();
+    expect(first).toMatchObject({ bridges: [], bridgesKnown: false, containers: [{ name: 'api-ann' }] });
+    expect(first.problems).toContain('no way to it');
+    expect(await collector.sample()).toMatchObject({ bridges: [{ name: 'api-ann' }], bridgesKnown: true });
     collector.close();
   });
 });

@@ -8,7 +8,7 @@ import type { StatusSnapshot } from '../../../cli/status/snapshot.ts';
 import { statusText, watchLines } from '../../../cli/status/text.ts';
 import { bridge, container, snapshot } from './fixtures.ts';
 
-const size = (columns: number, rows: number, signs = unicodeSigns): Screen => ({ columns, rows, signs, now: Date.parse('2026-11-25T12:03:11Z') });
+const size = (columns: number, rows: number, signs = unicodeSigns): Screen => ({ columns, rows, signs, program: 'bridge', now: Date.parse('2026-11-25T12:03:11Z') });
 const draw = (state: StatusSnapshot | undefined, view: Partial<View> = {}, screen = size(120, 40)) => screenLines(state, reselect({ ...firstView, ...view }, state), screen).map((line) => textOf(line).trimEnd());
 
 describe('the screen', () => {
@@ -54,6 +54,26 @@ describe('the screen', () => {
      
     expect(draw(snapshot({ problems: ['x'] }), {}, size(60, 24, asciiSigns)).join('\n')).toMatch(/^[\x20-\x7e\n]*$/);
     expect([signsFor({ LANG: 'de_DE.UTF-8' }), signsFor({ LC_ALL: 'C', LANG: 'de_DE.UTF-8' }), signsFor({}), signsFor({ LANG: 'en_US.utf8', TERM: 'linux' }), signsFor({ LANG: 'en_US.utf8', PODBRIDGE_ASCII: '1' })]).toEqual([unicodeSigns, asciiSigns, asciiSigns, asciiSigns, asciiSigns]);
+  });
+
+  test('what is done to the requests', () => {
+    const rule = (changes: Parameters<typeof bridge>[0]) => draw(snapshot({ bridges: [bridge(changes)] }), {}, size(200, 40)).join('\n');
+    expect(rule({ mode: 'mirror', rules: [] })).toContain('copies of all traffic');
+    expect(rule({ delayMs: 200, fault: { percent: 10, status: 429 } })).toContain('mark ann (200 ms later, 10 % answered with 429)');
+  });
+
+  test('a cluster that cannot be asked: that no bridge is shown says nothing', () => {
+    const text = draw(snapshot({ bridges: [], bridgesKnown: false, problems: ['the API server does not answer'] })).join('\n');
+    expect(text).toMatch(/the API server does not answer[^]*Not known: the cluster cannot be asked\. bridge down removes this machine's side[^]*● running/);
+    expect(text).not.toContain('Begin with');
+  });
+
+  test('advice as this program was called', () => {
+    const called = { ...size(120, 40), program: 'kubectl bridge' as const };
+    const state = snapshot({ bridges: [], link: { ...snapshot().link, state: 'down' } });
+    expect(draw(state, {}, called).join('\n')).toMatch(/down \(kubectl bridge up makes it\)[^]*Begin with: kubectl bridge run --image/);
+    expect(draw(state, { mode: 'help' }, called).join('\n')).toContain('as kubectl bridge tap shows them');
+    expect(draw(snapshot({ bridges: [bridge({ phase: 'Failed', message: "Make it anew with 'bridge up'." })] }), {}, called).join('\n')).toContain("with 'kubectl bridge up'.");
   });
 
   test('nothing there yet', () => {
