@@ -6,7 +6,7 @@ import { openTerminal } from './terminal.ts';
 import { until } from './wait.ts';
 
 /** Installing builds images on a new machine. */
-const commandLimitMs = 90_000;
+const commandLimitMs = 5 * 60_000;
 /** So wide that no command is wrapped, so high that what a page can show stands on the screen. */
 const size = { columns: 400, rows: 120 };
 const prompt = '⟫';
