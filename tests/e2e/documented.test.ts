@@ -30,8 +30,8 @@ const answerLimitMs = 30_000;
 /** So rarely that no service keeps its connection until then: those that are open when a tap comes are not seen. */
 const askIntervalMs = 6000;
 const [devImage, curlImage] = ['podbridge-test/documented:dev', 'podbridge-test/documented:curl'];
-/** What `bridge run --build .` makes of a container that nobody named. */
-const builtImage = 'podbridge/app-api-ann:dev';
+/** What `bridge run --build .` makes in the folder `documented`. */
+const builtImage = 'podbridge/app-documented:dev';
 
 /** Commands of the pages that are not typed: why, and what shows instead that they work. */
 const elsewhere: Record<string, { why: string; shownBy: string }> = {
