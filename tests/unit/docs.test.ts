@@ -8,21 +8,11 @@ import { parse } from '../../cli/parse/parse.ts';
 import { commandReference, referenceFile } from '../docs/command-reference.ts';
 import { objectReference, objectsFile } from '../docs/object-reference.ts';
 import { projectFile, projectReference } from '../docs/project-keys.ts';
+import { fencedBlocks } from '../support/fenced-blocks.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const documents = ['README.md', ...globSync('docs/*.md', { cwd: root }), ...globSync('{examples,tests}/*/README.md', { cwd: root })].sort();
-
-interface Block {
-  document: string;
-  line: number;
-  text: string;
-}
-
-/** Fenced blocks. */
-function blocks(document: string): Block[] {
-  return [...read(document).matchAll(/^```(\w*)\n(.*?)^```/gms)].map((match) => ({ document, line: read(document).slice(0, match.index).split('\n').length, text: match[2] ?? '' }));
-}
 
 /** Words of a shell line as far as documents need it: quotes, and an end at an unquoted `#`, `|`, `>`, `;` or `&`. */
 function words(line: string): string[] {
@@ -36,7 +26,7 @@ function words(line: string): string[] {
 
 /** `bridge ...` of fenced blocks and of code in running text, without the program's name. */
 function usesOf(document: string): { where: string; argv: string[] }[] {
-  const fenced = blocks(document).flatMap(({ line, text }) => text.split('\n').map((content, index) => ({ where: `${document}:${line + index + 1}`, content })));
+  const fenced = fencedBlocks(read(document)).flatMap(({ line, text }) => text.split('\n').map((content, index) => ({ where: `${document}:${line + index + 1}`, content })));
   const inline = [...read(document).replaceAll(/^```.*?^```/gms, '').matchAll(/`([^`\n]+)`/g)].map(([, content = '']) => ({ where: document, content }));
   return [...fenced, ...inline].flatMap(({ where, content }) => {
     const [program, ...argv] = words(content.trim().replace(/^\$ /, ''));
