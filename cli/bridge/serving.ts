@@ -6,6 +6,7 @@ import type { Steps } from '../steps/steps.ts';
 import { timing } from '../timing.ts';
 import type { Reporter } from '../ui/events.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
+import { ended, lines } from './container-io.ts';
 
 /** undefined: no agent has looked yet. */
 export function servingOf(bridge: Bridge): boolean | undefined {
@@ -35,9 +36,25 @@ export interface ServingQuestion {
   wait: boolean;
 }
 
-async function whyNot({ docker, container, watch }: ServingQuestion): Promise<{ why: string; next: string }> {
+const linesShown = 5;
+
+/** One that is to be waited for is removed when it fails, and its log with it. */
+async function lastWords(docker: Docker, container: string, tty: boolean): Promise<string> {
+  const said: string[] = [];
+  const note = (line: string): void => { if (line.trim() !== '') said.push(line.trimEnd()); };
+  const log = await docker.containers.logs(container, { follow: false, tty, tail: linesShown });
+  await Promise.all([lines(log.stdout, note), tty ? ended(log.stderr.resume()) : lines(log.stderr, note)]);
+  return said.slice(-linesShown).map((line) => `\n    ${line}`).join('');
+}
+
+async function whyNot({ docker, container, watch, wait }: ServingQuestion): Promise<{ why: string; next: string }> {
   const state = await docker.containers.find(container).catch(() => undefined);
-  if (state !== undefined && !state.running) return { why: `the container has ended with exit code ${state.exitCode}`, next: `docker logs ${state.name}` };
+  if (state !== undefined && !state.running) {
+    const why = `the container has ended with exit code ${state.exitCode}`;
+    if (!wait) return { why, next: `docker logs ${state.name}` };
+    const said = await lastWords(docker, container, state.tty).catch(() => '');
+    return { why: said === '' ? `${why} and said nothing` : `${why}; its last words:${said}`, next: 'the same without --detach, which shows all that the program says' };
+  }
   return { why: 'it is still starting, listens on 127.0.0.1 only, or on another port', next: `bridge logs ${watch.ref.name} -n ${watch.ref.namespace}, and give its port with --port POD:CONTAINER` };
 }
 

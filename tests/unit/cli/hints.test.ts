@@ -1,4 +1,5 @@
 /** What is told to somebody who has mistyped: names that are there, ports that are declared, when nothing listens. */
+import { Readable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import type { Docker } from '../../../cli/adapters/docker/index.ts';
 import { nearImages } from '../../../cli/bridge/app-image.ts';
@@ -53,7 +54,8 @@ describe('does the program listen', () => {
       ref: { namespace: 'shop', name: 'api-ann' }, current,
       until: async (is: (bridge: Bridge) => unknown) => { if (is(current) !== true) throw new BridgeError({ kind: 'timeout', code: 'bridge-timeout', what: 'late' }); },
     } as unknown as BridgeWatch;
-    const docker = { containers: { find: async () => state } } as unknown as Docker;
+    const logs = async () => ({ stdout: Readable.from(['starting\n']), stderr: Readable.from(['no such module\n', '\n']) });
+    const docker = { containers: { find: async () => state, logs } } as unknown as Docker;
     await awaitServing({ docker, container: 'c', watch, steps: new Steps(reporter, () => 0), reporter, now: () => 0, wait });
     return events;
   };
@@ -65,6 +67,9 @@ describe('does the program listen', () => {
   test('of datagrams nothing is known', async () => expect(await ask(bridge(false, 'UDP'), true, undefined)).toEqual([]));
   test('not yet: a warning', async () => expect(await ask(bridge(false), false, { running: true })).toEqual([expect.objectContaining({ type: 'warning', code: 'not-listening', text: expect.stringMatching(/port 3000.*yet/) })]));
   test('not, though it was to be waited for: an error that says what became of the container', async () => {
-    await expect(ask(bridge(false), true, { running: false, exitCode: 3, name: 'api-ann' })).rejects.toMatchObject({ facts: { code: 'not-serving', kind: 'timeout', why: 'the container has ended with exit code 3', next: 'docker logs api-ann' } });
+    await expect(ask(bridge(false), true, { running: false, exitCode: 3, name: 'api-ann' })).rejects.toMatchObject({ facts: { code: 'not-serving', kind: 'timeout', why: 'the container has ended with exit code 3; its last words:\n    starting\n    no such module', next: expect.stringContaining('without --detach') } });
+  });
+  test('not, and nobody waits: a warning that says where its words are', async () => {
+    expect(await ask(bridge(false), false, { running: false, exitCode: 3, name: 'api-ann' })).toEqual([expect.objectContaining({ text: expect.stringContaining('ended with exit code 3'), next: 'docker logs api-ann' })]);
   });
 });
