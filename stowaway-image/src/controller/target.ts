@@ -61,15 +61,21 @@ function withoutPods(text: string): TargetState {
 const foundRefreshMs = 30_000;
 const missingRefreshMs = 2_000;
 
+/** What a new bridge asks for was seen this short a time ago: good enough. */
+const freshMs = 1_000;
+
 interface Entry {
   state?: TargetState;
+  lookedAt: number;
   /** When to look again; Infinity while a look is under way. */
   dueAt: number;
 }
 
-/** What is known of the bridges' targets; looks at the API when it is time. */
+/** What is known of the bridges' targets, each once for all its bridges; looks at the API when it is time. */
 export class Targets {
   readonly #entries = new Map<string, Entry>();
+  /** By the bridge's uid. */
+  readonly #targetOf = new Map<string, string>();
   readonly #kube: Kube;
   readonly #onChange: () => void;
   readonly #onError: (error: unknown) => void;
@@ -82,10 +88,13 @@ export class Targets {
 
   /** Undefined until the first answer. */
   of(bridge: Bridge, now: number): TargetState | undefined {
-    const uid = bridge.metadata.uid ?? '';
-    let entry = this.#entries.get(uid);
-    if (entry === undefined) this.#entries.set(uid, entry = { dueAt: 0 });
-    if (entry.dueAt <= now) void this.#look(bridge, entry, now);
+    const { metadata: { uid = '', namespace }, spec: { target: { kind, name, resource } } } = bridge;
+    const key = JSON.stringify([namespace, kind, name, resource]);
+    let entry = this.#entries.get(key);
+    if (entry === undefined) this.#entries.set(key, entry = { lookedAt: 0, dueAt: 0 });
+    const isNew = this.#targetOf.get(uid) !== key;
+    this.#targetOf.set(uid, key);
+    if (entry.dueAt <= now || (isNew && entry.dueAt !== Infinity && now - entry.lookedAt > freshMs)) void this.#look(bridge, entry, now);
     return entry.state;
   }
 
@@ -94,12 +103,17 @@ export class Targets {
     return Math.min(Infinity, ...[...this.#entries.values()].map(({ dueAt }) => dueAt));
   }
 
+  /** @param uids of the bridges that there are */
   forgetAllBut(uids: ReadonlySet<string>): void {
-    for (const uid of this.#entries.keys()) if (!uids.has(uid)) this.#entries.delete(uid);
+    for (const uid of this.#targetOf.keys()) if (!uids.has(uid)) this.#targetOf.delete(uid);
+    const wanted = new Set(this.#targetOf.values());
+    for (const key of this.#entries.keys()) if (!wanted.has(key)) this.#entries.delete(key);
   }
 
   async #look(bridge: Bridge, entry: Entry, now: number): Promise<void> {
     entry.dueAt = Infinity;
+    entry.lookedAt = now;
+    const before = JSON.stringify(entry.state);
     try {
       entry.state = await resolveTarget(this.#kube, bridge.metadata.namespace ?? '', bridge.spec.target);
       entry.dueAt = now + ('selector' in entry.state ? foundRefreshMs : missingRefreshMs);
@@ -107,7 +121,7 @@ export class Targets {
       entry.dueAt = now + missingRefreshMs;
       this.#onError(error);
     }
-    // Even if nothing is new: the loop asks for the next time.
-    this.#onChange();
+    // Where it may soon be otherwise, the loop asks for the next time; found ones are looked at again when it looks at everything.
+    if (JSON.stringify(entry.state) !== before || entry.dueAt < now + foundRefreshMs) this.#onChange();
   }
 }
