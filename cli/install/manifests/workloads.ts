@@ -77,7 +77,7 @@ function controller({ version, stowawayImage }: ManifestSettings): Manifest {
             ],
             ports: [{ name: 'health', containerPort: ports.health, protocol: 'TCP' }],
             ...probes,
-            resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '256Mi' } },
+            resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '512Mi' } },
             securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
           }],
         },
