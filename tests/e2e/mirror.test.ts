@@ -72,6 +72,8 @@ describe('--mode mirror', () => {
 });
 
 describe('under load', () => {
+  /** By so much turns differ on a quiet machine. */
+  const noiseMs = 2;
   const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
   test('no request fails, and the slowest of a hundred are as slow as without copies, within the noise of the same run', async () => {
@@ -86,9 +88,9 @@ describe('under load', () => {
       }
     }
     expect((await untilCopies(container, 1000)).length).toBeGreaterThanOrEqual(1000);
-    // Whatever the machine did meanwhile is in the plain turns too; the copies' median has to lie among them, or a little above.
-    const [noise, most] = [Math.max(...slowest.plain) - Math.min(...slowest.plain), Math.max(...slowest.plain)];
-    expect({ slowest, unchanged: median(slowest.copied) <= most + Math.max(noise, 10) }).toMatchObject({ unchanged: true });
+    // A busy machine only ever adds, to some turns: what copies cost is in each of them, and the best of theirs would show it.
+    const [best, usual] = [Math.min(...slowest.copied), median(slowest.plain)];
+    expect({ slowest, unchanged: best <= usual + noiseMs }).toMatchObject({ unchanged: true });
   });
 });
 
