@@ -34,11 +34,11 @@ const untilLink = (what: string, test: (link: ListedLink) => boolean, options?: 
   return link !== undefined && test(link) ? link : undefined;
 }, healLimitMs);
 const cargo = async (...command: string[]): Promise<string> => (await execa('docker', ['exec', `podbridge-${(await linkOf())?.link}`, ...command])).stdout;
-/** Until ten requests in a row come to ann's container. */
+/** Until ten requests in a row come to ann's container. A link that went down several times must first be steady again. */
 const untilAnns = (): Promise<true> => until('requests at the container', async () => {
   const { byWho } = await suite.prober.run('http', '--url', `http://${address}/`, '--connections', '1', '--count', '10', '--header', 'baggage: bridge=ann');
   return byWho.ann === 10 ? true : undefined;
-}, healLimitMs);
+}, 2 * healLimitMs);
 
 beforeAll(async () => {
   suite = await startSuite(namespace, (image) => [deployment({ name: 'web', namespace, image }), service({ name: 'web', namespace })]);
