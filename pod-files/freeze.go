@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,20 +42,7 @@ type freezeAnswer struct {
 // A held thread waits in the kernel. Its system call goes on afterwards as after a stop by a signal (signal(7)); signals wait, and
 // SIGKILL works.
 func freeze([]string) error {
-	orders, broken := make(chan freezeOrder), make(chan error, 1)
-	go func() {
-		defer close(orders)
-		lines := bufio.NewScanner(os.Stdin)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var order freezeOrder
-			if err := json.Unmarshal(lines.Bytes(), &order); err != nil {
-				broken <- err
-				return
-			}
-			orders <- order
-		}
-	}()
+	orders, broken := readOrders[freezeOrder](os.Stdin)
 	answers := json.NewEncoder(os.Stdout)
 	held := &holder{threads: map[int]root{}, leaving: map[int]bool{}}
 	// Only the thread that traces may ask and tell; main has locked it.
@@ -65,12 +51,7 @@ func freeze([]string) error {
 		case order, more := <-orders:
 			if !more {
 				// The end of the tracer is the end of the hold.
-				select {
-				case err := <-broken:
-					return err
-				default:
-					return nil
-				}
+				return broken()
 			}
 			if err := answers.Encode(held.apply(order)); err != nil {
 				return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"os"
@@ -45,20 +44,7 @@ func watchNetns([]string) error {
 	if err != nil {
 		return err
 	}
-	orders, broken := make(chan watchOrder), make(chan error, 1)
-	go func() {
-		defer close(orders)
-		lines := bufio.NewScanner(os.Stdin)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var order watchOrder
-			if err := json.Unmarshal(lines.Bytes(), &order); err != nil {
-				broken <- err
-				return
-			}
-			orders <- order
-		}
-	}()
+	orders, broken := readOrders[watchOrder](os.Stdin)
 	changes, news := make(chan string), json.NewEncoder(os.Stdout)
 	watched, changed := map[string][]*os.File{}, map[string]bool{}
 	var due <-chan time.Time
@@ -72,12 +58,7 @@ func watchNetns([]string) error {
 		select {
 		case order, more := <-orders:
 			if !more {
-				select {
-				case err := <-broken:
-					return err
-				default:
-					return nil
-				}
+				return broken()
 			}
 			wanted := map[string]bool{}
 			for _, name := range order.Watch {
