@@ -15,6 +15,11 @@ export interface BridgeRef {
   name: string;
 }
 
+/** Of a Bridge object. */
+export function refOfObject({ metadata: { namespace = '', name } }: { metadata: { namespace?: string | undefined; name: string } }): BridgeRef {
+  return { namespace, name };
+}
+
 /** One incarnation of a bridge. */
 export interface SessionRef extends BridgeRef {
   /** Of the Bridge object: another one of the same name may have been made since. Older versions do not tell it. */

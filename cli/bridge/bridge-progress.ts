@@ -1,5 +1,6 @@
 /** How far a Bridge is, in words, and when it is ready or has failed. */
 import { collisionReasons, labels, names, systemNamespace } from '../../protocol/names.ts';
+import { refOfObject } from '../../protocol/heartbeat.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
 import { BridgeError } from '../errors.ts';
@@ -77,5 +78,5 @@ export async function agentTrouble(cluster: Cluster): Promise<string | undefined
 export async function notReady(cluster: Cluster, bridge: Bridge | undefined, error: BridgeError): Promise<BridgeError> {
   const agent = await agentTrouble(cluster);
   const why = agent ?? (bridge === undefined ? undefined : (trouble(bridge) ?? bridge.status?.pods?.find((pod) => !pod.ready && pod.message !== undefined)?.message)) ?? error.facts.why;
-  return new BridgeError({ ...error.facts, ...(why === undefined ? {} : { why }), ...(bridge === undefined ? {} : { next: showBridgeLine(cluster, { namespace: bridge.metadata.namespace ?? '', name: bridge.metadata.name }) }) });
+  return new BridgeError({ ...error.facts, ...(why === undefined ? {} : { why }), ...(bridge === undefined ? {} : { next: showBridgeLine(cluster, refOfObject(bridge)) }) });
 }

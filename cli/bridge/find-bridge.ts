@@ -1,11 +1,11 @@
 /** Which bridge (and which container of this machine) a name means. */
-import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import { refOfObject, type BridgeRef } from '../../protocol/heartbeat.ts';
 import { labels } from '../../protocol/names.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { BridgeError } from '../errors.ts';
-import { objectsOfLink, refOfObject } from '../link/disconnect-link.ts';
+import { objectsOfLink } from '../link/disconnect-link.ts';
 import { suggest } from '../parse/suggest.ts';
 
 export interface Found {

@@ -4,6 +4,7 @@
  * namespace after 5 s (namespaceDeletionGracePeriod of its controller) and, when it finds pods or a vanishing kind then, only
  * seconds later again; so both are gone by then. Policies go when nothing is left to protect.
  */
+import { refOfObject } from '../../protocol/heartbeat.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { names, systemNamespace } from '../../protocol/names.ts';
 import { resources, type Cluster, type ResourceType } from '../adapters/cluster/index.ts';
@@ -76,8 +77,8 @@ async function endBridges(cluster: Cluster, bridges: Bridge[], now: () => number
   await removeAll(cluster, bridges.map((object) => ({ type: resources.Bridge, object })));
 }
 
-function describe({ metadata, spec }: Bridge): Removal['bridges'][number] {
-  return { namespace: metadata.namespace ?? '', name: metadata.name, owner: spec.owner };
+function describe(bridge: Bridge): Removal['bridges'][number] {
+  return { ...refOfObject(bridge), owner: bridge.spec.owner };
 }
 
 function count(number: number, noun: string): string {

@@ -1,7 +1,7 @@
 /** `bridge down` as a function: ends the link's bridges without losing a request, then removes the link. */
 import type { LinkStatus } from '../../protocol/control.ts';
 import { labels } from '../../protocol/names.ts';
-import type { BridgeRef } from '../../protocol/heartbeat.ts';
+import { refOfObject, type BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { Docker } from '../adapters/docker/index.ts';
@@ -31,10 +31,6 @@ export interface Disconnected extends TakenDown {
  */
 export async function bridgesOfLink(docker: Docker, cluster: Cluster, link: string): Promise<BridgeRef[]> {
   return (await objectsOfLink(docker, cluster, link)).map(refOfObject);
-}
-
-export function refOfObject({ metadata: { namespace = '', name } }: Pick<Bridge, 'metadata'>): BridgeRef {
-  return { namespace, name };
 }
 
 /** The same as objects. */

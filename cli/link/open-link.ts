@@ -29,8 +29,6 @@ export interface OpenLinkRequest {
 }
 
 export interface OpenedLink extends Link {
-  /** From now on the link outlives the command: undoing leaves it. */
-  keep(): void;
   /** The same link with a control connection of its own: the end of one says nothing about the others' sessions. */
   another(): Promise<Link>;
 }
@@ -44,7 +42,6 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
       id: 'cluster-side', title: 'Find podbridge in the cluster', detail: (found) => found,
       act: () => ensureInstalled({ cluster, host, reporter, yes, install: () => installHere({ cluster, docker: () => Promise.resolve(docker), host, steps }) }),
     });
-    let kept = false;
     const link = await steps.run<Link>({
       id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created }) => `${way}${created ? '' : ', was connected'}`,
       act: async ({ signal, waiting, undo }) => {
@@ -52,7 +49,7 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
         const connected = await connectLink({ docker, cluster, cargoImage, signal, waiting, ahead, ...(transport === undefined ? {} : { transport }), ...(ttl === undefined ? {} : { ttl }) });
         if (connected.created) {
           undo('disconnect from the cluster', async () => {
-            if (kept || await inUse(docker, connected.client)) return;
+            if (await inUse(docker, connected.client)) return;
             connected.control.close();
             await withLinkLock(connected.client, () => takeDownLink({ docker, cluster, link: connected.client }));
           });
@@ -61,7 +58,7 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
       },
     });
     return {
-      ...link, keep: () => { kept = true; },
+      ...link,
       another: async () => ({ ...link, control: lastingControl(docker, link.cargo, await openControl(docker, link.cargo)) }),
     };
   } finally {

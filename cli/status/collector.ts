@@ -1,5 +1,6 @@
 /** Looks at everything, as often as it is asked to, and remembers what rates and events need. Asks; changes nothing. */
 import type { LinkStatus } from '../../protocol/control.ts';
+import { refOfObject } from '../../protocol/heartbeat.ts';
 import type { Bridge } from '../../protocol/objects.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { ContainerSummary, ContainerUsage, Docker } from '../adapters/docker/index.ts';
@@ -130,7 +131,7 @@ export class StatusCollector {
     const totals = this.#totals.get(key) ?? new RequestTotals();
     this.#totals.set(key, totals);
     const agents = new Set((bridge.status?.pods ?? []).flatMap(({ agent, ready }) => (agent === '' || !ready ? [] : [agent])));
-    const ref = { namespace: bridge.metadata.namespace ?? '', name: bridge.metadata.name };
+    const ref = refOfObject(bridge);
     const asked = link.state !== 'up' ? [] : [...agents].map(async (agent): Promise<AgentCount[]> => {
       try {
         return [{ agent, ...await this.#ask((control) => control.call('counters', { agent, bridge: ref }, timing.statusAnswerTimeoutMs)) }];

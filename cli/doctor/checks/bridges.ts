@@ -1,4 +1,5 @@
 /** Each bridge: are its rules in the kernels of its pods, does the container answer, does any request match. */
+import { refOfObject } from '../../../protocol/heartbeat.ts';
 import type { Bridge } from '../../../protocol/objects.ts';
 import { describeRule } from '../../../protocol/rule.ts';
 import { systemNamespace } from '../../../protocol/names.ts';
@@ -30,7 +31,7 @@ async function ruleFindings(bridge: Bridge, { control: open }: DoctorContext): P
   const agents = [...new Set((bridge.status?.pods ?? []).flatMap(({ agent }) => (agent === '' ? [] : [agent])))];
   const answers = await Promise.all(agents.map(async (agent): Promise<Finding[]> => {
     try {
-      const { pods } = await control.call('rules', { agent, bridge: { namespace: bridge.metadata.namespace ?? '', name: bridge.metadata.name } }, timing.doctorMeasureTimeoutMs);
+      const { pods } = await control.call('rules', { agent, bridge: refOfObject(bridge) }, timing.doctorMeasureTimeoutMs);
       return pods.filter(({ pod }) => claimed.has(pod)).flatMap(({ pod, entered, ports }): Finding[] => {
         const restart = `kubectl -n ${systemNamespace} delete pod -l app.kubernetes.io/component=agent`;
         if (!entered) return [{ code: 'rules-missing', severity: 'error', what: `bridge ${name}: its agent is not in the network of pod ${pod}, though the status says so`, why: 'the pod was replaced, or the agent was', fix: restart }];
