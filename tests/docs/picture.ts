@@ -10,7 +10,7 @@ import { bridge, bridgeOk, bridgeProgram } from '../support/bridge-command.ts';
 import { ensureProber } from '../support/prober.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { testCluster } from '../support/test-cluster.ts';
-import { makePerson } from '../support/user.ts';
+import { grant, makePerson } from '../support/user.ts';
 import { until } from '../support/wait.ts';
 import { ensureEchoImage } from '../workloads/echo-image.ts';
 import { terminalSvg } from './terminal-svg.ts';
@@ -30,12 +30,7 @@ try {
   await loadImages(cluster, [...shopImages, echo]);
   await Promise.all([deployShop(kube), bridgeOk(['install', '--yes'], admin)]);
   const ann = await makePerson(kube, cluster, shopNamespace, 'ann');
-  for (const namespace of [shopNamespace, systemNamespace]) {
-    await kube.apply({
-      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'podbridge-user-ann', namespace },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: names.userRole }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'ann' }],
-    } as never, { fieldManager: 'podbridge-test' });
-  }
+  for (const namespace of [shopNamespace, systemNamespace]) await grant(kube, ann, names.userRole, namespace);
   const start = join(folder, 'bashrc');
   await writeFile(start, `PS1='$ '\nunset HISTFILE\nbridge() { '${process.execPath}' '${bridgeProgram}' "$@"; }\n`);
   const open = () => openTerminal(['bash', '--noprofile', '--rcfile', start, '-i'], { ...size, env: { KUBECONFIG: ann.kubeconfigPath } });

@@ -6,7 +6,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { until } from './wait.ts';
@@ -38,7 +38,6 @@ export async function startLaptop(network: string, parent: string): Promise<Lapt
   const { Subnet: subnet, Gateway: gateway } = range!;
   const at = (last: number): string => `${gateway.replace(/\d+$/, String(last))}/${subnet.split('/')[1]}`;
   const inside = (...argv: string[]) => execa('nsenter', [`--net=/var/run/netns/${name}`, ...argv]);
-  await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(join(parent, 'laptop-'));
   const host = `unix://${folder}/docker.sock`;
   let engine: ChildProcess;

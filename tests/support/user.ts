@@ -79,11 +79,11 @@ async function userWith(admin: Kube, { username, name, namespace, context, crede
 
 /** Binds a ClusterRole in one namespace, as `kubectl create rolebinding`; without a namespace everywhere. */
 export async function grant(admin: Kube, user: Pick<User, 'username'>, role: string, namespace?: string): Promise<void> {
-  const [, , accountNamespace, account] = user.username.split(':');
+  const [, accountNamespace, account] = /^system:serviceaccount:([^:]+):(.+)$/.exec(user.username) ?? [];
   await admin.apply({
     apiVersion: 'rbac.authorization.k8s.io/v1', kind: namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding',
-    metadata: { name: `${role}-${account}`, ...(namespace === undefined ? {} : { namespace }) },
+    metadata: { name: `${role}-${account ?? user.username}`, ...(namespace === undefined ? {} : { namespace }) },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-    subjects: [{ kind: 'ServiceAccount', name: account, namespace: accountNamespace }],
+    subjects: [account === undefined ? { apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user.username } : { kind: 'ServiceAccount', name: account, namespace: accountNamespace }],
   } as never, { fieldManager: 'podbridge-test' });
 }

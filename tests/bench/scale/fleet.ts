@@ -7,7 +7,7 @@ import { until } from '../../support/wait.ts';
 export interface LinkOrder { index: number; address: string; hubKey: string; hubAddress: string; endpoint: string }
 export interface ServeOrder { index: number; port: number; name: string }
 /** By the laptop's index. */
-export interface FleetState { keys: Record<number, string>; echoes: Record<number, number> }
+export interface FleetState { keys: Record<number, string> }
 
 export interface Fleet {
   order(order: { keys?: number[]; link?: LinkOrder[]; serve?: ServeOrder[] }): Promise<FleetState>;

@@ -56,14 +56,12 @@ type order struct {
 
 type answer struct {
 	Keys map[int]string `json:"keys"`
-	// Heartbeats that the hub has answered, by laptop.
-	Echoes map[int]uint64 `json:"echoes"`
 }
 
 type laptop struct {
 	key     *ecdh.PrivateKey
 	network *netstack.Net
-	echoes  atomic.Uint64
+	echoed  atomic.Bool
 }
 
 type fleet struct {
@@ -97,7 +95,7 @@ func (f *fleet) serveOrders(writer http.ResponseWriter, request *http.Request) {
 func (f *fleet) carryOut(wanted order) (*answer, error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	result := &answer{Keys: map[int]string{}, Echoes: map[int]uint64{}}
+	result := &answer{Keys: map[int]string{}}
 	for _, index := range wanted.Keys {
 		key, err := ecdh.X25519().GenerateKey(rand.Reader)
 		if err != nil {
@@ -115,9 +113,6 @@ func (f *fleet) carryOut(wanted order) (*answer, error) {
 		if err := f.laptops[each.Index].serve(each); err != nil {
 			return nil, fmt.Errorf("laptop %d, port %d: %w", each.Index, each.Port, err)
 		}
-	}
-	for index, each := range f.laptops {
-		result.Echoes[index] = each.echoes.Load()
 	}
 	return result, nil
 }
@@ -161,10 +156,10 @@ func (l *laptop) beat(heart net.Conn) {
 	for seq := 1; ; seq++ {
 		message, _ := json.Marshal(map[string]any{"v": 1, "seq": seq, "transport": "docker", "ended": []string{}})
 		_, _ = heart.Write(message)
-		if l.echoes.Load() == 0 {
-			time.Sleep(firstPause)
-		} else {
+		if l.echoed.Load() {
 			time.Sleep(heartbeatPause)
+		} else {
+			time.Sleep(firstPause)
 		}
 	}
 }
@@ -177,7 +172,7 @@ func (l *laptop) listen(heart net.Conn) {
 			time.Sleep(heartbeatPause)
 			continue
 		}
-		l.echoes.Add(1)
+		l.echoed.Store(true)
 	}
 }
 
