@@ -33,9 +33,13 @@ type answer struct {
 	BodySha256 string              `json:"bodySha256,omitempty"`
 }
 
-// hung makes every handler but /hang and /unhang wait, as a program in a
-// deadlock does: it accepts connections and never answers.
-var hung atomic.Bool
+// hung makes every handler but /hang, /unhang and /lag wait, as a program in
+// a deadlock does: it accepts connections and never answers. lag (in
+// nanoseconds, from /lag?ms=) makes them slow.
+var (
+	hung atomic.Bool
+	lag  atomic.Int64
+)
 
 func newMux(who string) http.Handler {
 	return hanging(newRoutes(who))
@@ -47,7 +51,11 @@ func hanging(next http.Handler) http.Handler {
 		case "/hang", "/unhang":
 			hung.Store(r.URL.Path == "/hang")
 			return
+		case "/lag":
+			lag.Store(int64(milliseconds(r, "ms", 0)))
+			return
 		}
+		time.Sleep(time.Duration(lag.Load()))
 		for hung.Load() {
 			select {
 			case <-r.Context().Done():

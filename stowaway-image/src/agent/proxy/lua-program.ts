@@ -19,6 +19,8 @@ export const mirrorHeader = 'x-bridge-mirror';
 
 export const luaProgram = `
 local under_way, held = 0, 0
+-- Tasks that send copies: so many as there have been copies at the same time; the idle ones wait for the next.
+local idle, waiting = 0, core.queue()
 
 -- About this connection, not about the request (RFC 9110, 7.6.1); the body's length is known anew.
 local hop = { ['connection'] = true, ['keep-alive'] = true, ['proxy-connection'] = true, ['te'] = true, ['trailer'] = true,
@@ -148,6 +150,22 @@ local function send(copy)
   socket:close()
 end
 
+-- For ever: HAProxy collects all garbage of the thread, a millisecond of its time, when a task ends that had a socket.
+local function work(copy)
+  while true do
+    pcall(send, copy)
+    if copy.pair then
+      copy.pair.copied = true
+      pcall(tell, copy)
+    end
+    under_way = under_way - 1
+    held = held - copy.size
+    copy = nil
+    idle = idle + 1
+    copy = waiting:pop_wait()
+  end
+end
+
 Mirror.http_end = guarded(function(self, txn, message)
   if message:is_resp() then
     if self.pair and self.pair.status then
@@ -158,17 +176,13 @@ Mirror.http_end = guarded(function(self, txn, message)
   end
   if not self.taken then return end
   self.taken = false
-  local copy = self
   under_way = under_way + 1
-  core.register_task(function()
-    pcall(send, copy)
-    if copy.pair then
-      copy.pair.copied = true
-      pcall(tell, copy)
-    end
-    under_way = under_way - 1
-    held = held - copy.size
-  end)
+  if idle > 0 then
+    idle = idle - 1
+    waiting:push(self)
+  else
+    core.register_task(work, self)
+  end
 end)
 
 -- A request that ends before it is complete is not copied.
