@@ -2,7 +2,7 @@
 import type { Program } from '../host.ts';
 import { frozenWords } from '../bridge/frozen-words.ts';
 import { asciiSigns, textOf, type Signs } from './screen/line.ts';
-import { screenLines } from './screen/layout.ts';
+import { screenLines, takes } from './screen/layout.ts';
 import { firstView } from './screen/keys.ts';
 import { bytes, milliseconds, plain, rate } from './screen/words.ts';
 import type { StatusEvent, StatusSnapshot } from './snapshot.ts';
@@ -29,10 +29,11 @@ export function watchLines({ at, link, bridges, problems }: StatusSnapshot): str
   const speed = link.receivedPerSecond === null || link.sentPerSecond === null ? '' : ` in ${bytes(link.receivedPerSecond)}/s out ${bytes(link.sentPerSecond)}/s`;
   return [
     `${time} link ${link.state}${link.transport === null ? '' : ` ${link.transport}`}${link.latencyMs === null ? '' : ` ${milliseconds(link.latencyMs)}`}${speed}`,
-    ...bridges.map(({ namespace, name, phase, serving, pods, desiredPods, requests }) => {
+    ...bridges.map((bridge) => {
+      const { namespace, name, phase, serving, pods, desiredPods, requests } = bridge;
       const perSecond = requests?.perSecond;
       const counted = perSecond === undefined || perSecond === null ? '' : ` local ${rate(perSecond.local)}/s original ${rate(perSecond.original)}/s failed ${rate(perSecond.failed)}/s`;
-      return `${time} bridge ${namespace}/${name} ${phase}${frozenWords(pods)}${serving === false ? ' (not listening)' : ''} pods ${pods.filter(({ ready }) => ready).length}/${desiredPods ?? '?'}${counted}`;
+      return `${time} bridge ${namespace}/${name} ${phase}${frozenWords(pods)}${serving === false ? ' (not listening)' : ''} pods ${pods.filter(({ ready }) => ready).length}/${desiredPods ?? '?'}${counted} ${plain(takes(bridge))}`;
     }),
     ...problems.map((problem) => `${time} problem: ${plain(problem)}`),
   ];

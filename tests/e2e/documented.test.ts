@@ -55,7 +55,8 @@ const standIns: [inPage: RegExp, why: string, here: () => string][] = [
 /** Commands that do not end by themselves: what they show when they are at work, what is done until they do, the keys that end them, the exit code. */
 const lasting: { command: RegExp; shows: RegExp; meanwhile?: () => Promise<unknown>; keys: string[]; exitCode: number }[] = [
   { command: /^bridge run .* -it .* -- bash$/, shows: /[#$] ?$/, keys: ['exit', 'Enter'], exitCode: 0 },
-  { command: /^bridge run(?!.*(?: -d | -- ))/, shows: /^Bridged: deployment api, 2 pods/m, keys: ['C-c'], exitCode: 130 },
+  // Before it listens it does not know SIGTERM either, and Docker waits ten seconds for it.
+  { command: /^bridge run(?!.*(?: -d | -- ))/, shows: /(?=[^]*^Bridged: deployment api, 2 pods)(?=[^]*^api listens on port 8080)/m, keys: ['C-c'], exitCode: 130 },
   { command: /^bridge logs .* -f$/, shows: /^api listens on port 8080/m, keys: ['C-c'], exitCode: 0 },
   { command: /^bridge status$/, shows: /^LINK ● up[\s\S]*● Ready/m, keys: ['q'], exitCode: 0 },
   { command: /^bridge tap /, shows: /GET \/catalog 200/, meanwhile: () => execa('curl', ['-s', '-H', 'baggage: bridge=ann', `http://${shopAddress}/view`]), keys: ['C-c'], exitCode: 0 },

@@ -29,14 +29,15 @@ export function bridgeKey({ namespace, name }: { namespace: string; name: string
   return `${namespace}/${name}`;
 }
 
-function words(bridge: StatusBridge): string {
+/** What it takes, and what is done to that. */
+export function takes(bridge: StatusBridge): string {
   return bridge.ports.length === 0 ? 'environment only' : takenWords(bridge.rules.map(describeRule).join(' | ') || 'all traffic', bridge);
 }
 
 /** Those that the filter leaves, by name, target, namespace, rule or state. */
 export function shownBridges(snapshot: StatusSnapshot, filter: string): StatusBridge[] {
   const wanted = filter.toLowerCase();
-  return snapshot.bridges.filter((bridge) => [bridgeKey(bridge), longTargetWords(bridge.target), words(bridge), bridge.phase].some((text) => text.toLowerCase().includes(wanted)));
+  return snapshot.bridges.filter((bridge) => [bridgeKey(bridge), longTargetWords(bridge.target), takes(bridge), bridge.phase].some((text) => text.toLowerCase().includes(wanted)));
 }
 
 interface Sign {
@@ -96,7 +97,7 @@ function bridgeColumns(signs: Signs, selected: string | undefined, several: bool
     },
     { title: 'TARGET', importance: 4, shrinkTo: 8, cell: ({ target }) => ({ text: longTargetWords(target) }) },
     { title: 'PODS', importance: 6, cell: ({ pods, desiredPods }) => ({ text: `${pods.filter(({ ready }) => ready).length}/${desiredPods ?? '?'}` }) },
-    { title: 'RULE', importance: 3, shrinkTo: 8, cell: (bridge) => ({ text: plain(words(bridge)) }) },
+    { title: 'RULE', importance: 3, shrinkTo: 8, cell: (bridge) => ({ text: plain(takes(bridge)) }) },
     { title: 'LOCAL', align: 'right', importance: 7, cell: (bridge) => requestCell(bridge, 'local') },
     { title: 'ORIGINAL', align: 'right', importance: 2, cell: (bridge) => requestCell(bridge, 'original') },
     { title: 'FAILED', align: 'right', importance: 5, cell: (bridge) => requestCell(bridge, 'failed') },

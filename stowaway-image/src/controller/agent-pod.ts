@@ -4,6 +4,7 @@ import type { KubeObject } from '../kube/index.ts';
 import { agentPodDemands, agentSecurityContext } from '../../../protocol/agent-demands.ts';
 import { labels, managedBy, names, systemNamespace } from '../../../protocol/names.ts';
 import { ports } from '../../../protocol/ports.ts';
+import { patientProbes } from './probes.ts';
 
 export interface AgentSettings {
   image: string;
@@ -47,9 +48,7 @@ export function agentPod(node: string, { image, version, priorityClassName, owne
           { name: 'POD_UID', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } },
         ],
         ports: [{ name: 'identity', containerPort: ports.agent, protocol: 'TCP' }, { name: 'files', containerPort: ports.files, protocol: 'TCP' }],
-        readinessProbe: { httpGet: { path: '/healthz', port: ports.agent }, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 3 },
-        // On a starved node an answer takes seconds, and an end would make it worse for everybody.
-        livenessProbe: { httpGet: { path: '/healthz', port: ports.agent }, initialDelaySeconds: 30, periodSeconds: 20, timeoutSeconds: 10, failureThreshold: 6 },
+        ...patientProbes(ports.agent),
         resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '512Mi' } },
         securityContext: agentSecurityContext,
         volumeMounts: [{ name: 'run', mountPath: '/run' }, { name: 'tmp', mountPath: '/tmp' }, { name: 'var', mountPath: '/var/lib/podbridge' }],

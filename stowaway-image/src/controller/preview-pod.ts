@@ -3,6 +3,7 @@ import type { KubeObject } from '../kube/index.ts';
 import { labels, managedBy, names, systemNamespace } from '../../../protocol/names.ts';
 import type { Bridge } from '../../../protocol/objects.ts';
 import { ports } from '../../../protocol/ports.ts';
+import { patientProbes } from './probes.ts';
 import type { AgentSettings } from './agent-pod.ts';
 import type { SystemPod } from './pods.ts';
 
@@ -31,7 +32,6 @@ export function planPreviewPod({ bridges, pod, image, version, idleSince, now }:
 }
 
 export function previewPod({ image, version, priorityClassName, owner }: AgentSettings): KubeObject & { spec: Record<string, unknown> } {
-  const probe = { httpGet: { path: '/healthz', port: ports.health }, timeoutSeconds: 3 };
   return {
     metadata: {
       name: names.preview,
@@ -51,8 +51,7 @@ export function previewPod({ image, version, priorityClassName, owner }: AgentSe
         name: 'preview', image, imagePullPolicy: 'IfNotPresent', args: ['preview'],
         env: [{ name: 'PODBRIDGE_VERSION', value: version }],
         ports: [{ name: 'http', containerPort: ports.preview, protocol: 'TCP' }],
-        readinessProbe: { ...probe, periodSeconds: 1, failureThreshold: 3 },
-        livenessProbe: { ...probe, initialDelaySeconds: 30, periodSeconds: 20, failureThreshold: 3 },
+        ...patientProbes(ports.health),
         resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '192Mi' } },
         securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
         volumeMounts: [{ name: 'run', mountPath: '/run' }],

@@ -153,7 +153,7 @@ describe('without a screen', () => {
   });
   test('lines', () => {
     expect(watchLines(snapshot({ problems: ['p'] }))).toEqual([
-      '12:03:11 link up docker 0.8 ms in 1.3 MB/s out 300 kB/s', '12:03:11 bridge shop/api-ann Ready pods 2/2 local 12/s original 120/s failed 0/s', '12:03:11 problem: p',
+      '12:03:11 link up docker 0.8 ms in 1.3 MB/s out 300 kB/s', '12:03:11 bridge shop/api-ann Ready pods 2/2 local 12/s original 120/s failed 0/s mark ann', '12:03:11 problem: p',
     ]);
   });
 });
