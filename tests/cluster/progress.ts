@@ -10,16 +10,16 @@ export interface Progress {
 const stillRunningIntervalMs = 15_000;
 const redrawIntervalMs = 1_000;
 
-/** Progress for people: redrawn in place on a terminal, plain lines elsewhere. */
-export function progressOn(stream: NodeJS.WriteStream): Progress {
+/** Progress for people: redrawn in place on a terminal, plain lines elsewhere. @param indent before every line */
+export function progressOn(stream: NodeJS.WriteStream, indent = ''): Progress {
   const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;
   const clear = stream.isTTY ? '\r\x1b[2K' : '';
   return {
     async step(title, action) {
       const start = performance.now();
-      if (stream.isTTY) stream.write(`… ${title}`);
+      if (stream.isTTY) stream.write(`${indent}… ${title}`);
       const timer = setInterval(
-        () => stream.write(`${clear}… ${title}: ${seconds(start)}${stream.isTTY ? '' : '\n'}`),
+        () => stream.write(`${clear}${indent}… ${title}: ${seconds(start)}${stream.isTTY ? '' : '\n'}`),
         stream.isTTY ? redrawIntervalMs : stillRunningIntervalMs,
       );
       let mark = '✗';
@@ -29,10 +29,10 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
         return result;
       } finally {
         clearInterval(timer);
-        stream.write(`${clear}${mark} ${title}: ${seconds(start)}\n`);
+        stream.write(`${clear}${indent}${mark} ${title}: ${seconds(start)}\n`);
       }
     },
-    note: (text) => stream.write(`${clear}${text}\n`),
+    note: (text) => stream.write(`${clear}${indent}${text}\n`),
   };
 }
 

@@ -8,7 +8,7 @@ import { changedApiImage, buildChangedApi, buildShop, shopImages } from '../../e
 import { resources } from '../../cli/adapters/cluster/index.ts';
 import { systemNamespace } from '../../protocol/names.ts';
 import { loadImages } from '../cluster/index.ts';
-import { bridge, type BridgeRun } from '../support/bridge-command.ts';
+import { bridge, startBridge } from '../support/bridge-command.ts';
 import { clusterInventory, difference, dockerInventory } from '../support/inventory.ts';
 import { ensureProber } from '../support/prober.ts';
 import { untilServing } from '../support/serving.ts';
@@ -17,11 +17,31 @@ import { ensureEchoImage } from '../workloads/echo-image.ts';
 import { narrate } from './narration.ts';
 import { ask, deployShop, describe, editionOf, removeShop, shopNamespace, shopState, untilAnswering } from './shop.ts';
 
-const { values: { keep, 'keep-images': keepImages } } = parseArgs({ options: { keep: { type: 'boolean', default: false }, 'keep-images': { type: 'boolean', default: false } } });
+const usage = `usage: npm run demo [-- OPTIONS]
+
+  --keep           leave bridge, shop and cluster side as they are
+  --keep-images    podbridge is in use on this machine besides: leave its images, and judge only what belongs to the demo's own link
+
+  PODBRIDGE_TEST_CLUSTER=NAME npm run demo    with that test cluster (npm run cluster -- --help)
+`;
+
+const { keep, keepImages } = options();
 const story = narrate(process.stdout);
 const bridgeName = 'demo-api';
 const uninstall = ['uninstall', '--yes', ...(keepImages ? ['--keep-images'] : [])];
 const changedEdition = 'twenty percent off';
+
+function options(): { keep: boolean; keepImages: boolean } {
+  try {
+    const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false }, 'keep-images': { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
+    if (!values.help) return { keep: values.keep, keepImages: values['keep-images'] };
+    process.stdout.write(usage);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
+    process.exit(2);
+  }
+}
 
 /** Removes what a demo that failed, or was kept, has left. */
 async function cleanUp({ cluster, kube }: TestCluster): Promise<void> {
@@ -32,13 +52,14 @@ async function cleanUp({ cluster, kube }: TestCluster): Promise<void> {
 }
 
 async function demo({ cluster, kube }: TestCluster): Promise<void> {
-  const run = async (...args: string[]): Promise<BridgeRun> => {
+  const run = async (...args: string[]): Promise<string> => {
     story.command(`bridge ${args.join(' ')}`);
-    const result = await bridge(args, { kubeconfig: cluster.kubeconfigPath, context: cluster.context });
-    story.output(result.stderr);
-    story.output(result.stdout);
-    if (result.exitCode !== 0) throw new Error(`bridge ${args[0]} ended with exit code ${result.exitCode}`);
-    return result;
+    const running = startBridge(args, { kubeconfig: cluster.kubeconfigPath, context: cluster.context, limitMs: 240_000 });
+    // Some take a minute on a new machine: what they tell is shown when they tell it.
+    for await (const line of running.iterable({ from: 'all' })) story.output(line);
+    const { exitCode, stdout } = await running;
+    if (exitCode !== 0) throw new Error(`bridge ${args[0]} ended with exit code ${exitCode}`);
+    return stdout;
   };
 
   const remains = await Promise.all([shopNamespace, systemNamespace].map((name) => kube.find(resources.Namespace, name)));
@@ -93,7 +114,9 @@ async function demo({ cluster, kube }: TestCluster): Promise<void> {
 
   story.chapter('What is going on');
   const listed = await run('list');
-  story.expect(listed.stdout.includes(bridgeName), 'the bridge is listed', listed.stdout);
+  story.expect(listed.includes(bridgeName), 'the bridge is listed', listed);
+  const { stdout: known } = await bridge(['list', '-o', 'json'], { kubeconfig: cluster.kubeconfigPath, context: cluster.context });
+  const link = (JSON.parse(known) as { links: { link: string; current: boolean }[] }).links.find(({ current }) => current)?.link;
   story.expect(await shopState(kube) === shopBefore, "the shop's Deployments, Pods and Services are byte for byte what they were: nothing patched, nothing restarted");
   if (keep) {
     story.say(`\nKept. Look around with KUBECONFIG=${cluster.kubeconfigPath}; then: bridge stop --all, bridge uninstall --yes, kubectl delete namespace ${shopNamespace}`);
@@ -111,7 +134,7 @@ async function demo({ cluster, kube }: TestCluster): Promise<void> {
   await run(...uninstall);
   const left = difference(clusterBefore, await clusterInventory(kube));
   story.expect(left.length === 0, `the cluster has the same ${clusterBefore.length} objects as before, of all kinds`, left);
-  const leftInDocker = difference(dockerBefore, await dockerInventory()).filter((line) => line.startsWith('+') && !(keepImages && line.startsWith('+ image')));
+  const leftInDocker = difference(dockerBefore, await dockerInventory(keepImages ? link : undefined)).filter((line) => line.startsWith('+'));
   story.expect(leftInDocker.length === 0, `Docker has no container, network${keepImages ? ' or volume' : ', volume or image'} of podbridge more than before`, leftInDocker);
   story.expect(await shopState(kube) === shopBefore, 'the shop is byte for byte what it was');
 }

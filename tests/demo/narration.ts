@@ -1,5 +1,5 @@
 /** How the demo talks: chapters, commands as they are typed, their output, and what each shows. */
-import type { Progress } from '../cluster/index.ts';
+import { progressOn, type Progress } from '../cluster/index.ts';
 
 export class ExpectationFailed extends Error {}
 
@@ -44,14 +44,6 @@ export function narrate(out: NodeJS.WriteStream): Narration {
       passed++;
       out.write(`  ${green('✓')} ${shows}\n`);
     },
-    progress: {
-      async step(title, action) {
-        const start = performance.now();
-        const result = await action();
-        out.write(`  ${green('✓')} ${title} ${dim(`${((performance.now() - start) / 1000).toFixed(1)} s`)}\n`);
-        return result;
-      },
-      note: (text) => void out.write(`  ${text}\n`),
-    },
+    progress: progressOn(out, '  '),
   };
 }

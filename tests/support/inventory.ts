@@ -39,10 +39,13 @@ export async function clusterObjects(kube: Kube, leftOut: ReadonlySet<string> = 
 
 const dockerKinds = { container: ['ps', '--all', '--format', '{{.Names}}'], network: ['network', 'ls', '--format', '{{.Name}}'], volume: ['volume', 'ls', '--format', '{{.Name}}'], image: ['images', '--format', '{{.Repository}}:{{.Tag}}'] } as const;
 
-/** Names of Docker's containers, networks, volumes and images that carry the product's label: `container podbridge-...`. */
-export async function dockerInventory(): Promise<string[]> {
+/**
+ * Names of Docker's containers, networks, volumes and images that carry the product's label: `container podbridge-...`.
+ * @param link only what belongs to this link (no image does)
+ */
+export async function dockerInventory(link?: string): Promise<string[]> {
   const found = await Promise.all(Object.entries(dockerKinds).map(async ([kind, command]) => {
-    const { stdout } = await execa('docker', [...command, '--filter', `label=${labels.managedBy}=${managedBy}`]);
+    const { stdout } = await execa('docker', [...command, '--filter', `label=${link === undefined ? `${labels.managedBy}=${managedBy}` : `${labels.link}=${link}`}`]);
     return stdout.split('\n').filter(Boolean).map((name) => `${kind} ${name}`);
   }));
   return found.flat().sort();
