@@ -2,6 +2,7 @@
 import { asTyped, typedFacts, typedReporter } from './advice.ts';
 import { writeAnswer, formatObject } from './answer.ts';
 import type { Command, Options, OutputFormat } from './command.ts';
+import { isInterrupted } from './bridge/interrupts.ts';
 import { commands, type CommandEntry } from './commands/index.ts';
 import { BridgeError, exitCodes, type ErrorFacts } from './errors.ts';
 import type { Host } from './host.ts';
@@ -122,6 +123,7 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
       await reporter.release?.();
     }
   } catch (error) {
+    if (isInterrupted(error)) return error.exitCode;
     const facts = await writeError(host, output, error, verbose);
     return facts.exitCode ?? exitCodes[facts.kind];
   }

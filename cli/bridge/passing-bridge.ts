@@ -8,7 +8,7 @@ import { describeTarget, type TargetRef } from '../target/parse-target.ts';
 import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts';
 import { attach, type AttachQuestion } from './attach.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
-import { watchInterrupts } from './interrupts.ts';
+import { Interrupted, watchInterrupts, type Signal } from './interrupts.ts';
 import type { UsableLink } from './needs.ts';
 import { defaultBridgeName } from './owner-slug.ts';
 
@@ -47,15 +47,15 @@ export interface PassingBridge<L extends PassingLink = UsableLink> {
 /** Room for a dash, and for six digits behind another. */
 const nameRoom = 63 - 8;
 
-/** Nothing of it stays when it resolves, neither in the cluster nor here (but a link that was up already). Rejects with what `use` rejects with. */
+/** Nothing of it stays when it resolves, neither in the cluster nor here (but a link that was up already). Rejects with what `use` rejects with, or with Interrupted. */
 export async function withPassingBridge<T, L extends PassingLink>(question: PassingQuestion<L>, { purpose, traffic, onInterrupt = () => undefined }: PassingParts, use: (passing: PassingBridge<L>) => Promise<T>): Promise<T> {
   const { host, cluster, steps, ref, namespace, container, signal } = question;
-  const giveUp = (): void => {
+  const giveUp = (received?: Signal): void => {
     onInterrupt();
-    steps.abort(new Error('interrupted'));
+    steps.abort(received === undefined ? new Error('interrupted') : new Interrupted(received));
   };
   const interrupts = watchInterrupts(host, giveUp);
-  signal?.addEventListener('abort', giveUp, { once: true });
+  signal?.addEventListener('abort', () => giveUp(), { once: true });
   if (signal?.aborted === true) giveUp();
   try {
     const opened = question.link();
@@ -70,6 +70,9 @@ export async function withPassingBridge<T, L extends PassingLink>(question: Pass
     const name = `${purpose}-${defaultBridgeName(ref.name, link.owner).slice(0, nameRoom - purpose.length).replace(/-+$/, '')}-${randomBytes(3).toString('hex')}`;
     const { bridge, watch } = await attach({ request: { rules: [], hideServedBy: false, ...traffic?.request }, cluster, client: link.client, owner: link.owner, link: opened, target, name, steps });
     return await use({ link, target, bridge, watch });
+  } catch (error) {
+    const received = interrupts.signal();
+    throw received === undefined ? error : new Interrupted(received);
   } finally {
     await steps.undo(interrupts.force);
     interrupts.stop();

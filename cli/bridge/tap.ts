@@ -28,7 +28,7 @@ export interface TapQuestion extends PassingQuestion<PassingLink> {
 export async function tap(question: TapQuestion): Promise<void> {
   const { cluster, steps, ports, rules, traffic } = question;
   const ended = new AbortController();
-  let interrupted = false;
+  let [ready, interrupted] = [false, false];
   const onInterrupt = (): void => {
     interrupted = true;
     ended.abort();
@@ -38,13 +38,15 @@ export async function tap(question: TapQuestion): Promise<void> {
       // Should this process die, the bridge goes too.
       await link.control.call('lifeline', { bridge: { ...watch.ref, uid } });
       await claimBridge(cluster, watch.ref);
-      question.onReady(await attachedPods(watch, cluster, steps));
+      const bridge = await attachedPods(watch, cluster, steps);
+      ready = true;
+      question.onReady(bridge);
       await followEvents(watch, link.control, { ...question, onEnough: () => ended.abort() }, ended.signal);
       if (!ended.signal.aborted) throw endedElsewhere(watch, question);
     });
   } catch (error) {
-    // Ctrl-C is how a tap ends.
-    if (!interrupted) throw error;
+    // Ctrl-C is how a tap ends, once it watches.
+    if (!ready || !interrupted) throw error;
   }
 }
 

@@ -21,26 +21,21 @@ export const command: Command = {
     { name: 'ttl', description: 'how long the link may be silent before the cluster removes its bridges (12h if never given)', value: { placeholder: 'DURATION' }, env: 'PODBRIDGE_TTL' },
   ],
   async run(context) {
-    const [{ connectCluster }, { connectDocker }, { openLink }, { Steps }, { upAnswer }] = await Promise.all([
-      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../steps/steps.ts'), import('../link/answer.ts'),
+    const [{ connectCluster }, { connectDocker }, { openLink }, { Steps }, { upAnswer }, { interruptible }] = await Promise.all([
+      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../steps/steps.ts'), import('../link/answer.ts'), import('../bridge/interrupts.ts'),
     ]);
     const { host, reporter } = context;
     const invitation = text(context, 'invite');
     const [cluster, docker] = await Promise.all([connectCluster(host, invitation === undefined ? clusterChoice(context) : { kubeconfig: invitation }), connectDocker(host)]);
     const steps = new Steps(reporter, () => host.now());
     const startedAt = host.now();
-    const stop = host.onSignal(() => steps.abort(new Error('given up')));
     try {
-      const link = await openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: (text(context, 'transport') ?? 'auto') as TransportChoice, ...ttlOf(context) });
+      const link = await interruptible(host, steps, () => openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: (text(context, 'transport') ?? 'auto') as TransportChoice, ...ttlOf(context) }));
       link.control.close();
       // There is no memory between commands but the kubeconfig.
       if (invitation !== undefined) reporter.emit({ type: 'note', text: `Further commands take the invitation with --kubeconfig ${invitation}, or: export PODBRIDGE_KUBECONFIG=${resolve(host.cwd, invitation)}`, at: host.now() });
       return upAnswer(link, cluster.context.name, Math.round(host.now() - startedAt));
-    } catch (error) {
-      await steps.undo();
-      throw error;
     } finally {
-      stop();
       cluster.close();
     }
   },

@@ -99,15 +99,21 @@ async function make(request: LinkRequest, name: string, owner: string, avoid: re
   }
 }
 
+/** Containers of other commands hang on the link. */
+export async function inUse(docker: Docker, link: string): Promise<boolean> {
+  return (await docker.containers.list({ [labels.link]: link, [labels.role]: 'app' })).length > 0;
+}
+
 /** After a failure: only what this call has made, and not if another command has brought the link up meanwhile. */
-async function unmake({ docker, cluster }: LinkRequest, link: string, own: Own): Promise<void> {
+async function unmake({ docker, cluster, signal }: LinkRequest, link: string, own: Own): Promise<void> {
   if (!own.network && !own.cargo && !own.client) return;
   const [cargo] = await docker.containers.list({ [labels.link]: link, [labels.role]: 'cargo' }, { running: true });
   if (cargo !== undefined) {
     const control = await openControl(docker, cargo.id).catch(() => undefined);
     const status = await control?.call('status', {}, timing.cargoLastWordsTimeoutMs).catch(() => undefined);
     control?.close();
-    if (status !== undefined && isAlive(status)) return;
+    // Given up in the moment in which it came up: it is this call's, unless somebody uses it already.
+    if (status !== undefined && isAlive(status) && (signal?.aborted !== true || await inUse(docker, link))) return;
   }
   if (own.client) await cluster.delete(resources.Client, link, { namespace: systemNamespace }).catch(() => undefined);
   if (own.cargo || own.network) await withLinkLock(link, () => takeDownLink({ docker, link }));

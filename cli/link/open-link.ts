@@ -1,6 +1,5 @@
 /** For every command that needs a link: the cluster side is there, the cargo image too, and the link is up. */
 import type { Cluster } from '../adapters/cluster/index.ts';
-import { labels } from '../../protocol/names.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { ensureImage } from '../image/build.ts';
@@ -8,7 +7,7 @@ import { ensureInstalled } from '../install/ensure-installed.ts';
 import { installHere } from '../install/install-here.ts';
 import type { Steps } from '../steps/steps.ts';
 import type { Reporter } from '../ui/events.ts';
-import { connectLink, findLinkName, type Link } from './connect-link.ts';
+import { connectLink, findLinkName, inUse, type Link } from './connect-link.ts';
 import { openControlAhead } from './control-ahead.ts';
 import { openControl } from './control-client.ts';
 import { lastingControl } from './lasting-control.ts';
@@ -64,9 +63,4 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
   } finally {
     ahead.drop();
   }
-}
-
-/** Containers of other commands hang on the link. */
-async function inUse(docker: Docker, link: string): Promise<boolean> {
-  return (await docker.containers.list({ [labels.link]: link, [labels.role]: 'app' })).length > 0;
 }

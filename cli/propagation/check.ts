@@ -15,6 +15,8 @@ export interface CheckQuestion {
   cluster: Cluster;
   /** One for each tap, of the same link. */
   steps: () => Steps;
+  /** Ends it, as Ctrl-C does. */
+  signal: AbortSignal;
   link: () => Promise<UsableLink>;
   namespace: string;
   /** `deploy/api`. */
@@ -29,7 +31,7 @@ export function makeProbes(count: number): Probe[] {
   return Array.from({ length: count }, (_, index) => ({ mark: `check-${run}-${index + 1}`, trace: randomBytes(16).toString('hex'), sentAt: 0, answeredAt: 0 }));
 }
 
-export async function check({ host, cluster, steps, link, namespace, workloads, count, send }: CheckQuestion): Promise<{ probes: Probe[]; sights: Sight[] }> {
+export async function check({ host, cluster, steps, signal, link, namespace, workloads, count, send }: CheckQuestion): Promise<{ probes: Probe[]; sights: Sight[] }> {
   const { host: stoppable, stop } = withStop(host);
   const probes = makeProbes(count);
   const sights: Sight[] = [];
@@ -47,8 +49,9 @@ export async function check({ host, cluster, steps, link, namespace, workloads, 
   try {
     // A tap that cannot be made ends all.
     await Promise.race([Promise.all(ready), ended]);
+    signal.throwIfAborted();
     await send(probes);
-    await settled(sights, probes, workloads.length);
+    await settled(sights, probes, workloads.length, signal);
   } finally {
     stop();
     await ended;
@@ -57,9 +60,10 @@ export async function check({ host, cluster, steps, link, namespace, workloads, 
 }
 
 /** Agents tell of a request when it is over, and are asked in turns: as soon as every workload has told of the last probe, or a while later. */
-async function settled(sights: readonly Sight[], probes: readonly Probe[], workloads: number): Promise<void> {
+async function settled(sights: readonly Sight[], probes: readonly Probe[], workloads: number, signal: AbortSignal): Promise<void> {
   const last = probes.at(-1)?.mark;
   for (const deadline = Date.now() + timing.propagationSettleMs; Date.now() < deadline;) {
+    signal.throwIfAborted();
     if (new Set(sights.filter(({ event }) => event.mark === last).map(({ workload }) => workload)).size === workloads) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { labels, managedBy, names, systemNamespace } from '../../protocol/names.ts';
 import { resources } from '../../cli/adapters/cluster/index.ts';
 import { bridge, bridgeOk, startBridge, type BridgeOptions } from '../support/bridge-command.ts';
+import { dockerInventory } from '../support/inventory.ts';
 import { grant, makeUser, type User } from '../support/user.ts';
 import { until } from '../support/wait.ts';
 import { deployment, service } from '../workloads/manifests.ts';
@@ -17,6 +18,9 @@ const namespace = 'e2e-run-failures';
 let suite: Suite;
 let folder: string;
 let stranger: User;
+/** Has every right, and no link. */
+let lone: User;
+let link: string;
 
 interface Case {
   args?: string[];
@@ -54,6 +58,11 @@ beforeAll(async () => {
   await writeFile(join(folder, 'nowhere'), kubeconfig.replace(/https:\/\/[^"\s,}]+/, 'https://127.0.0.1:9'), { mode: 0o600 });
   stranger = await makeUser(suite.kube, suite.cluster, namespace, 'stranger');
   await grant(suite.kube, stranger, names.userRole, systemNamespace);
+  lone = await makeUser(suite.kube, suite.cluster, namespace, 'lone');
+  for (const where of [systemNamespace, namespace]) await grant(suite.kube, lone, names.userRole, where);
+  const as: BridgeOptions = { ...suite.user, kubeconfig: lone.kubeconfigPath, context: lone.context };
+  ({ link } = JSON.parse((await bridgeOk(['up', '-o', 'json'], as)).stdout) as { link: string });
+  await bridgeOk(['down'], as);
 }, setUpLimitMs);
 
 afterAll(async () => {
@@ -144,6 +153,20 @@ test('Ctrl-C undoes every step', async () => {
   running.kill('SIGINT');
   await running;
   expect(await leftovers()).toEqual([]);
+});
+
+test.each([
+  ['up'], ['env', 'deploy/web'], ['files', 'deploy/web', 'no-such-folder/files'], ['tap', 'deploy/web'], ['propagation', 'check', '--entry', 'svc/web', 'deploy/web'],
+])('Ctrl-C while bridge %s connects leaves no link', async (...args) => {
+  const as: BridgeOptions = { ...suite.user, kubeconfig: lone.kubeconfigPath, context: lone.context };
+  const inDocker = () => dockerInventory(link);
+  expect(await inDocker()).toEqual([]);
+  const running = startBridge([...args, '-n', namespace, '--progress', 'json'], as);
+  await until('the network of the link', async () => ((await inDocker()).length > 0 ? true : undefined), 60_000);
+  running.kill('SIGINT');
+  const { exitCode, all } = await running;
+  expect({ exitCode, all, left: await inDocker() }).toMatchObject({ exitCode: 130, left: [] });
+  expect(all).not.toContain('defect');
 });
 
 test('after kill -9 of the foreground the bridge goes by itself, and the next command sweeps the container', async () => {
