@@ -1,5 +1,6 @@
 /** Schema of {@link Bridge}. */
 import { conditions, flag, integer, ipv4, list, mapList, object, oneLine, portNumber, rules, text, time, word, type Schema } from './schema.ts';
+import { summaryLengths } from './bridge-summary.ts';
 import { tunnelNumbers } from './egress.ts';
 import { owner } from './owner-schema.ts';
 import { previewsSchema } from './preview.ts';
@@ -78,7 +79,7 @@ const status = object({
   ports: mapList(object({ ...bridgePort, hubPort: integer(hubPortRange.first, hubPortRange.last) }, ['port', 'protocol', 'local', 'hubPort']), ['port', 'protocol'], 64),
   hubAddress: ipv4,
   egress: object({ address: ipv4, tunnel: integer(0, tunnelNumbers - 1), pod: name() }, ['address', 'tunnel']),
-  summary: object({ target: text(320), pods: text(32), ports: text(512), match: text(4096) }),
+  summary: object({ target: text(summaryLengths.target), pods: text(32), ports: text(summaryLengths.ports), match: text(summaryLengths.match) }),
   conditions,
   observedGeneration: integer(0, Number.MAX_SAFE_INTEGER, { format: 'int64' }),
 });

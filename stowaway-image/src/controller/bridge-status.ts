@@ -1,4 +1,5 @@
 /** What the controller says of a bridge, from everything that is known of it. Pure. */
+import { shorten, summaryLengths } from '../../../protocol/bridge-summary.ts';
 import { systemNamespace } from '../../../protocol/names.ts';
 import type { AssignedPort, Bridge, BridgeEgress, BridgePhase, BridgePod, BridgeStatus, Client, PodSelector } from '../../../protocol/objects.ts';
 import { describeRule } from '../../../protocol/rule.ts';
@@ -91,10 +92,10 @@ export function deriveStatus(facts: BridgeFacts): DerivedStatus {
     // Also while the hub's pod is ending: it refuses what is new itself, and what is under way shall end in peace. Not when it is gone, because its address may become another pod's.
     ...(hub?.address === undefined || hub.dead ? {} : { hubAddress: hub.address }),
     summary: {
-      target: targetWords(bridge.spec.target),
+      target: shorten(targetWords(bridge.spec.target), summaryLengths.target),
       pods: `${attached.length}/${wanted.length}`,
-      ports: bridge.spec.ports.map(({ port, local, protocol }) => `${port}${local === port ? '' : `:${local}`}${protocol === 'UDP' ? '/UDP' : ''}`).join(','),
-      match: bridge.spec.ports.length === 0 ? 'none' : `${modeWords[bridge.spec.mode ?? 'steal']}${(bridge.spec.rules ?? []).map(describeRule).join(' or ') || 'all'}`,
+      ports: shorten(bridge.spec.ports.map(({ port, local, protocol }) => `${port}${local === port ? '' : `:${local}`}${protocol === 'UDP' ? '/UDP' : ''}`).join(','), summaryLengths.ports),
+      match: bridge.spec.ports.length === 0 ? 'none' : shorten(`${modeWords[bridge.spec.mode ?? 'steal']}${(bridge.spec.rules ?? []).map(describeRule).join(' or ') || 'all'}`, summaryLengths.match),
     },
     conditions: [...others, { type: 'Ready', status: phase === 'Ready' ? 'True' : 'False', ...ready }],
     ...(bridge.metadata.generation === undefined ? {} : { observedGeneration: bridge.metadata.generation }),

@@ -129,6 +129,18 @@ describe('a bridge', () => {
     expect(see(kube).status!.summary!.pods).toBe('3/3');
   });
 
+  test('whose ports and rules do not fit into a line is served all the same', async () => {
+    const kube = cluster();
+    await controller(kube);
+    const many = bridge('web-ann');
+    many.spec.ports = Array.from({ length: 64 }, (_, index) => ({ port: 10_000 + index, local: 20_000 + index, protocol: 'TCP' as const }));
+    many.spec.rules = Array.from({ length: 16 }, (_, index) => ({ headers: [{ name: `x-${index}`, match: 'exact' as const, value: 'v'.repeat(1024) }] }));
+    kube.seed(resources.bridges, many);
+    await settle();
+    const { phase, summary } = see(kube).status!;
+    expect({ phase, ports: summary!.ports.length, match: summary!.match.length, end: summary!.ports.at(-1) }).toEqual({ phase: 'Attaching', ports: 512, match: 4096, end: '…' });
+  });
+
   test('of a custom kind leads to the pods of its scale, and follows their selector', async () => {
     const kube = cluster();
     const rollouts = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', plural: 'rollouts', namespaced: true };
