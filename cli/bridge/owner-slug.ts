@@ -3,10 +3,11 @@ import { BridgeError } from '../errors.ts';
 
 /** A user name as part of an object's name: `ann@example.com` -> `ann`, `system:serviceaccount:ci:runner` -> `runner`. */
 
-const slugMaxLength = 20;
+/** The policy of Clients (install/manifests/policies.ts) makes the same of a user name. */
+export const slugMaxLength = 20;
 
 export function ownerSlug(owner: string): string {
-  const last = owner.split(':').filter((part) => part !== '').at(-1) ?? '';
+  const last = owner.split(':').at(-1) ?? '';
   const local = last.split('@')[0] ?? '';
   const slug = local.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, slugMaxLength).replace(/-+$/, '');
   return slug === '' ? 'user' : slug;

@@ -55,7 +55,7 @@ async function createOrPatch({ cluster, name, owner, publicKey, ttl, existing: a
         return { client, created: true };
       }
       if (existing.spec.owner !== owner) {
-        throw new BridgeError({ kind: 'refused', code: 'client-of-another', what: `the link ${name} belongs to ${existing.spec.owner}`, why: 'two user names gave the same link name', next: `ask an administrator for: kubectl -n ${systemNamespace} delete client ${name}` });
+        throw new BridgeError({ kind: 'refused', code: 'client-of-another', what: `the link ${name} belongs to ${existing.spec.owner}`, why: 'its user has a name that gives the same link name, or it was made by hand', next: `ask an administrator for: kubectl -n ${systemNamespace} delete client ${name}` });
       }
       if (existing.spec.publicKey === publicKey && (ttl === undefined || ttl === existing.spec.ttl)) return { client: existing, created: false };
       // A new cargo has a new key. The hub changes the peer; address and bridges stay.

@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { groupVersion, names, systemNamespace } from '../../protocol/names.ts';
 import type { Bridge, Client } from '../../protocol/objects.ts';
 import { resources } from '../../cli/adapters/cluster/index.ts';
+import { ownerSlug } from '../../cli/bridge/owner-slug.ts';
 import { isBridgeError } from '../../cli/errors.ts';
 import { kubectlFor } from '../cluster/kubectl.ts';
 import { bridge, type BridgeRun } from '../support/bridge-command.ts';
@@ -156,17 +157,37 @@ describe('who has the same rights as the owner', () => {
     await colleague.kube.delete(resources.Bridge, 'forged', { namespace });
   });
 
+  test('cannot take the name of the owner\'s link, also while that is down: it begins with the user\'s own name, whatever that looks like', async () => {
+    const group = 'e2e-rights-odd-names';
+    const admin = (...args: string[]) => execa(kubectl, args, { reject: false, env: { KUBECONFIG: suite.admin.kubeconfig } });
+    await admin('-n', systemNamespace, 'create', 'rolebinding', group, `--clusterrole=${names.userRole}`, `--group=${group}`);
+    try {
+      for (const username of [colleague.username, 'ann@example.com', "Ann O'Hara", '???', 'x'.repeat(40), `${'x'.repeat(19)}-y`, 'ci:runner:']) {
+        const make = async (name: string): Promise<string> => {
+          const client: Client = { apiVersion: groupVersion, kind: 'Client', metadata: { name, namespace: systemNamespace }, spec: { owner: username, publicKey: Buffer.alloc(32, 7).toString('base64') } };
+          const { exitCode, stderr } = await execa(kubectl, ['create', '--dry-run=server', '-f', '-', `--as=${username}`, `--as-group=${group}`], { reject: false, env: { KUBECONFIG: suite.admin.kubeconfig }, input: JSON.stringify(client) });
+          return exitCode === 0 ? 'made' : stderr;
+        };
+        expect([username, await make(`${ownerSlug(username)}-0a1b2c`)]).toEqual([username, 'made']);
+        expect(await make('owner-0a1b2c')).toContain(`the name of a link begins with that of its user: ${ownerSlug(username)}-`);
+      }
+    } finally {
+      await admin('-n', systemNamespace, 'delete', 'rolebinding', group);
+    }
+  });
+
   test('gets nothing by copying the public key of the owner\'s link', async () => {
     const { spec: { client } } = await bridgeNow();
     const { spec: { publicKey } } = await suite.kube.get<Client>(resources.Client, client, systemNamespace);
-    await colleague.kube.create({ apiVersion: groupVersion, kind: 'Client', metadata: { name: 'copied', namespace: systemNamespace }, spec: { owner: colleague.username, publicKey } });
+    const copied = `${ownerSlug(colleague.username)}-c0b1ed`;
+    await colleague.kube.create({ apiVersion: groupVersion, kind: 'Client', metadata: { name: copied, namespace: systemNamespace }, spec: { owner: colleague.username, publicKey } });
     try {
       await until('the hub has refused it', async () => {
-        const { status } = await suite.kube.get<Client>(resources.Client, 'copied', systemNamespace);
+        const { status } = await suite.kube.get<Client>(resources.Client, copied, systemNamespace);
         return status?.conditions?.some(({ type, status: value, reason }) => type === 'Peer' && value === 'False' && reason === 'KeyInUse') === true ? true : undefined;
       }, saidLimitMs);
     } finally {
-      await colleague.kube.delete(resources.Client, 'copied', { namespace: systemNamespace });
+      await colleague.kube.delete(resources.Client, copied, { namespace: systemNamespace });
     }
   });
 

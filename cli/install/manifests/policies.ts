@@ -4,6 +4,7 @@
  */
 import { administerVerb, apiGroup, apiVersion, names, systemNamespace } from '../../../protocol/names.ts';
 import { namespacePolicyName } from '../../../protocol/policy.ts';
+import { slugMaxLength } from '../../bridge/owner-slug.ts';
 import type { Manifest } from './manifest.ts';
 import { limitValidations, limitVariables } from './limits.ts';
 import type { InstallPolicy } from '../policy.ts';
@@ -18,7 +19,7 @@ interface Validation {
 
 const serviceAccount = (name: string): string => `system:serviceaccount:${systemNamespace}:${name}`;
 
-/** CEL variables, evaluated only where used. */
+/** CEL variables, evaluated only where used; each may use those above it. */
 const variables = {
   isOwner: 'oldObject.spec.owner == request.userInfo.username',
   // The hub deletes bridges whose session ended, the controller clients that are gone for long.
@@ -26,6 +27,9 @@ const variables = {
   // Namespace deletion and garbage collection.
   isKubernetes: `request.userInfo.username.startsWith('system:serviceaccount:kube-system:') || request.userInfo.username == 'system:kube-controller-manager'`,
   administers: `authorizer.group('${apiGroup}').resource(request.resource.resource).namespace(request.namespace).check('${administerVerb}').allowed()`,
+  // As ownerSlug (cli/bridge/owner-slug.ts) makes it of a user name.
+  ownName: "request.userInfo.username.substring(request.userInfo.username.lastIndexOf(':') + 1).split('@')[0].lowerAscii().split('').map(sign, sign.matches('^[a-z0-9]$') ? sign : '-').join('').split('-').filter(word, word != '').join('-')",
+  ownSlug: `variables.ownName == '' ? 'user' : variables.ownName.substring(0, variables.ownName.size() < ${slugMaxLength} ? variables.ownName.size() : ${slugMaxLength}).split('-').filter(word, word != '').join('-')`,
 };
 
 const ownership: Validation[] = [
@@ -65,6 +69,13 @@ const clientsOnly: Validation[] = [
     message: `clients live in ${systemNamespace} only`,
     reason: 'Forbidden',
   },
+  {
+    // Names of links are no secret: nobody shall take another's while it is down.
+    expression: "request.operation != 'CREATE' || object.metadata.name.startsWith(variables.ownSlug + '-') || variables.administers",
+    message: 'the name of a link begins with that of its user',
+    messageExpression: "'the name of a link begins with that of its user: ' + variables.ownSlug + '-'",
+    reason: 'Forbidden',
+  },
 ];
 
 /** Agents write which pods are attached and where they are to be reached; the hub opens its ports to exactly those. */
@@ -88,7 +99,7 @@ export function policies(limits?: InstallPolicy): Manifest[] {
 }
 
 function policy(name: string, resource: string, operations: string[], validations: Validation[], own?: { name: string; expression: string }[]): Manifest[] {
-  const used = own ?? Object.entries(variables).filter(([variable]) => validations.some(({ expression }) => expression.includes(`variables.${variable}`))).map(([variable, expression]) => ({ name: variable, expression }));
+  const used = own ?? usedVariables(validations);
   return [
     {
       apiVersion: 'admissionregistration.k8s.io/v1',
@@ -112,6 +123,13 @@ function policy(name: string, resource: string, operations: string[], validation
       spec: { policyName: name, validationActions: ['Deny'] },
     },
   ];
+}
+
+function usedVariables(validations: Validation[]): { name: string; expression: string }[] {
+  return Object.entries(variables).toReversed().reduce<{ name: string; expression: string }[]>((used, [name, expression]) => {
+    const mentioned = [...validations, ...used].some((user) => user.expression.includes(`variables.${name}`));
+    return mentioned ? [{ name, expression }, ...used] : used;
+  }, []);
 }
 
 function celList(values: string[]): string {

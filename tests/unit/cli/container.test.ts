@@ -32,7 +32,7 @@ describe('-v', () => {
 });
 
 test('names', () => {
-  expect(['ann@example.com', 'system:serviceaccount:ci:runner', 'kubernetes-admin', 'Ann O\'Hara', '???', 'x'.repeat(40)].map(ownerSlug)).toEqual(['ann', 'runner', 'kubernetes-admin', 'ann-o-hara', 'user', 'x'.repeat(20)]);
+  expect(['ann@example.com', 'system:serviceaccount:ci:runner', 'kubernetes-admin', 'Ann O\'Hara', '???', 'x'.repeat(40), 'ci:runner:'].map(ownerSlug)).toEqual(['ann', 'runner', 'kubernetes-admin', 'ann-o-hara', 'user', 'x'.repeat(20), 'user']);
   expect(defaultBridgeName('api', 'ann')).toBe('api-ann');
   expect(defaultBridgeName('web.v1', 'ann')).toBe('web-v1-ann');
   expect(defaultBridgeName('a'.repeat(70), 'ann')).toHaveLength(63);
