@@ -30,5 +30,6 @@ export function typedReporter(program: Program, reporter: Reporter): Reporter {
       else reporter.emit(event);
     },
     ...(reporter.release === undefined ? {} : { release: () => reporter.release!() }),
+    ...(reporter.share === undefined ? {} : { share: () => reporter.share!() }),
   };
 }

@@ -40,6 +40,10 @@ export const timing = {
   /** `docker restart`: from the end of the container to its next start, on a busy machine. */
   restartLimitMs: 5_000,
   restartPollIntervalMs: 100,
+  /** How often is looked for containers of a Compose project in the foreground that have ended. */
+  composeEndsIntervalMs: 500,
+  /** The last lines of a log whose containers have all ended. */
+  composeLastLinesMs: 2_000,
   /** Server-side apply of one object, when somebody else writes it too or its namespace is not seen everywhere yet. */
   applyAttempts: 20,
   applyRetryDelayMs: 100,

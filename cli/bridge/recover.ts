@@ -24,6 +24,8 @@ export interface Recovered {
   volumes: string[];
   /** Client objects. */
   clients: string[];
+  /** Bridges without a container here that somebody may still be starting. */
+  left: BridgeRef[];
 }
 
 /** Links of which something is here, but neither cargo nor a container that might still be wanted. */
@@ -55,9 +57,9 @@ export interface RecoverRequest {
 
 export async function recover({ docker, cluster, host, link, force, now }: RecoverRequest): Promise<Recovered> {
   const containers = (await sweepLeftovers(docker, cluster, host)).map(({ name }) => name);
-  const bridges = await endOrphans({ docker, cluster, link, force, now });
+  const { bridges, left } = await endOrphans({ docker, cluster, link, force, now });
   const here = await recoverHere(docker);
-  return { containers, bridges, ...here, clients: await forgetClient(docker, cluster, link) };
+  return { containers, bridges, ...here, clients: await forgetClient(docker, cluster, link), left };
 }
 
 async function withCargo<T>(docker: Docker, link: string, ask: (control: Control) => Promise<T>): Promise<T | undefined> {
@@ -71,21 +73,22 @@ async function withCargo<T>(docker: Docker, link: string, ask: (control: Control
 }
 
 /** Bridges of this link whose container is not here, and that nobody is just making. */
-async function endOrphans({ docker, cluster, link, force, now }: Omit<RecoverRequest, 'host'>): Promise<BridgeRef[]> {
+async function endOrphans({ docker, cluster, link, force, now }: Omit<RecoverRequest, 'host'>): Promise<Pick<Recovered, 'bridges' | 'left'>> {
   // In this order: whoever holds a lifeline makes his container only then, and lets go of it only when it is there.
   const refs = await bridgesOfLink(docker, cluster, link);
-  if (refs.length === 0) return [];
+  if (refs.length === 0) return { bridges: [], left: [] };
   const sessions = await withCargo(docker, link, async (control) => (await control.call('status', {}, timing.cargoLastWordsTimeoutMs)).sessions).catch(() => undefined) ?? [];
   const uids = new Set((await docker.containers.list({ [labels.link]: link, [labels.role]: 'app' })).map((container) => container.labels[labels.bridgeUid]));
-  const orphans = (await Promise.all(refs.map(async (ref) => {
+  const alone = (await Promise.all(refs.map(async (ref) => {
     const bridge = await cluster.find<Bridge>(resources.Bridge, ref.name, ref.namespace);
-    return bridge !== undefined && isOrphan(bridge, { uids, sessions, now }) ? [ref] : [];
+    return bridge === undefined || uids.has(bridge.metadata.uid) ? [] : [{ ref, orphan: isOrphan(bridge, { uids, sessions, now }) }];
   }))).flat();
+  const orphans = alone.filter(({ orphan }) => orphan).map(({ ref }) => ref);
   await Promise.all(orphans.map((ref) => endBridge(cluster, ref, force)));
   await withCargo(docker, link, async (control) => {
     for (const bridge of orphans) await control.call('unforward', { bridge });
   }).catch(() => undefined);
-  return orphans;
+  return { bridges: orphans, left: alone.filter(({ orphan }) => !orphan).map(({ ref }) => ref) };
 }
 
 /** Exported for tests. An unclaimed one is its maker's, or the controller removes it within a minute. */
@@ -102,10 +105,14 @@ async function forgetClient(docker: Docker, cluster: Cluster, link: string): Pro
   });
 }
 
-export function recoveredText({ containers, bridges, networks, volumes, clients }: Recovered): string {
+export function recoveredText({ containers, bridges, networks, volumes, clients, left }: Recovered): string {
   const lines = [
     ...containers.map((name) => `container ${name}`), ...bridges.map(({ namespace, name }) => `bridge ${namespace}/${name}`),
     ...networks.map((name) => `network ${name}`), ...volumes.map((name) => `volume ${name}`), ...clients.map((name) => `link ${name} in the cluster`),
   ];
-  return lines.length === 0 ? 'Nothing was left behind.' : `Removed:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  const removed = lines.length === 0 ? (left.length === 0 ? 'Nothing was left behind.' : 'Nothing was removed.') : `Removed:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  const waits = left.map(({ namespace, name }) => `  bridge ${namespace}/${name}; at once: bridge stop ${name} -n ${namespace}`);
+  return left.length === 0 ? removed : [
+    removed, 'Left alone, without a container here, because a command that is just starting may be making it (for a minute):', ...waits, '  later: bridge recover',
+  ].join('\n');
 }

@@ -5,7 +5,7 @@ import type { Client } from '../../protocol/objects.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import { findLinkName } from '../link/connect-link.ts';
 import type { Steps } from '../steps/steps.ts';
-import { describeTarget } from '../target/parse-target.ts';
+import { describeTarget, type TargetRef } from '../target/parse-target.ts';
 import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts';
 import { timing } from '../timing.ts';
 import { bringFiles, sessionLabels, type BroughtFiles } from '../volumes/bring.ts';
@@ -96,6 +96,18 @@ function identify(watch: BridgeWatch, link: UsableLink, steps: Steps): Promise<I
   });
 }
 
+/** What does not go with the target is told before anything is made. Throws as resolveTarget does. */
+async function targetOf(request: RunRequest, ref: TargetRef, namespace: string, cluster: Cluster): Promise<ResolvedTarget> {
+  const resolved = await resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports, withRules: request.rules.length > 0 || request.traffic?.mode === 'mirror' });
+  trafficFor(request.traffic ?? {}, resolved);
+  return resolved;
+}
+
+/** Targets of several requests, asked for beforehand, so that what is wrong with them can be told at once. */
+export function targetsOf(requests: readonly RunRequest[], cluster: Cluster): Promise<PromiseSettledResult<unknown>[]> {
+  return Promise.allSettled(requests.map(async (request) => (request.target === undefined ? undefined : targetOf(request, request.target, request.namespace ?? cluster.context.namespace, cluster))));
+}
+
 /**
  * The bridge is made early, so that agents start while everything else is made. From then to the end of this process, or until it is
  * released, cargo ends it should we die.
@@ -111,12 +123,7 @@ export async function takePlace(request: RunRequest, parts: Pick<RunParts, 'host
   const named = later(findLinkName(docker, cluster));
   const target = ref === undefined ? undefined : await steps.run({
     id: 'target', title: `Target ${describeTarget(ref)} in ${namespace}`,
-    act: async () => {
-      const resolved = await resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports, withRules: request.rules.length > 0 || request.traffic?.mode === 'mirror' });
-      // What does not go with this target is told before anything is made.
-      trafficFor(request.traffic ?? {}, resolved);
-      return resolved;
-    },
+    act: () => targetOf(request, ref, namespace, cluster),
     detail: portWords,
   });
   for (const warning of target === undefined || request.ports.length === 0 ? [] : undeclaredPorts(target)) parts.reporter.emit({ type: 'warning', ...warning, at: host.now() });

@@ -38,7 +38,7 @@ made, is left alone. Safe at any time; every other command does the first part s
             if (!isBridgeError(error) || error.facts.kind === 'usage' || error.facts.kind === 'defect') throw error;
             const here = await recoverHere(docker);
             reporter.emit({ type: 'warning', code: error.facts.code, text: `${error.facts.what}: only this machine's side was looked at`, next: 'bridge recover, when the cluster can be reached', at: host.now() });
-            return { containers: [], bridges: [], clients: [], ...here };
+            return { containers: [], bridges: [], clients: [], left: [], ...here };
           }
         },
       });

@@ -13,6 +13,11 @@ function without(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
+/** What the service does not say itself. */
+function unsaid(service: ComposeService, fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => (service[key] ?? undefined) === undefined));
+}
+
 function environmentOf(lines: readonly string[]): Record<string, string> {
   return Object.fromEntries(lines.map((line) => [line.split('=', 1)[0]!, line.slice(line.indexOf('=') + 1)]));
 }
@@ -32,13 +37,29 @@ function shape(spec: ContainerSpec): Fields {
   });
 }
 
+/** Without a list of its own a service is in the project's network. */
+const inDefault = { default: null };
+
+/** The resolver of musl reads a line of 256 bytes with its end, and leaves out longer ones with everything in them. */
+const searchLineMax = 254;
+
+/**
+ * Docker answers `SERVICE.NETWORK` for what is in a network. With the names of the service's own networks searched first, a service of the project
+ * is found before one of the cluster that has the same name, whatever `ndots` says and whichever resolver the program has.
+ */
+function searchList({ name: project, networks = {} }: Pick<ComposeModel, 'name' | 'networks'>, service: ComposeService, search: readonly string[]): string[] {
+  const own = Object.keys(service.networks ?? inDefault).map((key) => (networks[key] as { name?: string } | null | undefined)?.name ?? `${project}_${key}`);
+  const length = (list: readonly string[]): number => ['search', ...list].join(' ').length;
+  return own.reduceRight<string[]>((list, network) => (length([network, ...list]) > searchLineMax ? list : [network, ...list]), [...search]);
+}
+
 export interface JoinedService {
   spec: ContainerSpec;
   /** Do Docker and Compose know `gw_priority`? Otherwise the network's name decides. */
   gatewayPriority: boolean;
 }
 
-function join(service: ComposeService, { spec, gatewayPriority }: JoinedService): ComposeService {
+function join(model: ComposeModel, service: ComposeService, { spec, gatewayPriority }: JoinedService): ComposeService {
   const [attachment] = spec.networks ?? [];
   const endpoint = without({ ipv4_address: attachment?.ipv4Address, ...(gatewayPriority ? { gw_priority: attachment?.gatewayPriority } : {}) });
   const dns = spec.dns;
@@ -49,13 +70,12 @@ function join(service: ComposeService, { spec, gatewayPriority }: JoinedService)
     ...escaped(without({
       // It has the service's own in it.
       environment: spec.env === undefined ? undefined : environmentOf(spec.env),
-      dns: dns?.servers, dns_search: dns?.search, dns_opt: dns?.options,
+      ...unsaid(service, { dns: dns?.servers, dns_search: dns?.search === undefined ? undefined : searchList(model, service, dns.search), dns_opt: dns?.options }),
     })),
     labels: { ...service.labels, ...escaped(spec.labels) },
     extra_hosts: [...service.extra_hosts ?? [], ...escaped(spec.extraHosts ?? [])],
     volumes: [...service.volumes ?? [], ...escaped((spec.binds ?? []).map(bindMount)) as unknown as NonNullable<ComposeService['volumes']>],
-    // Without a list of its own it is in the project's network.
-    networks: { ...service.networks ?? { default: null }, ...(attachment === undefined ? {} : { [attachment.network]: endpoint }) },
+    networks: { ...service.networks ?? inDefault, ...(attachment === undefined ? {} : { [attachment.network]: endpoint }) },
   };
 }
 
@@ -66,7 +86,7 @@ export function joinModel(model: ComposeModel, joined: ReadonlyMap<string, Joine
     ...model,
     services: Object.fromEntries(Object.entries(model.services).map(([name, service]) => {
       const addition = joined.get(name);
-      return [name, addition === undefined ? service : join(service, addition)];
+      return [name, addition === undefined ? service : join(model, service, addition)];
     })),
     networks: { ...model.networks, ...Object.fromEntries([...networks].map((name) => [name, { name, external: true }])) },
   };

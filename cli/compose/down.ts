@@ -9,9 +9,9 @@ import { stopBridge, type Stopped } from '../bridge/stop.ts';
 import { withLinkLock } from '../lock.ts';
 import { takeDownLink } from '../link/take-down.ts';
 import type { Steps } from '../steps/steps.ts';
-import { baseName, joinedContainers } from './containers.ts';
-import { joinKey, modelText, type ComposeModel } from './model.ts';
-import { modelArguments, type ComposeChoice, type ComposeProgram } from './program.ts';
+import { baseName, joinedContainers, remainsOf } from './containers.ts';
+import { joinKey, type ComposeModel } from './model.ts';
+import { type ComposeChoice, type ComposeProgram } from './program.ts';
 
 export interface DownRequest {
   compose: ComposeProgram;
@@ -32,6 +32,8 @@ export interface DownRequest {
 export interface ProjectStopped {
   project: string;
   bridges: Stopped[];
+  /** Containers and networks of the project that stand still: services of other files of it, say, which Compose leaves alone. `service worker`, `network shop_default`. */
+  left: string[];
   /** The link that was made for the project ended with it. */
   link: string | null;
 }
@@ -55,13 +57,17 @@ export async function composeDown(request: DownRequest): Promise<ProjectStopped>
     const ref = refOf(container);
     return stopBridge({ docker, cluster, steps, link, container, force, ...(ref === undefined ? {} : { ref }) });
   }));
-  const left = await orphaned(request, bridges);
-  bridges.push(...await Promise.all(left.map((ref) => stopBridge({ docker, cluster, steps, link, ref, force }))));
-  await steps.run({
+  const orphans = await orphaned(request, bridges);
+  bridges.push(...await Promise.all(orphans.map((ref) => stopBridge({ docker, cluster, steps, link, ref, force }))));
+  const left = await steps.run({
     id: 'compose', title: `Remove ${model.name}`,
-    act: ({ signal, waiting }) => compose.run([...modelArguments(model.name, choice), 'down', ...rest], { input: modelText(model), signal, onLine: waiting }),
+    async act({ signal, waiting }) {
+      await compose.runModel(model, choice, ['down', ...rest], { signal, onLine: waiting });
+      return remainsOf(docker, model.name);
+    },
+    detail: (remains) => (remains.length === 0 ? undefined : `all but ${remains.join(', ')}`),
   });
-  return { project: model.name, bridges, link: await endMadeLink(request, containers) ? link : null };
+  return { project: model.name, bridges, left, link: await endMadeLink(request, containers) ? link : null };
 }
 
 /** The link that was made for these containers, which are gone: when nobody else uses it, it goes too. */

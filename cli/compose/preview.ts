@@ -15,14 +15,16 @@ export interface PreviewQuestion {
   link: string;
   owner: string;
   network: string;
+  /** Where a service is whose request names none. */
+  namespace: string;
   /** Cargo's address, when the link is up. */
   dns: string | undefined;
 }
 
-export function previewModel({ model, joined, link, owner, network, dns }: PreviewQuestion): ComposeModel {
+export function previewModel({ model, joined, link, owner, network, namespace, dns }: PreviewQuestion): ComposeModel {
   return joinModel(model, new Map([...joined].map(([name, request]): [string, JoinedService] => {
     const { labels, networks } = appContainer({ ...request.flags, name, env: [], detach: true, retain: true, command: [] }, noImage, {
-      network, dns: dns ?? '', domain: '', client: link, namespace: request.namespace ?? '', owner, session: '',
+      network, dns: dns ?? '', domain: '', client: link, namespace: request.namespace ?? namespace, owner, session: '',
     }, undefined);
     return [name, { gatewayPriority: false, spec: { name: defaultBridgeName(baseName(model.name, name), owner), image: '', labels, networks: networks ?? [], ...(dns === undefined ? {} : { dns: { servers: [dns] } }) } }];
   })));

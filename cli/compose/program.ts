@@ -1,7 +1,9 @@
 /** `docker compose`, version 2 or later: it reads the user's files, and makes the containers. Models go to it through stdin, so that no value of a variable is in a file or a command line. */
 import { run, runInForeground, type RunResult } from '../adapters/process/index.ts';
+import { pasteable } from '../adapters/process/pasteable.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 import type { Host } from '../host.ts';
+import { modelText, type ComposeModel } from './model.ts';
 
 /** Its options that come before its own commands, as the user gave them to us. */
 export interface ComposeChoice {
@@ -36,9 +38,23 @@ export class ComposeProgram {
     });
   }
 
-  /** With our own streams, to its end. */
-  inForeground(args: readonly string[]): Promise<number> {
-    return runInForeground(['docker', 'compose', ...args], { cwd: this.#host.cwd, env: this.#host.env, onSignal: (handler) => this.#host.onSignal(handler) });
+  /**
+   * With this model in place of the user's files. A failure tells the command with his files: one with the model could not be typed, since that comes
+   * from us and has the pods' variables in it.
+   */
+  async runModel(model: ComposeModel, choice: ComposeChoice, args: readonly string[], options: Omit<RunComposeOptions, 'input'> = {}): Promise<RunResult> {
+    try {
+      return await this.run([...modelArguments(model.name, choice), ...args], { ...options, input: modelText(model) });
+    } catch (error) {
+      if (!isBridgeError(error) || error.facts.code !== 'command-failed') throw error;
+      const typed = pasteable(['docker', 'compose', ...choiceArguments(choice), ...args]);
+      throw new BridgeError({ ...error.facts, next: args[0] === 'up' ? `${typed}   (the same without the cluster)` : typed });
+    }
+  }
+
+  /** With our own streams, to its end or the signal. */
+  inForeground(args: readonly string[], signal?: AbortSignal): Promise<number> {
+    return runInForeground(['docker', 'compose', ...args], { cwd: this.#host.cwd, env: this.#host.env, ...(signal === undefined ? {} : { signal }), onSignal: (handler) => this.#host.onSignal(handler) });
   }
 }
 
@@ -58,7 +74,7 @@ export function modelArguments(project: string, { profiles, projectDirectory }: 
 const oldest = 2;
 
 function missing(what: string, why: string, cause?: unknown): BridgeError {
-  return new BridgeError({ kind: 'environment', code: 'compose-missing', what, why, next: 'install the plugin: https://docs.docker.com/compose/install/ (Debian, Ubuntu: apt-get install docker-compose-v2 or docker-compose-plugin)', cause });
+  return new BridgeError({ kind: 'environment', code: 'compose-missing', what, why, next: 'install the plugin: https://docs.docker.com/compose/install/ (with Docker\'s own packages: apt-get install docker-compose-plugin; Ubuntu\'s: docker-compose-v2; Debian\'s, from 13 on: docker-compose)', cause });
 }
 
 /** Throws `compose-missing`. */

@@ -15,10 +15,11 @@ import { freeAddress } from '../bridge/free-address.ts';
 import { startLoopback } from '../bridge/loopback.ts';
 import type { UsableLink } from '../bridge/needs.ts';
 import type { RunParts, RunRequest } from '../bridge/run-request.ts';
+import { awaitServing } from '../bridge/serving.ts';
 import { stopBridge } from '../bridge/stop.ts';
 import { publishedWords, type RunSummary } from '../bridge/summary.ts';
 import { sessionOf } from '../bridge/sweep.ts';
-import { originOf, summaryOf, takePlace, type Place } from '../bridge/take-place.ts';
+import { originOf, summaryOf, takePlace, targetsOf, type Place } from '../bridge/take-place.ts';
 import { BridgeError } from '../errors.ts';
 import { findLinkName } from '../link/connect-link.ts';
 import type { Steps } from '../steps/steps.ts';
@@ -26,8 +27,9 @@ import { timing } from '../timing.ts';
 import { namedReporters } from '../ui/named-reporters.ts';
 import { gatewayPrioritySince, joinModel, type JoinedService } from './addition.ts';
 import { joinedContainers, serviceOf } from './containers.ts';
-import { modelText, unescaped, type ComposeModel, type ComposeService } from './model.ts';
-import { atLeast, modelArguments, type ComposeChoice, type ComposeProgram } from './program.ts';
+import { unescaped, type ComposeModel, type ComposeService } from './model.ts';
+import { atLeast, type ComposeChoice, type ComposeProgram } from './program.ts';
+import { everyJoin } from './services.ts';
 
 export interface UpRequest {
   compose: ComposeProgram;
@@ -42,7 +44,11 @@ export interface UpRequest {
   rest: string[];
 }
 
-export type UpParts = Omit<RunParts, 'openLink' | 'onReady' | 'onLine'> & { openLink: (docker: Docker, cluster: Cluster, steps: Steps) => Promise<UsableLink & { created: boolean }> };
+export type UpParts = Omit<RunParts, 'openLink' | 'onReady' | 'onLine'> & {
+  openLink: (docker: Docker, cluster: Cluster, steps: Steps) => Promise<UsableLink & { created: boolean }>;
+  /** At the end, when containers are stopped and not yet removed. */
+  onStopped?: (docker: Docker) => Promise<void>;
+};
 
 export interface StandingProject {
   link: UsableLink;
@@ -69,9 +75,8 @@ async function images({ compose, choice, model, joined, build }: UpRequest, dock
   await steps.run({
     id: 'images', title: `Images of ${[...new Set([...toBuild, ...toPull])].join(', ')}`,
     async act({ signal, waiting }) {
-      const input = modelText(model);
-      if (toBuild.length > 0) await compose.run([...modelArguments(model.name, choice), 'build', ...toBuild], { input, signal, onLine: waiting });
-      if (toPull.length > 0) await compose.run([...modelArguments(model.name, choice), 'pull', ...toPull], { input, signal, onLine: waiting });
+      if (toBuild.length > 0) await compose.runModel(model, choice, ['build', ...toBuild], { signal, onLine: waiting });
+      if (toPull.length > 0) await compose.runModel(model, choice, ['pull', ...toPull], { signal, onLine: waiting });
     },
   });
   const all = await find();
@@ -132,6 +137,7 @@ export async function standUpProject(request: UpRequest, parts: UpParts, steps: 
   const { compose, choice, model, joined, services, detach, rest } = request;
   const { host, reporter } = parts;
   const [docker, cluster] = await Promise.all([parts.docker(), parts.cluster()]);
+  if (joined.size > 1) everyJoin([...joined.keys()], await targetsOf([...joined.values()], cluster));
   await endEarlier(request, docker, cluster, steps);
   const imaged = images(request, docker, steps);
   imaged.catch(() => undefined);
@@ -162,19 +168,18 @@ export async function standUpProject(request: UpRequest, parts: UpParts, steps: 
     }
   }
 
-  const own = modelArguments(model.name, choice);
   const full = joinModel(model, additions);
   await steps.run({
     id: 'compose', title: `Containers of ${model.name}`, detail: () => `${Object.keys(model.services).length}`,
     async act({ signal, waiting, undo }) {
       undo(`Remove the joined containers of ${model.name}`, async () => {
-        const input = modelText(model);
         // As `docker compose up` does when it ends. What is not ours is left there, stopped.
-        if (!detach) await compose.run([...own, 'stop', ...services], { input });
-        await compose.run([...own, 'rm', '--stop', '--force', ...joined.keys()], { input });
+        if (!detach) await compose.runModel(model, choice, ['stop', ...services]);
+        await parts.onStopped?.(docker);
+        await compose.runModel(model, choice, ['rm', '--stop', '--force', ...joined.keys()]);
       });
       // Only some services are in the model when only some are named: the others are no orphans.
-      await compose.run([...own, 'up', '--detach', ...rest, ...services], { input: modelText(full), signal, onLine: waiting, env: services.length > 0 ? { COMPOSE_IGNORE_ORPHANS: 'true' } : {} });
+      await compose.runModel(full, choice, ['up', '--detach', ...rest, ...services], { signal, onLine: waiting, env: services.length > 0 ? { COMPOSE_IGNORE_ORPHANS: 'true' } : {} });
     },
   });
   for (const [, { bridged }] of places) bridged?.undoFirst();
@@ -182,10 +187,14 @@ export async function standUpProject(request: UpRequest, parts: UpParts, steps: 
   await Promise.all(places.map(async ([name, { bridged }]) => bridged === undefined ? undefined : attachedPods(bridged.watch, cluster, steps.toldBy(reporterOf(name)))));
   await reporter.release?.();
   if (detach) for (const [, { bridged }] of places) if (bridged !== undefined) await link.control.call('release', { bridge: bridged.watch.ref });
-  return {
-    link, watches: places.flatMap(([, { bridged }]) => (bridged === undefined ? [] : [bridged.watch])),
-    summaries: await Promise.all(places.map(async ([name, place]) => ({ service: name, ...await summaryOfService(request, docker, name, place, host.now()) }))),
-  };
+  const summaries = await Promise.all(places.map(async ([name, place]) => ({ service: name, ...await summaryOfService(request, docker, name, place, host.now()) })));
+  // Whoever stays sees by himself what becomes of it.
+  if (detach) {
+    await Promise.all(places.map(async ([name, { bridged }], index) => bridged === undefined ? undefined : awaitServing({
+      docker, container: summaries[index]!.container.id, watch: bridged.watch, steps, reporter: reporterOf(name), now: () => host.now(), wait: false,
+    })));
+  }
+  return { link, watches: places.flatMap(([, { bridged }]) => (bridged === undefined ? [] : [bridged.watch])), summaries };
 }
 
 async function summaryOfService({ model, joined }: UpRequest, docker: Docker, service: string, place: Place, nowMs: number): Promise<RunSummary> {

@@ -17,4 +17,6 @@ export interface Reporter {
   emit(event: UiEvent): void;
   /** Takes its live drawing off the terminal, so that something else may write there; the next event may draw again. */
   release?(): Promise<void>;
+  /** The same for good: another program writes to this terminal from now on. */
+  share?(): Promise<void>;
 }

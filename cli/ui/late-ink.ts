@@ -24,6 +24,7 @@ export function lateInkReporter(host: Host, draw?: Draw): Reporter {
   let drawing: Drawing | undefined;
   let mounting: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let shared = false;
   const lines = new Writable({
     decodeStrings: false,
     write(chunk: string, _encoding, done) {
@@ -46,20 +47,26 @@ export function lateInkReporter(host: Host, draw?: Draw): Reporter {
     }, timing.inkDelayMs);
   }
 
+  async function release(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    await mounting;
+    mounting = undefined;
+    await drawing?.unmount();
+    drawing = undefined;
+  }
+
   return {
     emit(event: UiEvent) {
       store.accept(event);
       // The live region shows what is waited for; lines of it would only repeat that.
       if (!(event.type === 'step-waiting' && drawing !== undefined)) plain.emit(event);
-      if (event.type === 'step-started' && drawing === undefined) arm();
+      if (event.type === 'step-started' && drawing === undefined && !shared) arm();
     },
-    async release() {
-      clearTimeout(timer);
-      timer = undefined;
-      await mounting;
-      mounting = undefined;
-      await drawing?.unmount();
-      drawing = undefined;
+    release,
+    share() {
+      shared = true;
+      return release();
     },
   };
 }

@@ -12,5 +12,6 @@ export function namedReporters(reporter: Reporter): (name: string) => Reporter {
       else reporter.emit({ ...event, id: `${name}-${event.id}`, ...('title' in event ? { title: `${name}: ${event.title}` } : {}) });
     },
     ...(reporter.release === undefined ? {} : { release: () => reporter.release!() }),
+    ...(reporter.share === undefined ? {} : { share: () => reporter.share!() }),
   });
 }

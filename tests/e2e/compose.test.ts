@@ -49,6 +49,8 @@ beforeAll(async () => {
       deployment({ ...web, pod: { containers: [echoContainer(web), side], volumes: [{ name: 'settings', configMap: { name: 'settings' } }] } }), service({ name: 'web', namespace }),
       // Answers with the address that it sees.
       deployment({ name: 'seer', namespace, image, env: [{ name: 'WHO', value: '{peer}' }, { name: 'TCP_PORT', value: String(echoPorts.tcp) }] }), service({ name: 'seer', namespace }),
+      // Of the same name as a service of the project.
+      service({ name: 'db', namespace }, { selector: { app: 'seer' } }),
     ];
   });
   const busybox = await ensureBusyboxImage();
@@ -139,12 +141,19 @@ test('up -d: a service keeps networks, ports, variables and dependencies, and ga
   expect(networks).toEqual([expect.stringMatching(/^00-podbridge-/), 'e2e-shop_back', 'e2e-shop_default']);
   const [gateway] = await inspected<string[]>(api.container.id, '{{json .HostConfig.Dns}}');
   for (const container of [api, tool]) expect(await beside(container.container.id, ['ip', 'route'])).toContain(`default via ${gateway} `);
-  // A name of the project, one of the cluster as pods say it, and the Service itself.
+  // Names of the project before the cluster's; a name of the cluster as pods say it, and the Service itself.
+  const [ownDb, clusterDb, web] = [await inspected<Record<string, { IPAddress: string }>>('e2e-shop-db-1', '{{json .NetworkSettings.Networks}}'), await suite.addressOf('db'), await suite.addressOf('web')];
   for (const container of [api, tool]) {
-    const { stdout: resolved } = await execa('docker', ['exec', container.container.name, '/echo', 'client', 'dns', 'db', 'web', `web.${namespace}.svc`]);
-    expect(JSON.parse(resolved)).toMatchObject({ failed: 0 });
-    expect(resolved).toContain(await suite.addressOf('web'));
+    const resolved = async (...asked: string[]): Promise<string> => (await execa('docker', ['exec', container.container.name, '/echo', 'client', 'dns', ...asked])).stdout;
+    expect(await resolved('db')).toContain(ownDb['e2e-shop_default']!.IPAddress);
+    expect(await resolved('db')).not.toContain(clusterDb);
+    expect(await resolved(`db.${namespace}`)).toContain(clusterDb);
+    for (const name of ['web', `web.${namespace}.svc`]) expect(await resolved(name)).toContain(web);
   }
+  // The C library of most images has its own mind about search lists.
+  const cargo = await inspected<string>(`podbridge-${networks[0]!.slice('00-podbridge-'.length)}`, '{{json .Config.Image}}');
+  const byLibrary = (await execa('docker', ['run', '--rm', '--network', `container:${api.container.id}`, '--entrypoint', 'getent', cargo, 'hosts', 'db', `db.${namespace}`, 'web'])).stdout.split('\n').map((line) => line.split(/\s+/)[0]);
+  expect(byLibrary).toEqual([ownDb['e2e-shop_default']!.IPAddress, clusterDb, web]);
   const { stdout: answered } = await execa('docker', ['exec', tool.container.name, '/echo', 'client', 'http', '--url', 'http://web/', '--count', '5']);
   expect(JSON.parse(answered)).toMatchObject({ total: 5, failed: 0 });
   const { stdout: published } = await execa('docker', ['port', api.container.id, '8080']);
@@ -173,6 +182,30 @@ test('egress: pod: the cluster and the pod\'s sidecars see the service as the po
   await bridgeOk(['restart', labels['podbridge.dev/bridge']!, '-n', namespace], there);
   expect(await until('the sidecar', async () => { const found = await besides().catch(() => ({})); return 'side-127.0.0.1' in found ? found : undefined; }, testLimitMs / 4)).toEqual({ 'side-127.0.0.1': 1 });
   expect(await seen('api')).toEqual({ [pod!.status.podIP ?? '']: 1 });
+});
+
+test('what ends at once is told, and the project is at its end with the last one, or with the exit code that was asked for; down tells what it leaves', async () => {
+  const file = (name: string): string => join(folder, `${name}.yaml`);
+  const gone = `name: e2e-ends
+services:
+  gone:
+    image: "\${TOOLS_IMAGE}"
+    command: [/bin/sh, -c, "exit 3"]
+    x-bridge: {target: deploy/web, container: echo, namespace: "\${NAMESPACE}", ports: http, rules: {mark: quinn}}
+`;
+  await writeFile(file('gone'), gone);
+  await writeFile(file('ends'), `${gone}  tests:\n    image: "\${TOOLS_IMAGE}"\n    command: [/bin/sh, -c, "sleep 2; exit 4"]\n`);
+  const run = (name: string, ...args: string[]) => bridge(['compose', '-f', file(name), ...args], there);
+  try {
+    expect(await run('ends', 'up')).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/gone exited with code 3: requests go to the pods[\s\S]*tests exited with code 4/) });
+    expect((await run('ends', 'up', '--exit-code-from', 'gone')).exitCode).toBe(3);
+    expect(await run('ends', 'up', '-d')).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/gone: nothing listens[^\n]*the container has ended with exit code 3/) });
+    const { stdout, stderr } = await run('gone', 'down', '-o', 'json', '--progress', 'plain');
+    expect(JSON.parse(stdout)).toMatchObject({ left: ['service tests'] });
+    expect(stderr).toContain('docker compose left what these files do not describe: service tests');
+  } finally {
+    expect(JSON.parse((await run('ends', 'down', '-o', 'json')).stdout)).toMatchObject({ left: [] });
+  }
 });
 
 test('ps, logs and config speak of the same project; up again takes what the pods have now; down leaves nothing', async () => {
@@ -256,19 +289,21 @@ test('what cannot be is told before anything is made', async () => {
   const write = (name: string, join: string, more = '') => writeFile(join2(name), `name: e2e-shop\nservices:\n  api:\n    image: "\${ECHO_IMAGE}"\n${more}    x-bridge: ${join}\n`);
   const join2 = (name: string): string => join(folder, `${name}.yaml`);
   const up = (name: string, options: Partial<BridgeOptions> = {}) => bridge(['compose', '-f', join2(name), 'up', '-d'], { ...there, ...options });
-  await write('wrong', '{targt: deploy/web, env: {A: 1}, ports: [99999]}');
-  await write('mistyped', '{targt: deploy/web}');
-  await write('nobody', `{target: deploy/nobody, namespace: ${namespace}}`);
+  await write('wrong', '{targt: deploy/web, env: {A: 1}, ports: [99999]}\n  other:\n    image: x\n    x-brige: {}');
+  await write('nobody', `{target: deploy/nobody, namespace: ${namespace}}\n  other:\n    image: x\n    x-bridge: {target: deploy/nothing, namespace: ${namespace}}`);
   await write('host', '{target: deploy/web}', '    network_mode: host\n    scale: 2\n');
   await writeFile(join2('none'), 'services:\n  api: {image: x}\n');
-  expect(await up('wrong')).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/x-bridge\.env: that is said by environment/) });
-  expect(await up('mistyped')).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/services\.api\.x-bridge\.targt: there is no such key; did you mean target\?/) });
+  expect(await up('wrong')).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/other\.x-brige: did you mean x-bridge\?[\s\S]*x-bridge\.env: that is said by environment[\s\S]*services\.api\.x-bridge\.targt: there is no such key; did you mean target\?/) });
   expect(await up('host')).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/network_mode[\s\S]*2 replicas/) });
-  expect(await up('nobody')).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/there is no deployment nobody in namespace e2e-compose/) });
+  expect(await up('nobody')).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/there is no deployment nobody in namespace e2e-compose[\s\S]*there is no deployment nothing/) });
   expect(await up('none')).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/no service of the project is joined/) });
   expect(await up('not-there')).toMatchObject({ exitCode: 3, stderr: expect.stringMatching(/not-there\.yaml/) });
   expect(await up('nobody', { env: { ...there.env, PATH: dirname(process.execPath) } })).toMatchObject({ exitCode: 3, stderr: expect.stringMatching(/there is no docker compose here/) });
   expect(await bridge(['compose', 'pull'], there)).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/docker compose pull/) });
+  expect(await bridge(['compose', 'upp', 'api'], there)).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/did you mean up\?[\s\S]*next: bridge compose up api/) });
+  expect(await bridge(['compose', 'up', '--exit-code-from', 'apy'], there)).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/no service apy[\s\S]*did you mean api\?/) });
+  expect(await bridge(['compose', 'up', '-d', '--abort-on-container-exit'], there)).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/exclude each other/) });
+  expect(await bridge(['compose', 'up', '--', '--exit-code-from', 'api'], there)).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/write it before --/) });
   expect(await containers()).toEqual([]);
   expect(JSON.parse((await bridgeOk(['list', '-o', 'json', '-n', namespace], there)).stdout)).toMatchObject({ bridges: [] });
 });

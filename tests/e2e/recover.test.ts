@@ -90,19 +90,22 @@ describe('bridge run, killed', () => {
 describe('bridge recover', () => {
   test('leaves alone what is in use; removes a bridge whose container is gone, and a link whose container is gone', async () => {
     await suite.run('e2e-kept', 'e2e-kept', ['--target', 'deploy/web', '--port', 'http', '--mark', 'e2e-kept'], as(ann));
-    expect(await recover()).toEqual({ containers: [], bridges: [], networks: [], volumes: [], clients: [] });
+    expect(await recover()).toEqual({ containers: [], bridges: [], networks: [], volumes: [], clients: [], left: [] });
     expect(await who('e2e-kept')).toEqual({ 'e2e-kept': 20 });
     const link = await linkName(ann);
     await execa('docker', ['rm', '--force', 'e2e-kept']);
-    // Only what is older than a run takes to claim it.
+    // Only what is older than a run takes to claim it; until then it is told.
+    let last = await recover();
+    expect([...last.left, ...last.bridges]).toEqual([{ namespace, name: 'e2e-kept' }]);
     const { bridges } = await until('the orphan', async () => {
-      const found = await recover();
-      return found.bridges.length > 0 ? found : undefined;
+      if (last.bridges.length > 0) return last;
+      last = await recover();
+      return undefined;
     }, goneLimitMs);
     expect(bridges).toEqual([{ namespace, name: 'e2e-kept' }]);
     await execa('docker', ['rm', '--force', `podbridge-${link}`]);
     expect(await recover()).toMatchObject({ networks: [`00-podbridge-${link}`], clients: [link] });
-    expect(await recover()).toEqual({ containers: [], bridges: [], networks: [], volumes: [], clients: [] });
+    expect(await recover()).toEqual({ containers: [], bridges: [], networks: [], volumes: [], clients: [], left: [] });
     expect(await suite.kube.find(resources.Client, link ?? '', systemNamespace)).toBeUndefined();
   });
 });

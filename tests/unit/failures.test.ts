@@ -143,7 +143,9 @@ describe('Docker', () => {
   test('a restart of what ends with it; a project that is joined elsewhere', async () => {
     const docker = fakeDocker();
     const summary = { id: 'c', name: 'api-ann', state: 'running', labels: { [labels.session]: 'laptop/1' } } as unknown as ContainerSummary;
-    await expect(restartContainer(docker, 'ann', summary)).rejects.toEqual(fails('container-in-foreground', { kind: 'refused' }));
+    await expect(restartContainer(docker, 'ann', summary)).rejects.toEqual(fails('container-in-foreground', { kind: 'refused', next: expect.stringContaining('bridge run --detach') }));
+    const composed = { ...summary, labels: { ...summary.labels, 'com.docker.compose.project': 'p' } };
+    await expect(restartContainer(docker, 'ann', composed)).rejects.toEqual(fails('container-in-foreground', { what: expect.stringContaining('bridge compose up in the foreground'), next: expect.stringContaining('bridge compose up --detach') }));
     docker.state.images.set('x', 'sha256:x');
     await docker.containers.create({
       name: 'p-web-1', image: 'x', labels: { [labels.managedBy]: 'podbridge', [labels.role]: 'app', [labels.link]: 'ann-ffffff', [labels.bridge]: 'web-ann', [labels.namespace]: 'shop', 'com.docker.compose.project': 'p', 'com.docker.compose.service': 'web' },

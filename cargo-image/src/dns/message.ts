@@ -27,10 +27,18 @@ export function questionName(message: Buffer): string | undefined {
   }
 }
 
-/** The query itself as an answer that says "server failure". */
-export function serverFailure(query: Buffer): Buffer {
+/** The query itself as an answer. */
+function answerWith(query: Buffer, code: number): Buffer {
   const answer = Buffer.from(query);
   answer[2] = (answer[2] ?? 0) | 0x80;
-  answer[3] = 0x80 | rcodes.serverFailure;
+  answer[3] = 0x80 | code;
   return answer;
+}
+
+export function serverFailure(query: Buffer): Buffer {
+  return answerWith(query, rcodes.serverFailure);
+}
+
+export function noSuchName(query: Buffer): Buffer {
+  return answerWith(query, rcodes.nameError);
 }

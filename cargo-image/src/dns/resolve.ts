@@ -5,7 +5,7 @@
  * leave it. dnsmasq cannot do this: in strict order it asks the second server only when the first has failed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { questionName, rcode, rcodes, serverFailure } from './message.ts';
+import { noSuchName, questionName, rcode, rcodes, serverFailure } from './message.ts';
 
 /** A healthy cluster DNS answers within a few milliseconds over the link, within some tens for names that it has to ask for. */
 export const slowClusterMs = 150;
@@ -29,6 +29,14 @@ export interface ResolverOptions {
 }
 
 type Outcome = { from: Upstream; answer: Buffer | undefined };
+
+/**
+ * Services of Compose projects search the names of their networks first (`web.shop_default`), and Docker asks here for what is not in them. No
+ * domain has an underscore at its end (RFC 1123 section 2.1), so nobody need be asked for such names, nor hear of them.
+ */
+function inDockerNetwork(name: string): boolean {
+  return name.slice(name.lastIndexOf('.') + 1).includes('_');
+}
 
 const conclusive = (answer: Buffer): boolean => rcode(answer) === rcodes.noError || rcode(answer) === rcodes.nameError;
 
@@ -61,8 +69,8 @@ export function createResolver({ domain, nowMs = () => performance.now(), wait =
   return {
     resolve(query, ask) {
       const name = questionName(query);
-      const own = name !== undefined && (name === zone || name.endsWith(`.${zone}`));
-      return own ? clusterOnly(query, ask) : both(query, ask);
+      if (name !== undefined && (name === zone || name.endsWith(`.${zone}`))) return clusterOnly(query, ask);
+      return name !== undefined && inDockerNetwork(name) ? Promise.resolve(noSuchName(query)) : both(query, ask);
     },
   };
 }

@@ -31,7 +31,7 @@ export function details(raw: Dockerode.ContainerInspectInfo): ContainerInfo {
   });
   return {
     id: raw.Id, name: raw.Name.replace(/^\//, ''), image: raw.Config.Image, imageId: raw.Image, labels: raw.Config.Labels ?? {},
-    state: raw.State.Status as ContainerState, running: raw.State.Running, exitCode: raw.State.ExitCode, outOfMemory: raw.State.OOMKilled, error: raw.State.Error, tty: raw.Config.Tty,
+    state: raw.State.Status as ContainerState, running: raw.State.Running, exitCode: raw.State.ExitCode, finishedAt: raw.State.FinishedAt, outOfMemory: raw.State.OOMKilled, error: raw.State.Error, tty: raw.Config.Tty,
     addresses: addressesOf(networks),
     networks: Object.fromEntries(Object.entries(networks).map(([name, { NetworkID, IPAddress, IPAMConfig }]) => [name, {
       id: NetworkID, requested: empty((IPAMConfig as { IPv4Address?: string } | null)?.IPv4Address), ipv4Address: empty(IPAddress),

@@ -155,6 +155,8 @@ export interface ContainerSummary {
 export interface ContainerInfo extends ContainerSummary {
   running: boolean;
   exitCode: number;
+  /** As Docker writes it; of one that has not ended yet, the year 1. */
+  finishedAt: string;
   outOfMemory: boolean;
   /** Of the last start's failure. */
   error: string;

@@ -2,13 +2,9 @@
 import { execa } from 'execa';
 import { BridgeError } from '../../errors.ts';
 import type { RunOptions, RunResult } from './index.ts';
+import { pasteable } from './pasteable.ts';
 
 const lastLines = 15;
-
-/** The command as one could paste it into a POSIX shell. */
-export function pasteable(argv: readonly string[]): string {
-  return argv.map((word) => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
-}
 
 export async function runWithExeca([file, ...args]: [string, ...string[]], options: RunOptions): Promise<RunResult> {
   const command = pasteable([file, ...args]);

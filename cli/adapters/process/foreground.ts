@@ -2,11 +2,11 @@
 import { constants } from 'node:os';
 import { execa } from 'execa';
 import { BridgeError } from '../../errors.ts';
-import { pasteable } from './execa.ts';
 import type { ForegroundOptions } from './index.ts';
+import { pasteable } from './pasteable.ts';
 
 export async function foregroundWithExeca([file, ...args]: [string, ...string[]], options: ForegroundOptions): Promise<number> {
-  const child = execa(file, args, { cwd: options.cwd, env: options.env, extendEnv: false, stdio: 'inherit', reject: false, cleanup: true });
+  const child = execa(file, args, { cwd: options.cwd, env: options.env, extendEnv: false, stdio: 'inherit', reject: false, cleanup: true, ...(options.signal === undefined ? {} : { cancelSignal: options.signal }) });
   // Ctrl-C reaches it too, by the terminal; what is sent to us alone is handed on.
   const stop = options.onSignal((signal) => { if (signal !== 'SIGINT') child.kill(signal); });
   try {

@@ -27,6 +27,8 @@ export interface ForegroundOptions {
   cwd: string;
   /** All that it gets. */
   env: Record<string, string | undefined>;
+  /** Ends it as `kill` does. */
+  signal?: AbortSignal;
   onSignal: (handler: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void) => () => void;
 }
 

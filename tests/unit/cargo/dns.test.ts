@@ -61,6 +61,14 @@ function setup(cluster: Behaviour, host: Behaviour) {
   return { resolve, asked, behaviours, time };
 }
 
+test('names in a network of Docker that Docker itself does not know are nobody\'s: no one is asked', async () => {
+  const { resolve, asked } = setup({ afterMs: 3, code: ok }, { afterMs: 1, code: ok });
+  for (const name of ['web.shop_default', 'web.Shop_Back-1', 'api.github.com.shop_default', '_net']) expect(await resolve(name)).toEqual({ from: 'own', code: nxdomain, afterMs: 0 });
+  expect(asked).toEqual([]);
+  expect(await resolve('_http._tcp.web.shop.svc.cluster.local')).toMatchObject({ from: 'cluster' });
+  expect(await resolve('_dmarc.example.com')).toMatchObject({ from: 'cluster' });
+});
+
 describe('who answers', () => {
   test('the cluster, when it can; the host is not even asked', async () => {
     const { resolve, asked } = setup({ afterMs: 3, code: ok }, { afterMs: 1, code: ok });

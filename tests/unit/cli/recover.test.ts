@@ -46,8 +46,10 @@ describe('on this machine', () => {
   });
 
   test('is told in words', () => {
-    expect(recoveredText({ containers: [], bridges: [], networks: [], volumes: [], clients: [] })).toBe('Nothing was left behind.');
-    expect(recoveredText({ containers: ['api-ann'], bridges: [{ namespace: 'shop', name: 'api' }], networks: [], volumes: [], clients: ['ann-1'] })).toBe('Removed:\n  container api-ann\n  bridge shop/api\n  link ann-1 in the cluster');
+    expect(recoveredText({ containers: [], bridges: [], networks: [], volumes: [], clients: [], left: [] })).toBe('Nothing was left behind.');
+    const left = [{ namespace: 'shop', name: 'new' }];
+    expect(recoveredText({ containers: [], bridges: [], networks: [], volumes: [], clients: [], left })).toMatch(/^Nothing was removed\.\nLeft alone, [^\n]*starting[^\n]*\n {2}bridge shop\/new; at once: bridge stop new -n shop\n {2}later: bridge recover$/);
+    expect(recoveredText({ containers: ['api-ann'], bridges: [{ namespace: 'shop', name: 'api' }], networks: [], volumes: [], clients: ['ann-1'], left: [] })).toBe('Removed:\n  container api-ann\n  bridge shop/api\n  link ann-1 in the cluster');
   });
 });
 

@@ -97,6 +97,17 @@ test('Ink comes late, takes over the lines, and is gone after release', async ()
     expect(mounted).toBe(0);
     reporter.emit({ type: 'note', text: 'after', at: 1005 });
     expect(host.err()).toBe('✓ Quick 0.01 s\nafter\n');
+
+    reporter.emit({ type: 'step-started', id: 'again', title: 'Again', at: 1005 });
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(mounted).toBe(1);
+    // From here another program writes to the terminal: a live region would be torn by its lines.
+    await reporter.share!();
+    reporter.emit({ type: 'step-started', id: 'late', title: 'Late', at: 2005 });
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(mounted).toBe(0);
+    reporter.emit({ type: 'step-done', id: 'late', title: 'Late', elapsedMs: 1000, at: 3005 });
+    expect(host.err()).toMatch(/✓ Late 1\.0 s\n$/);
   } finally {
     jest.useRealTimers();
   }

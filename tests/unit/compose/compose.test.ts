@@ -1,16 +1,21 @@
 /** What is read of a Compose project, what is added to it, and what is told about mistakes. */
 import { globSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { command as runCommand } from '../../../cli/commands/run.ts';
 import { joinModel } from '../../../cli/compose/addition.ts';
-import { baseName } from '../../../cli/compose/containers.ts';
+import { baseName, remainsOf } from '../../../cli/compose/containers.ts';
 import { parseList } from '../../../cli/compose/json-list.ts';
 import { escaped, joinedServices, modelText, unescaped, type ComposeModel, type ComposeService } from '../../../cli/compose/model.ts';
-import { atLeast, choiceArguments, modelArguments } from '../../../cli/compose/program.ts';
-import { readJoins } from '../../../cli/compose/services.ts';
+import { atLeast, choiceArguments, ComposeProgram, modelArguments } from '../../../cli/compose/program.ts';
+import { everyJoin, readJoins } from '../../../cli/compose/services.ts';
+import { BridgeError } from '../../../cli/errors.ts';
 import type { ContainerSpec } from '../../../cli/adapters/docker/index.ts';
+import { fakeHost } from '../cli/fake-host.ts';
+import { fakeDocker } from '../support/fake-docker.ts';
 import { allOptions } from '../../../cli/parse/global-options.ts';
 
 const host = { env: { A: 'set here' }, homeDir: '/home/ann', cwd: '/w' };
@@ -34,6 +39,17 @@ describe('what is added', () => {
     });
     expect(joined.networks).toEqual({ back: { name: 'shop_back' }, '00-podbridge-l': { name: '00-podbridge-l', external: true } });
     expect(joined.services.db).toEqual({ image: 'pg' });
+  });
+
+  test('names of the project\'s networks are searched before the cluster\'s; what the service says of DNS wins; no line is longer than musl reads', () => {
+    const search = (service: ComposeService, networks?: Record<string, unknown>): unknown => joinModel({ ...project({ api: service }), ...(networks === undefined ? {} : { networks }) }, new Map([['api', { spec, gatewayPriority: true }]])).services.api!.dns_search;
+    expect(joined.services.api!.dns_search).toEqual(['shop_back', 'shop.svc.cluster.local']);
+    expect(search({ networks: { Own: null, other: {} } }, { Own: { name: 'Lab_Net-1', external: true }, other: null })).toEqual(['Lab_Net-1', 'shop_other', 'shop.svc.cluster.local']);
+    expect(search({ image: 'api' })).toEqual(['shop_default', 'shop.svc.cluster.local']);
+    const long = Object.fromEntries(['a', 'b'].map((key) => [key, { name: `${key}_${'x'.repeat(150)}` }]));
+    expect(search({ networks: { a: null, b: null } }, long)).toEqual([long.b!.name, 'shop.svc.cluster.local']);
+    const { dns, dns_search: list, dns_opt: words } = joinModel(project({ api: { dns: '9.9.9.9', dns_search: ['a$$b'] } }), new Map([['api', { spec, gatewayPriority: true }]])).services.api!;
+    expect([dns, list, words]).toEqual(['9.9.9.9', ['a$$b'], ['ndots:5']]);
   });
 
   test('is what Compose reads back: dollars are doubled, lines stay', () => {
@@ -63,6 +79,8 @@ describe('x-bridge', () => {
     ['no mapping', { api: { 'x-bridge': ['deploy/api'] } }, ['services.api.x-bridge: a mapping belongs here']],
     ['no networks, several containers', { api: { network_mode: 'host', deploy: { replicas: 3 }, 'x-bridge': { target: 'deploy/a' } } }, ['services.api.network_mode:', '3 replicas']],
     ['rules without a target', { api: { 'x-bridge': { rules: { mark: 'a' } } } }, ['x-bridge.rules: it says what of a target is bridged']],
+    ['what the service says itself hides nothing of the others', { api: { network_mode: 'host', 'x-bridge': { image: 'a', tagret: 'deploy/a' } }, web: { 'x-bridge': ['x'] }, db: { 'x-bridge': { target: 'deploy/db', ports: 99999 } } }, ['api.network_mode:', 'api.x-bridge.image: that is said', 'api.x-bridge.tagret: there is no such key; did you mean target?', 'services.web.x-bridge: a mapping belongs here', 'services.db.x-bridge.ports:']],
+    ['slips of the key itself, beside one that is right', { api: { 'x-bridge': {} }, web: { 'x-brige': {} }, db: { 'x-bridgee': {}, 'x-mine': 1 } }, ['services.web.x-brige: did you mean x-bridge?', 'services.db.x-bridgee: did you mean x-bridge?']],
   ])('mistakes: %s', (_, services, words) => {
     let why = '';
     try {
@@ -73,6 +91,16 @@ describe('x-bridge', () => {
       why = facts.why;
     }
     for (const each of words) expect(why).toContain(each);
+  });
+
+  test('of several services what cannot be is told at once; one mistake is told as it is, and so is what is no mistake', () => {
+    const wrong = (what: string, kind: 'usage' | 'refused' = 'usage', why?: string): PromiseRejectedResult => ({ status: 'rejected', reason: new BridgeError({ kind, code: 'target-not-found', what, ...(why === undefined ? {} : { why }) }) });
+    const right: PromiseFulfilledResult<number> = { status: 'fulfilled', value: 1 };
+    expect(everyJoin(['a', 'b'], [right, right])).toEqual(new Map([['a', 1], ['b', 1]]));
+    const thrown = (...asked: PromiseSettledResult<number>[]): unknown => { try { return everyJoin(['a', 'b', 'c'], asked); } catch (error) { return (error as BridgeError).facts; } };
+    expect(thrown(wrong('no x', 'usage', 'there are: y'), right, wrong('no z'))).toMatchObject({ code: 'compose-invalid', why: 'services.a.x-bridge: no x (there are: y)\nservices.c.x-bridge: no z' });
+    expect(thrown(right, wrong('no x'), right)).toMatchObject({ code: 'target-not-found', what: 'no x' });
+    expect(thrown(wrong('not allowed', 'refused'), wrong('no x'), right)).toMatchObject({ kind: 'refused' });
   });
 
   test('no service has it', () => {
@@ -96,4 +124,26 @@ test.each([['[{"a":1}]'], ['{"a":1}\n']])('lists of docker compose: %j', (text) 
 test('names, and dollars', () => {
   expect([baseName('my_shop', 'Api.v2'), baseName('s', 'a')]).toEqual(['my-shop-api-v2', 's-a']);
   expect(unescaped(escaped({ a: ['$$x${Y}'] }))).toEqual({ a: ['$$x${Y}'] });
+});
+
+test('a failed docker compose is told as the user could type it: with his files, not with a model on stdin', async () => {
+  const programs = await mkdtemp(join(tmpdir(), 'podbridge-compose-'));
+  try {
+    await writeFile(join(programs, 'docker'), '#!/bin/sh\necho "port is taken"; exit 1\n', { mode: 0o755 });
+    const compose = new ComposeProgram(fakeHost({ env: { PATH: `${programs}:${process.env.PATH}` }, cwd: programs }), '2.40.0');
+    const failed = (args: string[]) => compose.runModel(project({}), { files: ['my compose.yaml'], profiles: ['debug'], envFiles: [] }, args).then(() => undefined, ({ facts }: BridgeError) => facts);
+    expect(await failed(['up', '--detach', 'api'])).toMatchObject({ code: 'command-failed', why: 'port is taken', next: "docker compose -f 'my compose.yaml' --profile debug up --detach api   (the same without the cluster)" });
+    expect(await failed(['build', 'api'])).toMatchObject({ next: "docker compose -f 'my compose.yaml' --profile debug build api" });
+  } finally {
+    await rm(programs, { recursive: true, force: true });
+  }
+});
+test('what down leaves of a project', async () => {
+  const docker = fakeDocker();
+  docker.state.images.set('x', 'sha256:x');
+  const of = (name: string, service: string) => ({ 'com.docker.compose.project': name, 'com.docker.compose.service': service });
+  await docker.containers.create({ name: 'shop-worker-1', image: 'x', labels: of('shop', 'worker') });
+  await docker.containers.create({ name: 'other-worker-1', image: 'x', labels: of('other', 'worker') });
+  await docker.networks.create({ name: 'shop_default', labels: of('shop', ''), subnet: '10.1.0.0/24', gateway: '10.1.0.1' });
+  expect([await remainsOf(docker, 'shop'), await remainsOf(docker, 'gone')]).toEqual([['service worker', 'network shop_default'], []]);
 });

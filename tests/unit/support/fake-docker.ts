@@ -80,7 +80,7 @@ export function fakeDocker(answers: CargoAnswers = {}): FakeDocker {
         if (attached.some(({ info }) => info === undefined)) throw dockerError('network-not-found');
         const id = `c${++lastId}`;
         containers.set(id, {
-          id, name: spec.name, image: spec.image, imageId, labels: spec.labels, state: 'created', running: false, exitCode: 0, outOfMemory: false, error: '', tty: false, ports: [], addresses: {}, spec,
+          id, name: spec.name, image: spec.image, imageId, labels: spec.labels, state: 'created', running: false, exitCode: 0, finishedAt: '0001-01-01T00:00:00Z', outOfMemory: false, error: '', tty: false, ports: [], addresses: {}, spec,
           networks: Object.fromEntries(attached.map(({ each, info }) => [each.network, { id: info?.id ?? '', requested: each.ipv4Address, ipv4Address: undefined }])),
         });
         return id;
