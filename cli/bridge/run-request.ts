@@ -69,8 +69,8 @@ export interface RunParts {
   sweep: (docker: Docker, cluster: Cluster, host: Pick<Host, 'process' | 'now'>, reporter: Reporter) => Promise<void>;
   /** Of the container, beside the usual ones; asked when the link is up. */
   labels?: () => Record<string, string>;
-  /** One of several runs: what becomes of each is told. */
-  amongOthers?: boolean;
+  /** Its name, when it is one of several runs: what becomes of each is told. */
+  amongOthers?: string;
   /** Everything stands. */
   onReady: (summary: RunSummary) => void;
   /** Of a mirror that compares: a pair of answers. */

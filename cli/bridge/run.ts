@@ -31,7 +31,7 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
     if (standing.watch !== undefined) void stopWithBridge(standing, standing.watch, parts, begun.signal);
     const outcome = await Promise.race([standing.exited, interrupts.first]);
     if (typeof outcome === 'number') await standing.io?.finished;
-    if (typeof outcome === 'number' && parts.amongOthers === true) tellEnd(outcome, parts);
+    if (typeof outcome === 'number' && parts.amongOthers !== undefined) tellEnd(outcome, parts.amongOthers, parts);
     await begun.end(interrupts.force);
     return typeof outcome === 'number' ? outcome : signalExitCodes[outcome];
   } catch (error) {
@@ -44,10 +44,10 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
   }
 }
 
-/** Of one alone the exit code of the run tells it. */
-function tellEnd(exitCode: number, { host, reporter }: RunParts): void {
+/** Of one alone the exit code of the run tells it. Warnings have the name already. */
+function tellEnd(exitCode: number, name: string, { host, reporter }: RunParts): void {
   const text = `the container has ended with exit code ${exitCode}`;
-  reporter.emit(exitCode === 0 ? { type: 'note', text, at: host.now() } : { type: 'warning', code: 'container-ended', text, at: host.now() });
+  reporter.emit(exitCode === 0 ? { type: 'note', text: `${name}: ${text}`, at: host.now() } : { type: 'warning', code: 'container-ended', text, at: host.now() });
 }
 
 /** A bridge that somebody else has ended (`bridge stop`, an uninstall) leaves a container that nobody talks to: it ends too, and gives the run its exit code. */

@@ -194,13 +194,13 @@ test('in the foreground: the container\'s output and exit code; traffic ends bef
   expect(undoing()).toEqual(everythingUndone);
 });
 
-test.each([[3, { type: 'warning', code: 'container-ended' }], [0, { type: 'note' }]])('one of several that ends with %d says so', async (code, kind) => {
-  const { go, isReady, events } = stage({}, {}, { amongOthers: true });
+test.each([[3, { type: 'warning', code: 'container-ended' }], [0, { type: 'note', text: 'api: the container has ended with exit code 0' }]])('one of several that ends with %d says so', async (code, kind) => {
+  const { go, isReady, events } = stage({}, {}, { amongOthers: 'api' });
   const running = go();
   await isReady;
   exit(code);
   expect(await running).toBe(code);
-  expect(events).toContainEqual(expect.objectContaining({ ...kind, text: `the container has ended with exit code ${code}` }));
+  expect(events).toContainEqual(expect.objectContaining({ text: `the container has ended with exit code ${code}`, ...kind }));
 });
 
 test('a container may be called otherwise than its bridge', async () => {
