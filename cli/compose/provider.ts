@@ -90,9 +90,12 @@ export function providerWords(words: readonly string[], offered: readonly Option
 /** About the link, or about variables that Compose is told anew each time: nothing of them is in bridge and container. */
 const notOfBridge = ['context', 'kubeconfig', 'transport', 'ttl', 'env-only', 'env-except', 'namespace'];
 
-/** What was asked for, as a label: no value can be read from it. */
+/** What was asked for beyond the defaults, as a label: no value can be read from it. An option that a later version brings changes nothing. */
 export function optionsHash(options: Options, offered: readonly OptionSpec[], namespace: string): string {
-  const settled = offered.filter(({ name }) => !notOfBridge.includes(name)).map(({ name }) => [name, options[camelCase(name)] ?? null]).sort();
+  const settled = offered.filter(({ name }) => !notOfBridge.includes(name)).flatMap(({ name, default: preset }) => {
+    const value = options[camelCase(name)];
+    return value === undefined || value === preset ? [] : [[name, value]];
+  }).sort();
   return createHash('sha256').update(JSON.stringify([namespace, settled])).digest('hex');
 }
 

@@ -51,6 +51,7 @@ test('another label for other options, the same for what is not of the bridge', 
   expect(first).toBe(hash({ mark: ['ann'], target: 'deploy/api', context: 'other' }));
   expect(new Set([first, hash({ target: 'deploy/api', mark: ['ben'] }), hash({ target: 'deploy/api' }), hash({ target: 'deploy/api', mark: ['ann'], takeOver: true }), hash({ target: 'deploy/api', mark: ['ann'] }, 'other')]).size).toBe(5);
   expect(first).not.toContain('ann');
+  expect(optionsHash({ target: 'deploy/api', mark: ['ann'], mode: 'steal' }, [...offered, { name: 'mode', description: '', value: { placeholder: 'X' }, default: 'steal' }], 'shop')).toBe(first);
 });
 
 test.each([
