@@ -48,7 +48,7 @@ async function act(host: Host, reporter: CommandContext['reporter'], offeredOpti
     name: 'compose', summary: '', arguments: [{ name: 'event', description: '', required: true }, { name: 'service', description: '', required: true }], run: () => Promise.resolve({}),
     options: [{ name: 'project-name', description: '', value: { placeholder: 'NAME' } }, ...offeredOptions],
   };
-  const { options, given, args: [event, service = ''] } = parse(words, host.argv.slice(1), host.env);
+  const { options, given, args: [event, service = ''] } = parse(words, provider.providerWords(host.argv.slice(1), offeredOptions), host.env);
   const { baseName } = await import('./compose/containers.ts');
   const name = baseName(text({ options }, 'projectName') ?? '', service);
   const steps = new Steps(reporter, () => host.now());
@@ -59,16 +59,22 @@ async function act(host: Host, reporter: CommandContext['reporter'], offeredOpti
     if (event === 'down') return await provider.providerDown({ docker, cluster, steps, link }, name);
     if (event !== 'up') throw new BridgeError({ kind: 'usage', code: 'usage', what: `podbridge has no action '${event}' as a provider of Compose`, why: 'there are: up, down, metadata', next: 'bridge compose --help' });
 
-    const [{ openLink }, { run }, { sweep }, { ensureImage }, { ttlOf }] = await Promise.all([import('./link/open-link.ts'), import('./bridge/run.ts'), import('./bridge/sweep.ts'), import('./image/build.ts'), import('./commands/ttl.ts')]);
+    const [{ openLink }, { run }, { sweep }, { ensureImage }, { ttlOf }, { resolveTarget }] = await Promise.all([import('./link/open-link.ts'), import('./bridge/run.ts'), import('./bridge/sweep.ts'), import('./image/build.ts'), import('./commands/ttl.ts'), import('./target/resolve-target.ts')]);
     const open = (itsSteps: typeof steps) => openLink({ docker, cluster, steps: itsSteps, host, reporter, yes: false, transport: text({ options }, 'transport') as 'auto', ...ttlOf({ options }) });
     const filter = { only: [options.envOnly ?? []].flat() as string[], except: [options.envExcept ?? []].flat() as string[] };
-    let container = await provider.standing({ docker, cluster, steps, link }, name);
-    if (container === undefined) {
+    const { options: defaults } = parse(runCommand, [], {});
+    const requestFor = (image: string) => requestOf({ host, reporter, output: 'text', args: [], given, rest: ['--', 'sleep', 'infinity'], options: { ...defaults, ...options, image, entrypoint: 'tini', detach: true, noVolumes: true } }, undefined, []);
+    const asked = await requestFor('none');
+    const namespace = asked.namespace ?? cluster.context.namespace;
+    const hash = provider.optionsHash(options, offeredOptions, namespace);
+    const check = async (): Promise<unknown> => asked.target === undefined ? undefined : resolveTarget(cluster, { ref: asked.target, namespace, container: asked.container, ports: asked.ports, withRules: asked.rules.length > 0 || asked.traffic?.mode === 'mirror' });
+    const standing = () => provider.standing({ docker, cluster, steps, link }, name, hash, check);
+    let place = await standing();
+    if (place === undefined) {
       const { reference } = await ensureImage('cargo', { docker, host, waiting: () => undefined, signal: steps.signal });
-      const { options: defaults } = parse(runCommand, [], {});
-      const request = await requestOf({ host, reporter, output: 'text', args: [], given, rest: ['--', 'sleep', 'infinity'], options: { ...defaults, ...options, image: reference, entrypoint: 'tini', name, detach: true, noVolumes: true } }, undefined, []);
       let made = false;
-      await run({ ...request, serving: 'later' }, {
+      // Compose files say `network_mode: container:PROJECT-SERVICE`; the bridge is one of many users'.
+      await run({ ...await requestFor(reference), base: name, containerName: name, serving: 'later' }, {
         host, reporter, docker: () => Promise.resolve(docker), cluster: () => Promise.resolve(cluster), sweep, onReady: () => undefined,
         openLink: async (_docker, _cluster, itsSteps) => {
           const opened = await open(itsSteps);
@@ -76,15 +82,16 @@ async function act(host: Host, reporter: CommandContext['reporter'], offeredOpti
           return opened;
         },
         // Services of the project live in its network: only Compose removes it.
-        labels: () => ({ [labels.retain]: 'true', ...(made ? { [labels.madeLink]: 'true' } : {}) }),
+        labels: () => ({ [labels.retain]: 'true', [labels.options]: hash, ...(made ? { [labels.madeLink]: 'true' } : {}) }),
       });
-      container = await provider.standing({ docker, cluster, steps, link }, name);
+      place = await standing();
     }
-    if (container === undefined) return;
+    if (place === undefined) return;
     const opened = await open(steps);
     try {
-      const identity = await provider.identityOf({ cluster, steps, link: opened }, container);
+      const identity = await provider.identityOf({ cluster, steps, link: opened }, place.container);
       for (const line of provider.providerVariables(identity, filter)) host.stdout.write(provider.providerLine({ type: 'setenv', message: line }));
+      if (place.bridge !== undefined) host.stdout.write(provider.providerLine({ type: 'info', message: provider.takesWords(place.bridge) }));
     } finally {
       opened.control.close();
     }

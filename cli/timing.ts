@@ -109,6 +109,8 @@ export const timing = {
   /** `bridge run -d` looks this long whether the app listens, before it says that it does not; with --wait it gives up after the second. */
   servingNoticeMs: 2_000,
   servingTimeoutMs: 60_000,
+  /** How often is looked meanwhile whether the container still runs. */
+  servingEndPollMs: 500,
   /** An agent or cargo that does not answer a question of `bridge status` by then keeps what it said last. */
   statusAnswerTimeoutMs: 3_000,
   /** Packets of several sizes and a name, each with repetitions. */

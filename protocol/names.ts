@@ -32,6 +32,8 @@ export const labels = {
   loopback: 'podbridge.dev/loopback',
   /** Docker only, `true`: the link was made for the Compose project of this container, and ends with it when nobody else uses it. */
   madeLink: 'podbridge.dev/made-link',
+  /** Docker only, on a container that stands for a provider of Compose: hash of the options it was made with. */
+  options: 'podbridge.dev/options',
   /** Docker only, `true`: the user wants to keep it (`--retain`), no sweep removes it. */
   retain: 'podbridge.dev/retain',
 } as const;

@@ -1,4 +1,5 @@
 /** Tells, while a run stands in the foreground, what becomes of its bridge: does the app serve, is the link silent, has somebody ended it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { collisionReasons } from '../../protocol/names.ts';
 import { timing } from '../timing.ts';
 import type { Reporter } from '../ui/events.ts';
@@ -10,31 +11,41 @@ export interface Following {
   reporter: Reporter;
   now: () => number;
   signal: AbortSignal;
+  /** The container as it runs now, another one after each start; undefined: it does not run, and that is told elsewhere. */
+  life?: () => Promise<string | undefined>;
 }
 
 /** Tells that the bridge is gone, and resolves; never after the signal. */
-export function followBridge({ watch, reporter, now, signal }: Following): Promise<void> {
+export function followBridge({ watch, reporter, now, signal, life = async () => '' }: Following): Promise<void> {
   return new Promise((resolve) => {
     let served: boolean | undefined;
     let suspended = false;
     let lost = false;
-    let quiet: ReturnType<typeof setTimeout> | undefined;
+    let quiet: AbortController | undefined;
     const note = (text: string) => reporter.emit({ type: 'note', text, at: now() });
     const localPorts = () => tcpPorts(watch.current).join(', ');
 
-    // An app may take its time to start, and a restart is no news: only what lasts is told.
+    // An app may take its time to start, and a restart is no news: only what lasts is told, of a container that runs.
+    const lasting = async ({ signal: over }: AbortController): Promise<void> => {
+      for (let before = await life(); ;) {
+        await sleep(timing.notListeningDelayMs, undefined, { signal: over });
+        const current = await life();
+        over.throwIfAborted();
+        if (current !== undefined && current === before) break;
+        before = current;
+      }
+      served = false;
+      reporter.emit({ type: 'warning', code: 'not-listening', text: `nothing listens on port ${localPorts()} of the container: requests go to the pods`, next: 'bind the app to 0.0.0.0, or give its port with --port POD:CONTAINER', at: now() });
+    };
     const tellServing = (serving: boolean) => {
-      clearTimeout(quiet);
-      quiet = undefined;
+      quiet?.abort();
       if (serving) {
         if (served === false) note('The container answers: requests come to it');
         served = true;
         return;
       }
-      quiet = setTimeout(() => {
-        served = false;
-        reporter.emit({ type: 'warning', code: 'not-listening', text: `nothing listens on port ${localPorts()} of the container: requests go to the pods`, next: 'bind the app to 0.0.0.0, or give its port with --port POD:CONTAINER', at: now() });
-      }, timing.notListeningDelayMs);
+      quiet = new AbortController();
+      lasting(quiet).catch(() => undefined);
     };
 
     let last: boolean | undefined;
@@ -60,7 +71,7 @@ export function followBridge({ watch, reporter, now, signal }: Following): Promi
     };
     const forget = watch.onChange(look);
     const end = (gone: boolean) => {
-      clearTimeout(quiet);
+      quiet?.abort();
       forget();
       if (!gone) return;
       reporter.emit({ type: 'warning', code: 'bridge-ended', text: `bridge ${watch.ref.name} was ended from elsewhere`, next: 'bridge list', at: now() });

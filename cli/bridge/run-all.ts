@@ -49,7 +49,7 @@ export async function runAll(requests: readonly RunRequest[], parts: RunAllParts
   const started = requests.map((request) => {
     const name = request.base ?? request.flags.image;
     return run(request, {
-      ...shared, host: stoppable, reporter: reporterOf(name), onLine: prefixed(name), docker: () => docker,
+      ...shared, amongOthers: name, host: stoppable, reporter: reporterOf(name), onLine: prefixed(name), docker: () => docker,
       // The first that asks opens it; each speaks with cargo over a connection of its own.
       openLink: async (itsDocker, cluster) => (await (opened ??= openLink(itsDocker, cluster, steps))).another(),
     }).catch((error: unknown) => {

@@ -29,6 +29,8 @@ export interface RunRequest {
   name?: string;
   /** Without `--name`: what bridge and container are called, with the user's name (default: the target, or the image). */
   base?: string;
+  /** What the container is called, when not like the bridge. */
+  containerName?: string;
   /** Builds `flags.image` instead of pulling it. */
   build?: AppBuild & { ours: boolean };
   pull: PullPolicy;
@@ -67,6 +69,8 @@ export interface RunParts {
   sweep: (docker: Docker, cluster: Cluster, host: Pick<Host, 'process' | 'now'>, reporter: Reporter) => Promise<void>;
   /** Of the container, beside the usual ones; asked when the link is up. */
   labels?: () => Record<string, string>;
+  /** Its name, when it is one of several runs: what becomes of each is told. */
+  amongOthers?: string;
   /** Everything stands. */
   onReady: (summary: RunSummary) => void;
   /** Of a mirror that compares: a pair of answers. */

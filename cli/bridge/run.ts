@@ -31,6 +31,7 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
     if (standing.watch !== undefined) void stopWithBridge(standing, standing.watch, parts, begun.signal);
     const outcome = await Promise.race([standing.exited, interrupts.first]);
     if (typeof outcome === 'number') await standing.io?.finished;
+    if (typeof outcome === 'number' && parts.amongOthers !== undefined) tellEnd(outcome, parts.amongOthers, parts);
     await begun.end(interrupts.force);
     return typeof outcome === 'number' ? outcome : signalExitCodes[outcome];
   } catch (error) {
@@ -43,8 +44,18 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
   }
 }
 
+/** Of one alone the exit code of the run tells it. Warnings have the name already. */
+function tellEnd(exitCode: number, name: string, { host, reporter }: RunParts): void {
+  const text = `the container has ended with exit code ${exitCode}`;
+  reporter.emit(exitCode === 0 ? { type: 'note', text: `${name}: ${text}`, at: host.now() } : { type: 'warning', code: 'container-ended', text, at: host.now() });
+}
+
 /** A bridge that somebody else has ended (`bridge stop`, an uninstall) leaves a container that nobody talks to: it ends too, and gives the run its exit code. */
 async function stopWithBridge({ docker, containerId }: Standing, watch: BridgeWatch, { host, reporter }: RunParts, signal: AbortSignal): Promise<void> {
-  await followBridge({ watch, reporter, now: () => host.now(), signal });
+  const life = async (): Promise<string | undefined> => {
+    const container = await docker.containers.find(containerId());
+    return container?.running === true ? `${container.id} ${container.startedAt}` : undefined;
+  };
+  await followBridge({ watch, reporter, now: () => host.now(), signal, life });
   await docker.containers.stop(containerId(), timing.containerStopTimeoutMs / 1000).catch(() => undefined);
 }

@@ -1,4 +1,5 @@
 /** Does the container's program accept connections? The agents look, and write it into the bridge's status. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bridge } from '../../protocol/objects.ts';
 import type { Docker } from '../adapters/docker/index.ts';
 import { BridgeError } from '../errors.ts';
@@ -6,6 +7,7 @@ import type { Steps } from '../steps/steps.ts';
 import { timing } from '../timing.ts';
 import type { Reporter } from '../ui/events.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
+import { comesBack } from './comes-back.ts';
 import { ended, lines } from './container-io.ts';
 
 /** undefined: no agent has looked yet. */
@@ -47,9 +49,20 @@ async function lastWords(docker: Docker, container: string, tty: boolean): Promi
   return said.slice(-linesShown).map((line) => `\n    ${line}`).join('');
 }
 
+/** Returns when it has ended for good: a restart is no end. */
+async function endOf(docker: Docker, container: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const state = await docker.containers.find(container).catch(() => ({ running: true }));
+    signal.throwIfAborted();
+    if (state?.running !== true && !(await comesBack(docker, container))) return;
+    await sleep(timing.servingEndPollMs, undefined, { signal });
+  }
+}
+
 async function whyNot({ docker, container, watch, wait }: ServingQuestion): Promise<{ why: string; next: string }> {
-  const state = await docker.containers.find(container).catch(() => undefined);
-  if (state !== undefined && !state.running) {
+  const state = await docker.containers.find(container).catch(() => ({ running: true }) as const);
+  if (state === undefined) return { why: 'the container has ended and was removed', next: 'the same without --rm, which keeps what it has said' };
+  if (!state.running) {
     const why = `the container has ended with exit code ${state.exitCode}`;
     if (!wait) return { why, next: `docker logs ${state.name}` };
     const said = await lastWords(docker, container, state.tty).catch(() => '');
@@ -60,10 +73,16 @@ async function whyNot({ docker, container, watch, wait }: ServingQuestion): Prom
 
 /** Throws `not-serving` where it is to be waited for and does not come. */
 export async function awaitServing(question: ServingQuestion): Promise<void> {
-  const { watch, steps, reporter, now, wait } = question;
+  const { docker, container, watch, steps, reporter, now, wait } = question;
   const ports = tcpPorts(watch.current).join(', ');
   if (ports === '') return;
-  const served = (timeoutMs: number) => watch.until((bridge) => bridge !== undefined && (wait ? servesEverywhere(bridge) : servingOf(bridge) === true), { timeoutMs, signal: steps.signal, what: () => `nothing listens on port ${ports} of the container` });
+  const looking = new AbortController();
+  const signal = AbortSignal.any([steps.signal, looking.signal]);
+  // That it cannot be asked is no end.
+  const over = endOf(docker, container, signal).then(() => { throw new Error('the container has ended'); }, () => new Promise<never>(() => undefined));
+  const served = (timeoutMs: number) => Promise.race([
+    watch.until((bridge) => bridge !== undefined && (wait ? servesEverywhere(bridge) : servingOf(bridge) === true), { timeoutMs, signal, what: () => `nothing listens on port ${ports} of the container` }), over,
+  ]);
   const since = now();
   try {
     await (wait ? steps.run({ id: 'serving', title: `Port ${ports} of the container`, act: () => served(timing.servingTimeoutMs), detail: () => 'listens' }) : served(timing.servingNoticeMs));
@@ -72,5 +91,7 @@ export async function awaitServing(question: ServingQuestion): Promise<void> {
     const { why, next } = await whyNot(question);
     if (wait) throw new BridgeError({ kind: 'timeout', code: 'not-serving', what: `nothing listens on port ${ports} of the container after ${Math.round((now() - since) / 1000)} s`, why, next, cause: error });
     reporter.emit({ type: 'warning', code: 'not-listening', text: `nothing listens on port ${ports} of the container yet: requests go to the pods until something does (${why})`, next, at: now() });
+  } finally {
+    looking.abort();
   }
 }

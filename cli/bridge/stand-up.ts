@@ -114,10 +114,10 @@ async function startContainer({ request, parts, steps, docker, image, place, onI
   };
 
   const container = await steps.run({
-    id: 'container', title: `Container ${name}`,
+    id: 'container', title: `Container ${request.containerName ?? name}`,
     act: ({ undo }) => makeContainer({
       docker, client: link.client, network: link.network, start,
-      names: containerNames(name, request.name !== undefined, { namespace, client: link.client }),
+      names: request.containerName === undefined ? containerNames(name, request.name !== undefined, { namespace, client: link.client }) : [request.containerName],
       describe: (containerName, address) => describe(containerName, address, image),
       onMade: (fresh) => {
         if (made === undefined) {

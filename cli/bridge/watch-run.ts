@@ -1,8 +1,9 @@
 /** `bridge run --watch`: what changes on this machine is built and started again, while the bridge stays. */
 import { stat } from 'node:fs/promises';
 import type { ImageInfo } from '../adapters/docker/index.ts';
-import { ignoredIn } from '../image/app-context.ts';
+import { ignoredIn, skippedIn } from '../image/app-context.ts';
 import type { Steps } from '../steps/steps.ts';
+import { BridgeError } from '../errors.ts';
 import { factsOf } from '../ui/error-text.ts';
 import type { Reporter } from '../ui/events.ts';
 import type { RunRequest } from './run-request.ts';
@@ -21,23 +22,36 @@ export interface WatchQuestion {
   restart: (image: ImageInfo | undefined) => Promise<void>;
 }
 
+/** Of binds with absolute sources (others are named volumes). */
+function sourcesOf(binds: readonly string[]): string[] {
+  return binds.map((bind) => /^((?:[A-Za-z]:[\\/])?[^:]+):/.exec(bind)?.[1] ?? '').filter((source) => /^([/\\]|[A-Za-z]:)/.test(source));
+}
+
 /** Folders of this machine that the container has mounted. */
 export async function mountedFolders(binds: readonly string[]): Promise<string[]> {
-  const sources = binds.map((bind) => /^((?:[A-Za-z]:[\\/])?[^:]+):/.exec(bind)?.[1] ?? '').filter((source) => /^([/\\]|[A-Za-z]:)/.test(source));
-  const folders = await Promise.all(sources.map(async (source) => ((await stat(source).catch(() => undefined))?.isDirectory() === true ? source : undefined)));
+  const folders = await Promise.all(sourcesOf(binds).map(async (source) => ((await stat(source).catch(() => undefined))?.isDirectory() === true ? source : undefined)));
   return folders.filter((folder) => folder !== undefined);
 }
 
+/** Throws `usage` for a source that is not there: Docker would make an empty folder, and nothing in it would ever change. */
+export async function checkSources(binds: readonly string[]): Promise<void> {
+  for (const source of sourcesOf(binds)) {
+    if (await stat(source).catch(() => undefined) !== undefined) continue;
+    throw new BridgeError({ kind: 'usage', code: 'usage', what: `${source} is not there, so --watch cannot watch it`, why: 'folders that -v mounts are watched', next: `-v with a folder that exists, or mkdir ${source}` });
+  }
+}
+
 export async function watchedFolders({ build, flags }: Pick<RunRequest, 'build' | 'flags'>): Promise<WatchedFolder[]> {
-  const mounted = (await mountedFolders(flags.binds)).map((folder): WatchedFolder => ({ folder, ignored: () => false }));
-  return build === undefined ? mounted : [{ folder: build.context, ignored: await ignoredIn(build) }, ...mounted];
+  const mounted = (await mountedFolders(flags.binds)).map((folder): WatchedFolder => ({ folder, ignored: () => false, skipped: () => false }));
+  return build === undefined ? mounted : [{ folder: build.context, ignored: await ignoredIn(build), skipped: await skippedIn(build) }, ...mounted];
 }
 
 /** Goes on until the steps are given up. What fails is told, and the next change tries again. */
 export async function watchRun({ request, steps, reporter, now, build, image, restart }: WatchQuestion): Promise<void> {
   const folders = await watchedFolders(request);
-  const files = watchFiles(folders);
+  const files = await watchFiles(folders);
   steps.signal.addEventListener('abort', () => files.close(), { once: true });
+  if (steps.signal.aborted) return files.close();
   reporter.emit({ type: 'note', text: `Watching ${folders.map(({ folder }) => folder).join(', ')}`, at: now() });
   let current = image;
   for (;;) {

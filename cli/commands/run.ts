@@ -60,8 +60,10 @@ export async function requestOf(context: CommandContext, service: ProjectService
   }
   if (flag(context, 'wait') && !flag(context, 'detach')) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--wait says when a detached run returns, but this one stays', next: 'bridge run -d --wait' });
   if (flag(context, 'watch')) {
-    const { mountedFolders } = await import('../bridge/watch-run.ts');
-    const mounted = await mountedFolders(texts(context, 'volume').map((bind) => parseBind(bind, host.cwd, host.homeDir)));
+    const { checkSources, mountedFolders } = await import('../bridge/watch-run.ts');
+    const binds = texts(context, 'volume').map((bind) => parseBind(bind, host.cwd, host.homeDir));
+    await checkSources(binds);
+    const mounted = await mountedFolders(binds);
     if (flag(context, 'detach')) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--watch and --detach exclude each other', why: 'somebody has to watch', next: 'bridge run --watch' });
     if (build === undefined && mounted.length === 0) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--watch has nothing to watch', why: 'no image is built and no folder of this machine is mounted', next: '--build DIR, or -v ./src:/app/src' });
   }

@@ -20,12 +20,23 @@ const outsideName = '.podbridge.Dockerfile';
 
 export type Ignored = (path: string) => boolean;
 
+type Folder = Pick<AppBuild, 'context' | 'dockerfile'>;
+
 /** `.dockerignore` of the context, or `<Dockerfile>.dockerignore` beside the Dockerfile, which goes first (as BuildKit does). */
-export async function ignoredIn({ context, dockerfile = 'Dockerfile' }: Pick<AppBuild, 'context' | 'dockerfile'>): Promise<Ignored> {
+async function rulesIn({ context, dockerfile = 'Dockerfile' }: Folder): Promise<string[]> {
   const named = isAbsolute(dockerfile) ? dockerfile : join(context, dockerfile);
   const rules = await readFile(`${named}.dockerignore`, 'utf8').catch(() => readFile(join(context, '.dockerignore'), 'utf8')).catch(() => '');
-  const filter = dockerignore.default().add(rules.split(/\r?\n/)).createFilter();
+  return rules.split(/\r?\n/);
+}
+
+export async function ignoredIn(folder: Folder): Promise<Ignored> {
+  const filter = dockerignore.default().add(await rulesIn(folder)).createFilter();
   return (path) => !filter(path.split(sep).join('/'));
+}
+
+/** Folders of which nothing at all is sent: an exception (`!keep`) may bring back something below any. */
+export async function skippedIn(folder: Folder): Promise<Ignored> {
+  return (await rulesIn(folder)).some((rule) => rule.trimStart().startsWith('!')) ? () => false : await ignoredIn(folder);
 }
 
 /** Throws `build-context` when there is no such folder or no Dockerfile. */

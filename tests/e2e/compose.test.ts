@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { execa } from 'execa';
 import { systemNamespace } from '../../protocol/names.ts';
+import type { ListedBridge } from '../../cli/bridge/list.ts';
 import type { RunSummary } from '../../cli/bridge/summary.ts';
 import { ensureBusyboxImage } from '../cluster/busybox-image.ts';
 import { composeEnvironment } from '../compose/plugin.ts';
@@ -265,9 +266,13 @@ services:
   const env = { ...composed, ...there.env, PATH: `${programs}:${process.env.PATH}`, PODBRIDGE_KUBECONFIG: suite.user.kubeconfig, PODBRIDGE_CONTEXT: suite.user.context! };
   const plain = (...args: string[]) => execa('docker', ['compose', '-f', join(folder, 'provider.yaml'), ...args], { env, all: true });
   const ours = async (): Promise<string> => (await execa('docker', ['ps', '--all', '--quiet', '--filter', 'name=^e2e-provided'])).stdout;
+  const bridged = async (): Promise<ListedBridge> => (JSON.parse((await bridgeOk(['list', '-o', 'json', '-n', namespace], there)).stdout) as { bridges: [ListedBridge] }).bridges[0];
+  const change = async (now: string, then: string) => writeFile(join(folder, 'provider.yaml'), (await readFile(join(folder, 'provider.yaml'), 'utf8')).replace(now, then));
   try {
-    await plain('up', '-d');
-    await untilServing(suite.kube, namespace, 'e2e-provided-cluster');
+    expect((await plain('up', '-d')).all).toContain('takes requests with mark paul of deployment web');
+    const made = await bridged();
+    expect(made).toMatchObject({ name: expect.stringMatching(/^e2e-provided-cluster-./), container: { name: 'e2e-provided-cluster' } });
+    await untilServing(suite.kube, namespace, made.name);
     expect([await who(), await who({ baggage: 'bridge=paul' })]).toEqual([expect.not.stringContaining('provided'), 'provided']);
     expect((await inspected<string[]>('e2e-provided-app-1', '{{json .Config.Env}}')).filter((line) => line.startsWith('CLUSTER_'))).toEqual(['CLUSTER_COLOR=green']);
     const { stdout: resolved } = await execa('docker', ['exec', 'e2e-provided-app-1', '/echo', 'client', 'dns', 'web']);
@@ -275,12 +280,20 @@ services:
     const before = await ours();
     await plain('up', '-d');
     expect(await ours()).toBe(before);
+    await change('mark: paul', 'marc: paul');
+    await expect(plain('up', '-d')).rejects.toMatchObject({ all: expect.stringContaining('did you mean mark?') });
+    await change('marc: paul', 'mark: paula');
+    await expect(plain('up', '-d')).rejects.toMatchObject({ all: expect.stringMatching(/options of e2e-provided-cluster have changed.*e2e-provided-app-1/) });
+    expect([await ours(), (await bridged()).rules]).toEqual([before, ['mark paul']]);
+    await plain('rm', '--stop', '--force', 'app');
+    expect((await plain('up', '-d')).all).toContain('takes requests with mark paula of deployment web');
+    expect((await bridged()).rules).toEqual(['mark paula']);
   } finally {
     await plain('down');
   }
   expect(await ours()).toBe('');
   expect(JSON.parse((await bridgeOk(['list', '-o', 'json', '-n', namespace], there)).stdout)).toMatchObject({ bridges: [], containers: [] });
-  await writeFile(join(folder, 'provider.yaml'), (await readFile(join(folder, 'provider.yaml'), 'utf8')).replace('deploy/web', 'deploy/nobody'));
+  await change('deploy/web', 'deploy/nobody');
   await expect(plain('up', '-d')).rejects.toMatchObject({ all: expect.stringContaining('there is no deployment nobody in namespace e2e-compose') });
   expect(await ours()).toBe('');
 });

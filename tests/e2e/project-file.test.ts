@@ -41,6 +41,9 @@ services:
     ports: http
     image: ${suite.image}
     env: {WHO: plain}
+  short:
+    image: ${suite.image}
+    command: [no-such-mode]
 `);
 }, setUpLimitMs);
 afterAll(async () => {
@@ -60,11 +63,11 @@ test('two services of the file at once, one of them built; flags win', async () 
   await bridgeOk(['stop', ...runs.map(({ bridge: made }) => made!.name)], there);
 });
 
-test('in the foreground: logs begin with the service\'s name, and Ctrl-C ends them all', async () => {
-  const running = startBridge(['run', 'plain', 'built'], there);
+test('in the foreground: logs begin with the service\'s name, one that ends says so, and Ctrl-C ends them all', async () => {
+  const running = startBridge(['run', 'plain', 'built', 'short'], there);
   let output = '';
   running.all.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  await until('both services', async () => (/Bridged: deployment web/.test(output) && /Bridged: deployment other/.test(output) && /^plain \| /m.test(output) && /^built \| /m.test(output) ? true : undefined), testLimitMs / 2).catch((error: unknown) => {
+  await until('both services', async () => (/Bridged: deployment web/.test(output) && /Bridged: deployment other/.test(output) && /^plain \| /m.test(output) && /^built \| /m.test(output) && /short: the container has ended with exit code [1-9]/.test(output) ? true : undefined), testLimitMs / 2).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${output}`);
   });
   running.kill('SIGINT');

@@ -54,6 +54,13 @@ describe('targets', () => {
     await suite.stop(name);
   });
 
+  test('--detach --wait of a program that ends: the wait is over with it, and its last words are told', async () => {
+    const run = await suite.bridge(['run', '--detach', '--wait', '--name', name, '--image', suite.image, '--target', 'deploy/web', '--port', 'http', '--', 'no-such-mode']);
+    // After the whole wait it would be 60 s.
+    expect(run).toMatchObject({ exitCode: expect.any(Number), stderr: expect.stringMatching(/nothing listens on port 8080 of the container after [1-5]?\d s[\s\S]*has ended with exit code [1-9]\d*; its last words:[\s\S]*no-such-mode/) });
+    expect(run.exitCode).not.toBe(0);
+  });
+
   test('a ReplicaSet', async () => {
     const { items } = await suite.kube.list(resources.ReplicaSet, { namespace, labelSelector: 'app=web' });
     await suite.run(name, 'local', ['--target', `rs/${items[0]!.metadata.name}`]);

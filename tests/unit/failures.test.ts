@@ -104,7 +104,7 @@ describe('this machine', () => {
     await expect(imageSource('nonsense' as 'cargo')).rejects.toEqual(fails('image-not-built', { next: 'npm run build' }));
     await expect(checkContext({ context: join(folder, 'nothing') })).rejects.toEqual(fails('build-context', { what: expect.stringContaining('no folder') }));
     await expect(checkContext({ context: folder })).rejects.toEqual(fails('build-context', { why: expect.stringContaining('Dockerfile') }));
-    expect(() => watchFiles([{ folder: join(folder, 'nothing'), ignored: () => false }])).toThrow(fails('watch-impossible'));
+    await expect(watchFiles([{ folder: join(folder, 'nothing'), ignored: () => false, skipped: () => false }])).rejects.toEqual(fails('watch-impossible'));
   });
 });
 

@@ -8,11 +8,18 @@ function addressesOf(networks: Record<string, { IPAddress?: string }>): Record<s
   return Object.fromEntries(Object.entries(networks).flatMap(([name, { IPAddress }]) => (empty(IPAddress) === undefined ? [] : [[name, IPAddress as string]])));
 }
 
+/** Docker keeps the id, whatever name was given. */
+function networkOf(raw: Dockerode.ContainerInfo): Pick<ContainerSummary, 'networkOf'> {
+  const [, id] = /^container:(.+)$/.exec(raw.HostConfig?.NetworkMode ?? '') ?? [];
+  return id === undefined ? {} : { networkOf: id };
+}
+
 export function summary(raw: Dockerode.ContainerInfo): ContainerSummary {
   return {
     id: raw.Id, name: (raw.Names[0] ?? '').replace(/^\//, ''), image: raw.Image, imageId: raw.ImageID, labels: raw.Labels ?? {},
     state: raw.State as ContainerState, addresses: addressesOf(raw.NetworkSettings?.Networks ?? {}),
     ports: (raw.Ports ?? []).filter(({ PublicPort }) => PublicPort !== undefined).map(({ IP, PrivatePort, PublicPort, Type }) => ({ containerPort: PrivatePort, protocol: Type === 'udp' ? 'udp' : 'tcp', hostIp: IP, hostPort: PublicPort })),
+    ...networkOf(raw),
   };
 }
 
@@ -31,7 +38,7 @@ export function details(raw: Dockerode.ContainerInspectInfo): ContainerInfo {
   });
   return {
     id: raw.Id, name: raw.Name.replace(/^\//, ''), image: raw.Config.Image, imageId: raw.Image, labels: raw.Config.Labels ?? {},
-    state: raw.State.Status as ContainerState, running: raw.State.Running, exitCode: raw.State.ExitCode, finishedAt: raw.State.FinishedAt, outOfMemory: raw.State.OOMKilled, error: raw.State.Error, tty: raw.Config.Tty,
+    state: raw.State.Status as ContainerState, running: raw.State.Running, startedAt: raw.State.StartedAt, exitCode: raw.State.ExitCode, finishedAt: raw.State.FinishedAt, outOfMemory: raw.State.OOMKilled, error: raw.State.Error, tty: raw.Config.Tty,
     addresses: addressesOf(networks),
     networks: Object.fromEntries(Object.entries(networks).map(([name, { NetworkID, IPAddress, IPAMConfig }]) => [name, {
       id: NetworkID, requested: empty((IPAMConfig as { IPv4Address?: string } | null)?.IPv4Address), ipv4Address: empty(IPAddress),

@@ -150,10 +150,14 @@ export interface ContainerSummary {
   addresses: Record<string, string>;
   /** Published on the host. */
   ports: PortPublish[];
+  /** Id of the container whose network it lives in; absent: it has its own, or none is known. */
+  networkOf?: string;
 }
 
 export interface ContainerInfo extends ContainerSummary {
   running: boolean;
+  /** Another one after each start. */
+  startedAt?: string;
   exitCode: number;
   /** As Docker writes it; of one that has not ended yet, the year 1. */
   finishedAt: string;

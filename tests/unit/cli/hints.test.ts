@@ -47,12 +47,16 @@ test.each(['0.0.0.0:9229:9229', 'x', '', '9229/udp', '70000'])('no port of a deb
 
 describe('does the program listen', () => {
   const bridge = (serving: boolean, protocol = 'TCP') => ({ spec: { ports: [{ port: 80, local: 3000, protocol }] }, status: { pods: [{ ready: true, serving }] } }) as unknown as Bridge;
-  const ask = async (current: Bridge, wait: boolean, state: object | undefined) => {
+  /** @param endless the cluster never says anything else */
+  const ask = async (current: Bridge, wait: boolean, state: object | undefined, endless = false) => {
     const events: UiEvent[] = [];
     const reporter = { emit: (event: UiEvent) => void events.push(event) };
     const watch = {
       ref: { namespace: 'shop', name: 'api-ann' }, current,
-      until: async (is: (bridge: Bridge) => unknown) => { if (is(current) !== true) throw new BridgeError({ kind: 'timeout', code: 'bridge-timeout', what: 'late' }); },
+      until: async (is: (bridge: Bridge) => unknown) => {
+        if (endless) await new Promise(() => undefined);
+        if (is(current) !== true) throw new BridgeError({ kind: 'timeout', code: 'bridge-timeout', what: 'late' });
+      },
     } as unknown as BridgeWatch;
     const logs = async () => ({ stdout: Readable.from(['starting\n']), stderr: Readable.from(['no such module\n', '\n']) });
     const docker = { containers: { find: async () => state, logs } } as unknown as Docker;
@@ -68,6 +72,12 @@ describe('does the program listen', () => {
   test('not yet: a warning', async () => expect(await ask(bridge(false), false, { running: true })).toEqual([expect.objectContaining({ type: 'warning', code: 'not-listening', text: expect.stringMatching(/port 3000.*yet/) })]));
   test('not, though it was to be waited for: an error that says what became of the container', async () => {
     await expect(ask(bridge(false), true, { running: false, exitCode: 3, name: 'api-ann' })).rejects.toMatchObject({ facts: { code: 'not-serving', kind: 'timeout', why: 'the container has ended with exit code 3; its last words:\n    starting\n    no such module', next: expect.stringContaining('without --detach') } });
+  });
+  test('the wait is over as soon as the container is', async () => {
+    await expect(ask(bridge(false), true, { running: false, exitCode: 3, name: 'api-ann' }, true)).rejects.toMatchObject({ facts: { code: 'not-serving', why: expect.stringContaining('ended with exit code 3; its last words:') } });
+  });
+  test('a container that was removed when it ended', async () => {
+    await expect(ask(bridge(false), true, undefined, true)).rejects.toMatchObject({ facts: { why: 'the container has ended and was removed', next: expect.stringContaining('without --rm') } });
   });
   test('not, and nobody waits: a warning that says where its words are', async () => {
     expect(await ask(bridge(false), false, { running: false, exitCode: 3, name: 'api-ann' })).toEqual([expect.objectContaining({ text: expect.stringContaining('ended with exit code 3'), next: 'docker logs api-ann' })]);

@@ -132,7 +132,7 @@ function fakeDocker(): { docker: Docker; made: ContainerSpec[] } {
 
 const identity = { pod: { name: 'api-1' }, env: [['LEVEL', 'debug']], resolv: { nameservers: [], search: [], options: [] }, hosts: [] };
 
-function stage(more: Partial<RunRequest['flags']> = {}, over: Partial<RunRequest> = {}) {
+function stage(more: Partial<RunRequest['flags']> = {}, over: Partial<RunRequest> = {}, among: Pick<RunParts, 'amongOthers'> = {}) {
   const host = fakeHost();
   const events: UiEvent[] = [];
   const cluster = new FakeCluster();
@@ -155,7 +155,7 @@ function stage(more: Partial<RunRequest['flags']> = {}, over: Partial<RunRequest
   let announce!: () => void;
   const isReady = new Promise<void>((resolve) => (announce = resolve));
   const parts: RunParts = {
-    host, reporter: { emit: (event) => void events.push(event) }, docker: async () => docker, cluster: async () => cluster as unknown as Cluster, sweep: async () => undefined,
+    ...among, host, reporter: { emit: (event) => void events.push(event) }, docker: async () => docker, cluster: async () => cluster as unknown as Cluster, sweep: async () => undefined,
     openLink: async (_docker, _cluster, steps) => steps.run({
       id: 'link', title: 'Link', act: async ({ undo }) => {
         call('link up');
@@ -192,6 +192,21 @@ test('in the foreground: the container\'s output and exit code; traffic ends bef
   expect(await running).toBe(42);
   expect(host.out()).toBe('the output\n');
   expect(undoing()).toEqual(everythingUndone);
+});
+
+test.each([[3, { type: 'warning', code: 'container-ended' }], [0, { type: 'note', text: 'api: the container has ended with exit code 0' }]])('one of several that ends with %d says so', async (code, kind) => {
+  const { go, isReady, events } = stage({}, {}, { amongOthers: 'api' });
+  const running = go();
+  await isReady;
+  exit(code);
+  expect(await running).toBe(code);
+  expect(events).toContainEqual(expect.objectContaining({ text: `the container has ended with exit code ${code}`, ...kind }));
+});
+
+test('a container may be called otherwise than its bridge', async () => {
+  const { go, made, cluster } = stage({ detach: true }, { base: 'shop-cluster', containerName: 'shop-cluster' });
+  expect(await go()).toBe(0);
+  expect([cluster.bridge?.metadata.name, made[0]!.name]).toEqual(['shop-cluster-ann', 'shop-cluster']);
 });
 
 test('detached: everything stays, and the lifeline that guarded the making is let go', async () => {
