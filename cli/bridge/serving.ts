@@ -49,13 +49,13 @@ async function lastWords(docker: Docker, container: string, tty: boolean): Promi
 
 async function whyNot({ docker, container, watch, wait }: ServingQuestion): Promise<{ why: string; next: string }> {
   const state = await docker.containers.find(container).catch(() => undefined);
-  if (state !== undefined && !state.running) {
-    const why = `the container has ended with exit code ${state.exitCode}`;
-    if (!wait) return { why, next: `docker logs ${state.name}` };
-    const said = await lastWords(docker, container, state.tty).catch(() => '');
-    return { why: said === '' ? `${why} and said nothing` : `${why}; its last words:${said}`, next: 'the same without --detach, which shows all that the program says' };
-  }
-  return { why: 'it is still starting, listens on 127.0.0.1 only, or on another port', next: `bridge logs ${watch.ref.name} -n ${watch.ref.namespace}, and give its port with --port POD:CONTAINER` };
+  const ended = state?.running === false;
+  const why = ended ? `the container has ended with exit code ${state.exitCode}` : 'it is still starting, listens on 127.0.0.1 only, or on another port';
+  const port = 'give its port with --port POD:CONTAINER';
+  if (!wait) return { why, next: ended ? `docker logs ${state.name}` : `bridge logs ${watch.ref.name} -n ${watch.ref.namespace}, and ${port}` };
+  // Bridge and container are about to be undone: what they could be asked must stand here.
+  const said = await lastWords(docker, container, state?.tty === true).catch(() => '');
+  return { why: said === '' ? `${why}${ended ? ' and said nothing' : '; it has said nothing so far'}` : `${why}; its last words:${said}`, next: `the same without --detach, which shows all that the program says${ended ? '' : `, or ${port}`}` };
 }
 
 /** Throws `not-serving` where it is to be waited for and does not come. */

@@ -51,7 +51,7 @@ async function resolved(cluster: Cluster, ref: ResolvedTarget['ref'], namespace:
 }
 
 export async function initProject({ cluster, host, namespace, targets, build, container, print }: InitQuestion): Promise<Initialised> {
-  const found = await Promise.all(targets.map((target) => resolved(cluster, parseTarget(target), namespace, container)));
+  const found = await Promise.all(targets.map((target) => resolved(cluster, parseTarget(target, (meant) => `bridge init ${meant}`), namespace, container)));
   const present = projectFileNames.map((name) => join(host.cwd, name)).find((file) => existsSync(file));
   const file = present ?? join(host.cwd, projectFileNames[0]);
   const folder = build === undefined ? (existsSync(join(host.cwd, 'Dockerfile')) ? host.cwd : undefined) : resolve(host.cwd, build);

@@ -9,7 +9,9 @@ import { rulesFromFlags } from '../../../cli/bridge/rules.ts';
 import { awaitServing, servesEverywhere } from '../../../cli/bridge/serving.ts';
 import { parseDebug } from '../../../cli/bridge/publish.ts';
 import { undeclaredPorts } from '../../../cli/bridge/take-place.ts';
+import { onlyHere } from '../../../cli/commands/session.ts';
 import { BridgeError } from '../../../cli/errors.ts';
+import { checkWorkdir } from '../../../cli/project/checks.ts';
 import { Steps } from '../../../cli/steps/steps.ts';
 import type { UiEvent } from '../../../cli/ui/events.ts';
 import type { Bridge } from '../../../protocol/objects.ts';
@@ -45,6 +47,15 @@ test.each([['9229', 9229, 9229], ['15005:5005', 15005, 5005]])('a debugger %s is
 });
 test.each(['0.0.0.0:9229:9229', 'x', '', '9229/udp', '70000'])('no port of a debugger: %j', (flag) => expect(() => parseDebug(flag)).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'publish-malformed' }) })));
 
+test.each([['cluster-unreachable', 'kubectl version', /^bridge down /], ['cluster-unauthorized', 'kubectl auth whoami', /^kubectl auth whoami {2}\(and renew/], ['cluster-credentials', 'kubectl auth whoami', /^kubectl auth whoami {2}\(and renew/]])('only this machine is known (%s): nothing is to be removed for credentials that can be renewed', (code, next, expected) => {
+  expect(onlyHere(new BridgeError({ kind: 'environment', code, what: 'no', next }), 0)).toMatchObject({ type: 'warning', code, next: expect.stringMatching(expected) });
+});
+
+test('a working directory that Docker would refuse at last', () => {
+  expect(() => checkWorkdir('src')).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'workdir-malformed', next: '--workdir /src' }) }));
+  expect(() => checkWorkdir('/src')).not.toThrow();
+});
+
 describe('does the program listen', () => {
   const bridge = (serving: boolean, protocol = 'TCP') => ({ spec: { ports: [{ port: 80, local: 3000, protocol }] }, status: { pods: [{ ready: true, serving }] } }) as unknown as Bridge;
   const ask = async (current: Bridge, wait: boolean, state: object | undefined) => {
@@ -68,6 +79,9 @@ describe('does the program listen', () => {
   test('not yet: a warning', async () => expect(await ask(bridge(false), false, { running: true })).toEqual([expect.objectContaining({ type: 'warning', code: 'not-listening', text: expect.stringMatching(/port 3000.*yet/) })]));
   test('not, though it was to be waited for: an error that says what became of the container', async () => {
     await expect(ask(bridge(false), true, { running: false, exitCode: 3, name: 'api-ann' })).rejects.toMatchObject({ facts: { code: 'not-serving', kind: 'timeout', why: 'the container has ended with exit code 3; its last words:\n    starting\n    no such module', next: expect.stringContaining('without --detach') } });
+  });
+  test('not, though it runs and was to be waited for: its words stand in the error, because it is undone', async () => {
+    await expect(ask(bridge(false), true, { running: true, name: 'api-ann' })).rejects.toMatchObject({ facts: { code: 'not-serving', why: expect.stringMatching(/another port; its last words:\n {4}starting\n {4}no such module$/), next: expect.not.stringContaining('bridge logs') } });
   });
   test('not, and nobody waits: a warning that says where its words are', async () => {
     expect(await ask(bridge(false), false, { running: false, exitCode: 3, name: 'api-ann' })).toEqual([expect.objectContaining({ text: expect.stringContaining('ended with exit code 3'), next: 'docker logs api-ann' })]);
