@@ -198,7 +198,8 @@ A link that was up already stays up then, as it does while other containers use 
     } catch (error) {
       if (project === undefined || (args.length === 0 && (given.has('image') || given.has('build')))) throw error;
       const { inFileWords } = await import('../project/file-words.ts');
-      throw inFileWords(error, { project, services: args.length === 0 ? [...project.services.keys()] : args, given, options: command.options ?? [] });
+      const services = [...project.services.values()].filter(({ name }) => args.length === 0 || args.includes(name));
+      throw inFileWords(error, { said: services.map((service) => service.options), given, options: command.options ?? [], file: project.file });
     }
   },
 };

@@ -5,22 +5,23 @@ import { keysOf } from './keys.ts';
 import type { Project } from './project.ts';
 
 export interface FileValues {
-  project: Pick<Project, 'file' | 'services'>;
-  /** Those that are run. */
-  services: readonly string[];
+  /** What the file's services say, of those that are run. Absent: whoever called can say nothing but keys. */
+  said?: readonly Options[];
   /** What the command line says itself. */
   given: ReadonlySet<string>;
   /** Of `bridge run`. */
   options: readonly OptionSpec[];
+  /** The file, as messages call it. */
+  file?: string;
 }
 
 const flagPattern = /--([a-z]+(?:-[a-z]+)*)/g;
 
 /** `--container api` becomes `container: api` where the container is the file's. */
-export function inFileWords(error: unknown, { project, services, given, options }: FileValues): unknown {
+export function inFileWords(error: unknown, { said, given, options, file }: FileValues): unknown {
   if (!isBridgeError(error)) return error;
-  const said: Options[] = [...project.services.values()].filter(({ name }) => services.includes(name)).map((service) => service.options);
-  const keys = new Map(keysOf(options, 'service').filter(({ name }) => !given.has(name) && said.some((values) => values[name] !== undefined)).map(({ option, key }) => [option.name, key]));
+  const keys = new Map(keysOf(options, 'service').filter(({ name }) => !given.has(name) && (said === undefined || said.some((values) => values[name] !== undefined))).map(({ option, key }) => [option.name, key]));
+  if (said === undefined) for (const { option, key } of keysOf(options, 'rule')) keys.set(option.name, `rules.${key}`);
   let changed = false;
   const words = (text: string): string => text.replaceAll(flagPattern, (flag, name: string) => {
     const key = keys.get(name);
@@ -29,7 +30,8 @@ export function inFileWords(error: unknown, { project, services, given, options 
   });
   const { what, why, next } = error.facts;
   const told = { what: words(what), ...(why === undefined ? {} : { why: words(why) }), ...(next === undefined ? {} : { next: words(next) }) };
-  return changed ? new BridgeError({ ...error.facts, ...told, next: told.next === undefined ? `edit ${project.file}` : `${told.next}  (in ${project.file})` }) : error;
+  if (!changed) return error;
+  return new BridgeError({ ...error.facts, ...told, ...(file === undefined ? {} : { next: told.next === undefined ? `edit ${file}` : `${told.next}  (in ${file})` }) });
 }
 
 const keyOf: Partial<Record<string, 'context' | 'kubeconfig'>> = { 'context-missing': 'context', 'kubeconfig-missing': 'kubeconfig', 'kubeconfig-invalid': 'kubeconfig' };

@@ -85,11 +85,11 @@ test('files and folders that are not there: of the services that are meant, and 
 test('what only the cluster can tell of a value is told with the key of the file, unless a flag has said it', () => {
   const project = parse('services:\n  api: {image: a, target: deploy/api, container: nosuch, volumes: {data: live}}\n');
   const error = (next: string) => new BridgeError({ kind: 'usage', code: 'x', what: '--volume-mode names volume data', why: 'no', next });
-  const words = (next: string, given: string[] = [], services = ['api']) => (inFileWords(error(next), { project, services, given: new Set(given), options }) as BridgeError).facts;
-  expect(words('--container api')).toMatchObject({ what: 'volumes: names volume data', next: 'container: api  (in /project/bridge.yaml)' });
+  const words = (next: string, given: string[] = [], said = [project.services.get('api')!.options]) => (inFileWords(error(next), { said, given: new Set(given), options, file: 'bridge.yaml' }) as BridgeError).facts;
+  expect(words('--container api')).toMatchObject({ what: 'volumes: names volume data', next: 'container: api  (in bridge.yaml)' });
   expect(words('--container api', ['container', 'volumeMode'])).toMatchObject({ what: '--volume-mode names volume data', next: '--container api' });
   expect(words('--port 80', ['volumeMode'])).toMatchObject({ next: '--port 80' });
-  expect(words('--container api', [], ['web'])).toMatchObject({ next: '--container api' });
+  expect(words('--container api', [], [{}])).toMatchObject({ next: '--container api' });
 });
 
 test('variables: value, default, and a dollar that is meant', () => {
