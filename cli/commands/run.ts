@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { Command, CommandContext, CommandResult, Options } from '../command.ts';
 import { BridgeError, exitCodes, isBridgeError } from '../errors.ts';
 import type { RunRequest } from '../bridge/run-request.ts';
@@ -19,7 +19,12 @@ function buildOf(context: CommandContext, service: ProjectService | undefined): 
     throw new BridgeError({ kind: 'usage', code: 'usage', what: '--dockerfile, --build-target and --build-arg say how an image is built, but none is', next: '--build DIR' });
   }
   const path = resolve(context.host.cwd, folder);
-  return { build: { context: path, args, ...(dockerfile === undefined ? {} : { dockerfile }), ...(target === undefined ? {} : { target }) }, tag: builtTag(service?.name ?? text(context, 'name') ?? basename(path)) };
+  return { build: { context: path, args, ...(dockerfile === undefined ? {} : { dockerfile }), ...(target === undefined ? {} : { target }) }, tag: builtTag(service === undefined ? (text(context, 'name') ?? basename(path)) : imageNameOf(service, context.project)) };
+}
+
+/** Several projects may have a service of one name. */
+function imageNameOf({ name }: ProjectService, project: CommandContext['project']): string {
+  return project === undefined ? name : `${basename(dirname(project.file))}-${name}`;
 }
 
 /** One for each service that is meant, or the one that flags describe. */
@@ -111,7 +116,7 @@ async function readEnvFile(file: string, cwd: string): Promise<{ name: string; c
 /** In the foreground every other code is the container's, so what fails before it ran is 125 (and 127, as in docker, when it has no such program). */
 function beforeContainer(error: unknown): unknown {
   if (!isBridgeError(error)) return error;
-  return new BridgeError({ ...error.facts, exitCode: error.facts.code === 'command-not-found' ? exitCodes.notFound : exitCodes.notRun });
+  return new BridgeError({ ...error.facts, exitCode: error.facts.exitCode ?? (error.facts.code === 'command-not-found' ? exitCodes.notFound : exitCodes.notRun) });
 }
 
 export const command: Command = {

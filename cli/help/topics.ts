@@ -32,7 +32,7 @@ While a rule is in force, responses say which side made them:  x-bridge-served-b
   4    refused: rights, or somebody else has it
   5    timed out
   125  bridge run: podbridge failed before the container ran; then its code is the container's (127: it has no such program)
-  129, 130, 143  ended by SIGHUP, Ctrl-C, SIGTERM`,
+  129, 130, 143  ended by SIGHUP, Ctrl-C, SIGTERM; Ctrl-C is the normal end (0) of what only shows: status, logs -f`,
   },
   {
     name: 'output', summary: 'Answers for scripts',

@@ -49,6 +49,13 @@ describe('Tab', () => {
     expect(await complete(['run', '--env-file', 's'])).toEqual(['some.env', 'sub/']);
     expect(await complete(['run', '--env-file', 'sub/'])).toEqual([]);
   });
+  test('services of bridge.yaml, right or not', async () => {
+    expect(await complete(['run', ''])).toEqual([]);
+    await writeFile(join(folder, 'shop.yaml'), 'services:\n  api: {imag: a}\n  worker:\n');
+    expect(await complete(['run', '--project', 'shop.yaml', ''])).toEqual(['api', 'worker']);
+    expect(await complete(['run', '--project', 'shop.yaml', 'api', 'w'])).toEqual(['worker']);
+    expect(await complete(['run', '--project', 'none', ''])).toEqual([]);
+  });
   test('a cluster that does not answer has nothing to offer, and says nothing', async () => {
     expect(await complete(['run', '--target', ''])).toEqual([]);
     expect(await complete(['nonsense', 'x'])).toEqual([]);

@@ -12,9 +12,13 @@ import { undeclaredPorts } from '../../../cli/bridge/take-place.ts';
 import { onlyHere } from '../../../cli/commands/session.ts';
 import { BridgeError } from '../../../cli/errors.ts';
 import { checkWorkdir } from '../../../cli/project/checks.ts';
+import { main } from '../../../cli/main.ts';
+import type { StatusCollector } from '../../../cli/status/collector.ts';
+import { watchStatus } from '../../../cli/status/show.ts';
 import { Steps } from '../../../cli/steps/steps.ts';
 import type { UiEvent } from '../../../cli/ui/events.ts';
 import type { Bridge } from '../../../protocol/objects.ts';
+import { fakeHost } from './fake-host.ts';
 
 const dockerWith = (...tags: string[]): Pick<Docker, 'images'> => ({ images: { list: async () => [{ id: '1', tags, labels: {} }] } as unknown as Docker['images'] });
 
@@ -54,6 +58,18 @@ test.each([['cluster-unreachable', 'kubectl version', /^bridge down /], ['cluste
 test('a working directory that Docker would refuse at last', () => {
   expect(() => checkWorkdir('src')).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'workdir-malformed', next: '--workdir /src' }) }));
   expect(() => checkWorkdir('/src')).not.toThrow();
+});
+
+test('a terminal is to be passed on, and there is none', async () => {
+  const host = fakeHost();
+  expect(await main(['exec', 'api', '-it', '--', 'sh'], host)).toBe(2);
+  expect(host.err()).toMatch(/stdin is none[^]*next: bridge exec api -i -- sh/);
+});
+
+test.each([['SIGTERM', 143], ['SIGHUP', 129], ['SIGINT', 0]] as const)('status --watch is ended by %s: %i', async (signal, code) => {
+  const host = fakeHost();
+  const sample = async () => { host.signal(signal); return {}; };
+  expect(await watchStatus({ sample } as unknown as StatusCollector, host, { output: 'json', intervalMs: 1000 })).toBe(code);
 });
 
 describe('does the program listen', () => {
