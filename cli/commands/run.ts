@@ -116,7 +116,7 @@ async function readEnvFile(file: string, cwd: string): Promise<{ name: string; c
 /** In the foreground every other code is the container's, so what fails before it ran is 125 (and 127, as in docker, when it has no such program). */
 function beforeContainer(error: unknown): unknown {
   if (!isBridgeError(error)) return error;
-  return new BridgeError({ ...error.facts, exitCode: error.facts.exitCode ?? (error.facts.code === 'command-not-found' ? exitCodes.notFound : exitCodes.notRun) });
+  return new BridgeError({ ...error.facts, exitCode: error.facts.code === 'command-not-found' ? exitCodes.notFound : exitCodes.notRun });
 }
 
 export const command: Command = {

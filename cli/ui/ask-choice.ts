@@ -1,7 +1,7 @@
 /** Which of several: a numbered list, answered with numbers or names, at a terminal. */
 import { createInterface } from 'node:readline/promises';
+import { Interrupted } from '../bridge/interrupts.ts';
 import type { Host } from '../host.ts';
-import { interrupted } from './ask.ts';
 import type { Reporter } from './events.ts';
 
 /** Words of an answer -> choices; undefined when one of them is neither a number of the list nor a name in it. */
@@ -11,7 +11,7 @@ export function readChoice(answer: string, choices: readonly string[]): string[]
   return words.length === 0 || chosen.includes(undefined) ? undefined : [...new Set(chosen as string[])];
 }
 
-/** Asks again after an answer that means nothing, and says so; the end of input is undefined. @throws BridgeError declined, at Ctrl-C */
+/** Asks again after an answer that means nothing, and says so; the end of input is undefined. @throws Interrupted, at Ctrl-C */
 export async function askChoice(host: Pick<Host, 'stdin' | 'stderr'>, reporter: Reporter, question: string, choices: readonly string[]): Promise<string[] | undefined> {
   await reporter.release?.();
   const terminal = createInterface({ input: host.stdin, output: host.stderr });
@@ -19,7 +19,7 @@ export async function askChoice(host: Pick<Host, 'stdin' | 'stderr'>, reporter: 
   try {
     for (;;) {
       const answer = await new Promise<string | undefined>((resolve, reject) => {
-        terminal.once('SIGINT', () => reject(interrupted()));
+        terminal.once('SIGINT', () => reject(new Interrupted('SIGINT')));
         terminal.once('close', () => resolve(undefined));
         terminal.question(`${question} `).then(resolve, reject);
       });

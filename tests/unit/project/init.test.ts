@@ -81,6 +81,6 @@ describe('the question', () => {
     const { host, stdin, answer } = asked();
     await until(() => host.err().includes('Which?'));
     stdin.write('\u0003');
-    await expect(answer).rejects.toMatchObject({ facts: { code: 'declined', exitCode: 130 } });
+    await expect(answer).rejects.toMatchObject({ isInterrupted: true, exitCode: 130 });
   });
 });
