@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import type { Bridge } from '../../protocol/objects.ts';
 import { labels } from '../../protocol/names.ts';
 import type { Cluster, KubeObject } from '../adapters/cluster/index.ts';
-import type { Docker } from '../adapters/docker/index.ts';
+import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { timing } from '../timing.ts';
 import { cached, cacheFolder } from './cache.ts';
@@ -52,8 +52,7 @@ async function fromCluster(host: Host, live: Live, given: Given, kindWord: strin
         const docker = await (await import('../adapters/docker/index.ts')).connectDocker(host).catch(() => undefined);
         if (docker === undefined) return [];
         const [bridges, links] = await Promise.all([listed<Bridge>(resources.Bridge), ownLinks(docker, cluster)]);
-        const apps = (await docker.containers.list({ [labels.role]: 'app' })).filter((app) => links.includes(app.labels[labels.link] ?? ''));
-        return [...new Set([...apps.map((app) => app.labels[labels.bridge] ?? app.name), ...named(bridges.filter(({ spec }) => links.includes(spec.client)))])];
+        return namesOfLinks(links, await docker.containers.list({ [labels.role]: 'app' }), bridges);
       }
       case 'context':
       case 'service':
@@ -62,6 +61,12 @@ async function fromCluster(host: Host, live: Live, given: Given, kindWord: strin
   } finally {
     cluster.close();
   }
+}
+
+/** As `bridge list` shows them, and other commands take them. */
+export function namesOfLinks(links: readonly string[], apps: readonly Pick<ContainerSummary, 'name' | 'labels'>[], bridges: readonly Bridge[]): string[] {
+  const here = apps.filter((app) => links.includes(app.labels[labels.link] ?? '')).map((app) => app.labels[labels.bridge] ?? app.name);
+  return [...new Set([...here, ...named(bridges.filter(({ spec }) => links.includes(spec.client)))])];
 }
 
 /** The link of this user, cluster and Docker: what belongs to others cannot be stopped, entered or read. */
