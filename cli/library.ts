@@ -6,23 +6,36 @@ import { processHost } from './process-host.ts';
 import type { Host } from './host.ts';
 
 /** Keys that are not those of a service in bridge.yaml. */
-type Around = Pick<BridgeOptions, 'name' | 'context' | 'kubeconfig' | 'transport' | 'wait' | 'signal' | 'onEvent' | 'onOutput'>;
+export const aroundKeys = ['name', 'context', 'kubeconfig', 'transport', 'wait', 'signal', 'onEvent', 'onOutput'] as const;
+type Around = Pick<BridgeOptions, (typeof aroundKeys)[number]>;
 
 function invalid(problems: { path: string; message: string }[]): BridgeError {
   return new BridgeError({ kind: 'usage', code: 'options-invalid', what: `the options of createBridge have ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}`, why: problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n'), next: 'see BridgeOptions: its keys are those of a service in bridge.yaml' });
 }
 
+/** Of the outermost keys there are more here than in a file. */
+function unknownKeys(problems: { path: string; message: string }[], known: readonly string[], suggest: (word: string, known: readonly string[]) => string | undefined): { path: string; message: string }[] {
+  return problems.map(({ path, message }) => {
+    if (path.includes('.') || !message.startsWith('there is no such key')) return { path, message };
+    const meant = suggest(path, known);
+    return { path, message: `there is no such key${meant === undefined ? `; there are ${known.join(', ')}` : `; did you mean ${meant}?`}` };
+  });
+}
+
+/** In the words of keys: a program has no flags. */
 async function failure(error: unknown): Promise<BridgeFailure> {
-  const { factsOf } = await import('./ui/error-text.ts');
-  const { code, kind, what, why, next } = factsOf(error);
+  const [{ factsOf }, { inFileWords }, { command }] = await Promise.all([import('./ui/error-text.ts'), import('./project/file-words.ts'), import('./commands/run.ts')]);
+  const { code, kind, what, why, next } = factsOf(inFileWords(error, { given: new Set(), options: command.options ?? [] }));
   return Object.assign(new Error(why === undefined ? what : `${what}: ${why}`, { cause: error }), { code, kind, ...(why === undefined ? {} : { why }), ...(next === undefined ? {} : { next }) });
 }
 
 async function requestFor(host: Host, service: object, { name, context, kubeconfig, transport, wait = true }: Around) {
-  const [{ command, requestOf }, { parse }, { serviceOptions }, { allOptions }, { readValues }] = await Promise.all([
-    import('./commands/run.ts'), import('./parse/parse.ts'), import('./project/apply.ts'), import('./parse/global-options.ts'), import('./project/read-values.ts'),
+  const [{ command, requestOf }, { parse }, { serviceOptions }, { allOptions }, { readValues }, { projectSchema }, { suggest }] = await Promise.all([
+    import('./commands/run.ts'), import('./parse/parse.ts'), import('./project/apply.ts'), import('./parse/global-options.ts'), import('./project/read-values.ts'), import('./project/schema.ts'), import('./parse/suggest.ts'),
   ]);
-  const read = readValues({ services: { bridge: service }, host, options: allOptions(command.options), invalid }).get('bridge')!;
+  const specs = allOptions(command.options);
+  const known = () => [...projectSchema(specs).knownKeys(['services', 'bridge']), ...aroundKeys];
+  const read = readValues({ services: { bridge: service }, host, options: specs, invalid: (problems) => invalid(unknownKeys(problems, known(), suggest)) }).get('bridge')!;
   const { options: defaults, given } = parse(command, [], host.env);
   const options = serviceOptions(read, command, { options: { ...defaults, ...(name === undefined ? {} : { name }), ...(context === undefined ? {} : { context }), ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(transport === undefined ? {} : { transport }) }, given });
   const calling: CommandContext = { host, reporter: { emit: () => undefined }, output: 'text', options, given, args: [], rest: read.command };

@@ -115,7 +115,9 @@ export async function main(argv: readonly string[], host: Host, entries: readonl
     const reporter = typedReporter(host.program, await chooseReporter(host, output, options.progress as 'auto' | 'plain' | 'json' | 'none'));
     try {
       const project = command.takesProject === 'nothing' ? undefined : await projectOf(command, host, options, given, reporter);
-      const result = await command.run({ host, reporter, output, options, given, args, rest, ...(project === undefined ? {} : { project }) });
+      const result = await command.run({ host, reporter, output, options, given, args, rest, ...(project === undefined ? {} : { project }) }).catch(async (error: unknown) => {
+        throw project === undefined ? error : (await import('./project/file-words.ts')).withPlace(error, project, given);
+      });
       await reporter.release?.();
       await writeAnswer(host.stdout, output, result);
       return result.exitCode ?? exitCodes.ok;

@@ -29,25 +29,53 @@ export interface BridgeOptions {
   ports?: string | number | (string | number)[];
   /** Absent: all traffic. */
   rules?: BridgeRule | BridgeRule[];
-  env?: Record<string, string | number | boolean>;
+  /** Null: the value that the variable has in this process. */
+  env?: Record<string, string | number | boolean | null> | string[];
+  /** Files with `NAME=VALUE` lines; relative ones begin in the working directory. */
+  envFiles?: string | string[];
   envOnly?: string | string[];
   envExcept?: string | string[];
   /** `SOURCE:PATH[:ro]`; relative sources begin in the working directory. */
-  mounts?: string[];
-  /** How volumes of the pod come: sync, live, ro, local or ignore, by their names. */
-  volumes?: Record<string, string>;
+  mounts?: (string | { source: string; target: string; readOnly?: boolean })[];
+  /** How volumes of the pod come, by their names. */
+  volumes?: Record<string, 'sync' | 'live' | 'ro' | 'local' | 'ignore'> | string | string[];
   noVolumes?: boolean;
   /** `[HOST:]PORT`. */
-  publish?: string | string[];
+  publish?: string | number | (string | number)[];
+  /** `[HOST:]PORT` of a debugger: published on 127.0.0.1, under the same number or HOST. */
+  debug?: string | number | (string | number)[];
   command?: string | string[];
   workdir?: string;
-  user?: string;
+  user?: string | number;
   entrypoint?: string;
   asPod?: boolean;
   limits?: boolean;
+  /** The container's own connections come from the hub (default), or from a pod of the target. */
+  egress?: 'hub' | 'pod';
+  /** When to pull the image. Default missing. */
+  pull?: 'always' | 'missing' | 'never';
+  /** The bridge ends so long after it was made, whatever happens: `30m`, `12h`. */
+  lifetime?: string;
   mode?: 'steal' | 'mirror';
+  /** No x-bridge-served-by header in responses. */
+  hideServedBy?: boolean;
   fallback?: 'original' | 'fail';
+  /** When the container counts as up: `tcp`, `http:PATH`, `http:PORT/PATH` or https. */
   check?: string;
+  /** Requests that a rule chooses wait so long: milliseconds, or `1.5s`. */
+  delay?: string | number;
+  /** `PERCENT` or `PERCENT:STATUS`: so many of 100 requests that a rule chooses are answered with that status (503) instead. */
+  fault?: string | number;
+  /** The original's processes stand still while the container serves. */
+  freeze?: boolean;
+  /** Open TLS with `CERT[,KEY]`, PEM files of the target's container. */
+  tlsCert?: string;
+  /** The same with the Secret of this name, which the target's container has mounted. */
+  tlsSecret?: string;
+  /** What came by TLS goes to the container without. */
+  plaintext?: boolean;
+  /** Tell the container the client's address by the PROXY protocol, version 2. */
+  proxyProtocol?: boolean;
 
   /** Of bridge and container; absent: from the target and the user. */
   name?: string;

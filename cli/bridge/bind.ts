@@ -18,3 +18,8 @@ export function parseBind(flag: string, cwd: string, homeDir: string): string {
   if (!isPath && !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(source)) throw fail(flag, `'${source}' is neither a path nor the name of a volume`);
   return [full, target, ...(options === undefined ? [] : [options])].join(':');
 }
+
+/** The path on this machine of what {@link parseBind} has made; undefined for a volume. */
+export function sourcePath(bind: string): string | undefined {
+  return /^((?:[A-Za-z]:)?[\\/][^:]*):/.exec(bind)?.[1];
+}

@@ -62,13 +62,12 @@ async function endOf(docker: Docker, container: string, signal: AbortSignal): Pr
 async function whyNot({ docker, container, watch, wait }: ServingQuestion): Promise<{ why: string; next: string }> {
   const state = await docker.containers.find(container).catch(() => ({ running: true }) as const);
   if (state === undefined) return { why: 'the container has ended and was removed', next: 'the same without --rm, which keeps what it has said' };
-  if (!state.running) {
-    const why = `the container has ended with exit code ${state.exitCode}`;
-    if (!wait) return { why, next: `docker logs ${state.name}` };
-    const said = await lastWords(docker, container, state.tty).catch(() => '');
-    return { why: said === '' ? `${why} and said nothing` : `${why}; its last words:${said}`, next: 'the same without --detach, which shows all that the program says' };
-  }
-  return { why: 'it is still starting, listens on 127.0.0.1 only, or on another port', next: `bridge logs ${watch.ref.name} -n ${watch.ref.namespace}, and give its port with --port POD:CONTAINER` };
+  const why = state.running ? 'it is still starting, listens on 127.0.0.1 only, or on another port' : `the container has ended with exit code ${state.exitCode}`;
+  const port = 'give its port with --port POD:CONTAINER';
+  if (!wait) return { why, next: state.running ? `bridge logs ${watch.ref.name} -n ${watch.ref.namespace}, and ${port}` : `docker logs ${state.name}` };
+  // Bridge and container are about to be undone: what they could be asked must stand here.
+  const said = await lastWords(docker, container, 'tty' in state && state.tty).catch(() => '');
+  return { why: said === '' ? `${why}${state.running ? '; it has said nothing so far' : ' and said nothing'}` : `${why}; its last words:${said}`, next: `the same without --detach, which shows all that the program says${state.running ? `, or ${port}` : ''}` };
 }
 
 /** Throws `not-serving` where it is to be waited for and does not come. */

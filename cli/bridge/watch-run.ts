@@ -33,11 +33,11 @@ export async function mountedFolders(binds: readonly string[]): Promise<string[]
   return folders.filter((folder) => folder !== undefined);
 }
 
-/** Throws `usage` for a source that is not there: Docker would make an empty folder, and nothing in it would ever change. */
+/** Throws `watch-impossible` for a source that is not there: Docker would make an empty folder, and nothing in it would ever change. */
 export async function checkSources(binds: readonly string[]): Promise<void> {
   for (const source of sourcesOf(binds)) {
     if (await stat(source).catch(() => undefined) !== undefined) continue;
-    throw new BridgeError({ kind: 'usage', code: 'usage', what: `${source} is not there, so --watch cannot watch it`, why: 'folders that -v mounts are watched', next: `-v with a folder that exists, or mkdir ${source}` });
+    throw new BridgeError({ kind: 'usage', code: 'watch-impossible', what: `${source} cannot be watched`, why: 'it is not there, and --watch watches the folders that -v mounts', next: `-v with a folder that exists, or mkdir ${source}` });
   }
 }
 

@@ -24,7 +24,7 @@ of this shell and over it the pod's, less what belongs to the pod's image or pla
     const [{ connectCluster }, { connectDocker }, { openLink }, { podEnv }, { Steps }, { parseTarget }] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/pod-env.ts'), import('../steps/steps.ts'), import('../target/parse-target.ts'),
     ]);
-    const ref = parseTarget(context.args[0] ?? '');
+    const ref = parseTarget(context.args[0] ?? '', (target) => `bridge env ${target}`);
     const [docker, cluster] = await Promise.all([connectDocker(host), connectCluster(host, clusterChoice(context))]);
     const container = text(context, 'container');
     const namespace = text(context, 'namespace') ?? cluster.context.namespace;

@@ -19,6 +19,7 @@ export const command: Command = {
   examples: [{ command: 'bridge exec api-ann -- npm test', explains: 'tests beside the running program, against the cluster' }, { command: 'bridge exec api-ann -it -- sh', explains: 'a shell' }],
   async run(context) {
     if (context.rest.length === 0) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no command was given', next: 'bridge exec NAME -- COMMAND' });
+    if (flag(context, 'interactive') && flag(context, 'tty') && context.host.stdin.isTTY !== true) throw new BridgeError({ kind: 'usage', code: 'usage', what: '-t passes on this terminal, but stdin is none', next: `bridge exec ${context.args[0] ?? 'NAME'} -i -- ${context.rest.join(' ')}` });
     return withSession(context, async (session) => {
       const [{ findBridge }, { execIn }, { texts }, { envFromFlags }] = await Promise.all([import('../bridge/find-bridge.ts'), import('../bridge/exec.ts'), import('./choices.ts'), import('../bridge/merge-env.ts')]);
       const [name = ''] = context.args;

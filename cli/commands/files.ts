@@ -16,7 +16,7 @@ export const command: Command = {
     const [{ connectCluster }, { connectDocker }, { openLink }, { copyOut }, { Steps }, { parseTarget }, path] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../volumes/copy-out.ts'), import('../steps/steps.ts'), import('../target/parse-target.ts'), import('node:path'),
     ]);
-    const ref = parseTarget(context.args[0] ?? '');
+    const ref = parseTarget(context.args[0] ?? '', (target) => `bridge files ${target}`);
     const folder = path.resolve(host.cwd, context.args[1] ?? `${ref.name}-files`);
     const [docker, cluster] = await Promise.all([connectDocker(host), connectCluster(host, clusterChoice(context))]);
     const container = text(context, 'container');

@@ -16,6 +16,6 @@ export const command: Command = {
     if (unreachable !== undefined) context.reporter.emit(onlyHere(unreachable, context.host.now()));
     // For scripts: as with any command that fails, beside what is known.
     const data = unreachable === undefined ? listed : { ...listed, ...errorObject(typedFacts(context.host.program, unreachable.facts)) };
-    return { data, text: listText(listed, context.output === 'wide', Date.now()), ...(unreachable === undefined ? {} : { exitCode: exitCodes[unreachable.facts.kind] }) };
+    return { data, text: listText(listed, context.output === 'wide', Date.now()), ...(unreachable === undefined ? {} : { exitCode: exitCodes.environment }) };
   }, { orHere: true }),
 };

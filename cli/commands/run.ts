@@ -1,5 +1,5 @@
-import { basename, resolve } from 'node:path';
-import type { Command, CommandContext, Options } from '../command.ts';
+import { basename, dirname, resolve } from 'node:path';
+import type { Command, CommandContext, CommandResult, Options } from '../command.ts';
 import { BridgeError, exitCodes, isBridgeError } from '../errors.ts';
 import type { RunRequest } from '../bridge/run-request.ts';
 import type { TransportChoice } from '../link/transport.ts';
@@ -19,7 +19,12 @@ function buildOf(context: CommandContext, service: ProjectService | undefined): 
     throw new BridgeError({ kind: 'usage', code: 'usage', what: '--dockerfile, --build-target and --build-arg say how an image is built, but none is', next: '--build DIR' });
   }
   const path = resolve(context.host.cwd, folder);
-  return { build: { context: path, args, ...(dockerfile === undefined ? {} : { dockerfile }), ...(target === undefined ? {} : { target }) }, tag: builtTag(service?.name ?? text(context, 'name') ?? basename(path)) };
+  return { build: { context: path, args, ...(dockerfile === undefined ? {} : { dockerfile }), ...(target === undefined ? {} : { target }) }, tag: builtTag(service === undefined ? (text(context, 'name') ?? basename(path)) : imageNameOf(service, context.project)) };
+}
+
+/** Several projects may have a service of one name. */
+function imageNameOf({ name }: ProjectService, project: CommandContext['project']): string {
+  return project === undefined ? name : `${basename(dirname(project.file))}-${name}`;
 }
 
 /** One for each service that is meant, or the one that flags describe. */
@@ -32,13 +37,15 @@ async function requestsOf(context: CommandContext): Promise<RunRequest[]> {
   if (services.length > 1 && (ofOne !== undefined || rest.length > 0)) {
     throw new BridgeError({ kind: 'usage', code: 'usage', what: `${ofOne === undefined ? 'a command after --' : `--${ofOne}`} is for one service, and ${services.length} are named`, next: `bridge run ${services[0]!.name}` });
   }
+  const absent = project?.absent(services.map(({ name }) => name));
+  if (absent !== undefined) throw absent;
   const flags: Options = Object.fromEntries(Object.entries(context.options).filter(([name]) => given.has(name)));
   return Promise.all(services.map((service) => requestOf({ ...context, options: serviceOptions(service, command, context), rest: rest.length > 0 ? rest : service.command }, service, [service.options, flags])));
 }
 
 /** @param layers what the project file says, then what the command line does: later variables win, of files and of single ones alike */
 export async function requestOf(context: CommandContext, service: ProjectService | undefined, layers: Options[]): Promise<RunRequest> {
-  const [{ parseTarget }, { rulesFromOptions }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parseDebug, parsePublish }, { parseVolumeModes }, { trafficFromFlags }, { checkEnvPattern }, { checks }] = await Promise.all([
+  const [{ parseTarget }, { rulesFromOptions }, { envFromFile, envFromFlags }, { checkName }, { parseBind }, { parseDebug, parsePublish }, { parseVolumeModes }, { trafficFromFlags }, { checkEnvPattern }, { checks, checkWorkdir }] = await Promise.all([
     import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/merge-env.ts'), import('../bridge/owner-slug.ts'), import('../bridge/bind.ts'), import('../bridge/publish.ts'), import('../volumes/modes.ts'), import('../bridge/traffic.ts'), import('../bridge/env-filter.ts'), import('../project/checks.ts'),
   ]);
   const { host } = context;
@@ -79,6 +86,7 @@ export async function requestOf(context: CommandContext, service: ProjectService
   for (const pattern of [...envFilter.only, ...envFilter.except]) checkEnvPattern(pattern);
   const name = text(context, 'name');
   if (name !== undefined) checkName(name);
+  if (text(context, 'workdir') !== undefined) checkWorkdir(text(context, 'workdir')!);
   const env = await Promise.all(layers.map(async (options) => {
     const files = await Promise.all(texts({ options }, 'envFile').map((file) => readEnvFile(file, host.cwd)));
     return [...files.flatMap(({ name: file, content }) => envFromFile(content, host.env, file)), ...envFromFlags(texts({ options }, 'env'), host.env)];
@@ -191,45 +199,57 @@ A link that was up already stays up then, as it does while other containers use 
     { name: 'ttl', description: 'how long the link may be silent before the cluster removes its bridges (12h if never given)', value: { placeholder: 'DURATION' }, env: 'PODBRIDGE_TTL', file: { of: 'project' } },
   ],
   async run(context) {
-    const { host, reporter, output } = context;
-    const requests = await requestsOf(context);
-    const [first] = requests;
-    if (first === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no service was named', next: 'bridge run --help' });
-    const { detach, tty } = first.flags;
-    if (tty && !detach && output === 'json') throw new BridgeError({ kind: 'usage', code: 'usage', what: '-t and -o json exclude each other', next: 'leave one of them out' });
-    if (detach && requests.some(({ traffic }) => traffic?.diff === true)) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--diff and -d exclude each other: nobody would see the differences', next: 'leave one of them out' });
-    const [{ connectCluster }, { connectDocker }, { openLink }, { runAll }, { sweep }, { bridgedText }, { differenceText }] = await Promise.all([
-      import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/run-all.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'), import('../bridge/difference-text.ts'),
-    ]);
-    // In the foreground the answer is a stream: JSON lines.
-    const line = (event: object) => host.stdout.write(`${JSON.stringify(event)}\n`);
-    const streams = !detach && output === 'json';
-    const alone = requests.length === 1;
-    const summaries: RunSummary[] = [];
-    const clustered = connectCluster(host, clusterChoice(context));
+    const { project, given, args } = context;
     try {
-      const exitCode = await runAll(requests, {
-        host, reporter, docker: () => connectDocker(host), cluster: () => clustered, sweep,
-        openLink: (docker, cluster, steps) => openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: first.transport, ...(first.ttl === undefined ? {} : { ttl: first.ttl }) }),
-        onReady(ready) {
-          summaries.push(ready);
-          if (streams) line({ type: 'ready', ...ready });
-          else if (!detach) reporter.emit({ type: 'note', text: bridgedText(ready, false), at: host.now() });
-        },
-        onDifference(event) {
-          if (streams) line({ type: 'compared', ...event });
-          else if (event.difference !== undefined) reporter.emit({ type: 'note', text: differenceText(event), at: host.now() });
-        },
-        ...(streams ? { onLine: (stream: 'stdout' | 'stderr', content: string, service?: string) => line({ type: 'log', stream, ...(alone ? {} : { service }), line: content }) } : {}),
-      });
-      if (streams) line({ type: 'exit', exitCode });
-      if (!detach || summaries.length === 0) return { exitCode };
-      for (const summary of summaries) reporter.emit({ type: 'note', text: bridgedText(summary, true), at: host.now() });
-      return { exitCode, data: alone ? summaries[0] : { runs: summaries }, text: summaries.map(({ bridge, container }) => bridge?.name ?? container.name).join('\n') };
+      return await runThem(context);
     } catch (error) {
-      throw detach ? error : beforeContainer(error);
-    } finally {
-      await clustered.then((cluster) => cluster.close(), () => undefined);
+      if (project === undefined || (args.length === 0 && (given.has('image') || given.has('build')))) throw error;
+      const { inFileWords } = await import('../project/file-words.ts');
+      const services = [...project.services.values()].filter(({ name }) => args.length === 0 || args.includes(name));
+      throw inFileWords(error, { said: services.map((service) => service.options), given, options: command.options ?? [], file: project.file });
     }
   },
 };
+
+async function runThem(context: CommandContext): Promise<CommandResult> {
+  const { host, reporter, output } = context;
+  const requests = await requestsOf(context);
+  const [first] = requests;
+  if (first === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no service was named', next: 'bridge run --help' });
+  const { detach, tty } = first.flags;
+  if (tty && !detach && output === 'json') throw new BridgeError({ kind: 'usage', code: 'usage', what: '-t and -o json exclude each other', next: 'leave one of them out' });
+  if (detach && requests.some(({ traffic }) => traffic?.diff === true)) throw new BridgeError({ kind: 'usage', code: 'usage', what: '--diff and -d exclude each other: nobody would see the differences', next: 'leave one of them out' });
+  const [{ connectCluster }, { connectDocker }, { openLink }, { runAll }, { sweep }, { bridgedText }, { differenceText }] = await Promise.all([
+    import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/run-all.ts'), import('../bridge/sweep.ts'), import('../bridge/summary.ts'), import('../bridge/difference-text.ts'),
+  ]);
+  // In the foreground the answer is a stream: JSON lines.
+  const line = (event: object) => host.stdout.write(`${JSON.stringify(event)}\n`);
+  const streams = !detach && output === 'json';
+  const alone = requests.length === 1;
+  const summaries: RunSummary[] = [];
+  const clustered = connectCluster(host, clusterChoice(context));
+  try {
+    const exitCode = await runAll(requests, {
+      host, reporter, docker: () => connectDocker(host), cluster: () => clustered, sweep,
+      openLink: (docker, cluster, steps) => openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes'), transport: first.transport, ...(first.ttl === undefined ? {} : { ttl: first.ttl }) }),
+      onReady(ready) {
+        summaries.push(ready);
+        if (streams) line({ type: 'ready', ...ready });
+        else if (!detach) reporter.emit({ type: 'note', text: bridgedText(ready, false), at: host.now() });
+      },
+      onDifference(event) {
+        if (streams) line({ type: 'compared', ...event });
+        else if (event.difference !== undefined) reporter.emit({ type: 'note', text: differenceText(event), at: host.now() });
+      },
+      ...(streams ? { onLine: (stream: 'stdout' | 'stderr', content: string, service?: string) => line({ type: 'log', stream, ...(alone ? {} : { service }), line: content }) } : {}),
+    });
+    if (streams) line({ type: 'exit', exitCode });
+    if (!detach || summaries.length === 0) return { exitCode };
+    for (const summary of summaries) reporter.emit({ type: 'note', text: bridgedText(summary, true), at: host.now() });
+    return { exitCode, data: alone ? summaries[0] : { runs: summaries }, text: summaries.map(({ bridge, container }) => bridge?.name ?? container.name).join('\n') };
+  } catch (error) {
+    throw detach ? error : beforeContainer(error);
+  } finally {
+    await clustered.then((cluster) => cluster.close(), () => undefined);
+  }
+}

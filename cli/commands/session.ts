@@ -26,8 +26,10 @@ async function linkHere(docker: Docker, { context }: Cluster, error: unknown): P
 }
 
 /** What a command says that shows this machine's side only. */
-export function onlyHere({ facts: { code, what, why } }: BridgeError, at: number): UiEvent {
-  return { type: 'warning', code, text: `${what}${why === undefined ? '' : ` (${why})`}: only this machine's side is shown, and no bridge is known`, next: 'bridge down  (removes this machine\'s side; the cluster forgets the link by itself)', at };
+export function onlyHere({ facts: { code, what, why, next } }: BridgeError, at: number): UiEvent {
+  // Credentials can be renewed, and then everything goes on: nothing is to be removed for their sake.
+  const then = code === 'cluster-unreachable' ? 'bridge down  (removes this machine\'s side; the cluster forgets the link by itself)' : `${next}  (and renew the credentials: link and bridges stay as they are)`;
+  return { type: 'warning', code, text: `${what}${why === undefined ? '' : ` (${why})`}: only this machine's side is shown, and no bridge is known`, next: then, at };
 }
 
 /**

@@ -78,14 +78,8 @@ machine's side is shown, and the exit code is 3.`,
       const namespace = text(context, 'namespace');
       const collector = new StatusCollector({ ...session, allNamespaces: flag(context, 'allNamespaces'), now: () => host.now(), ...(namespace === undefined ? {} : { namespace }) });
       try {
-        if (flag(context, 'watch')) {
-          await watchStatus(collector, host, { output, intervalMs });
-          return {};
-        }
-        if (isInteractive(host) && output === 'text' && !flag(context, 'once') && text(context, 'progress') !== 'plain') {
-          await showScreen(collector, host, session.docker, actionsOf(session, context));
-          return {};
-        }
+        if (flag(context, 'watch')) return { exitCode: await watchStatus(collector, host, { output, intervalMs }) };
+        if (isInteractive(host) && output === 'text' && !flag(context, 'once') && text(context, 'progress') !== 'plain') return { exitCode: await showScreen(collector, host, session.docker, actionsOf(session, context)) };
         const [snapshot, { statusText }, { signsFor }] = [await lookOnce(collector), await import('../status/text.ts'), await import('../status/screen/line.ts')];
         if (session.unreachable !== undefined && !snapshot.bridgesKnown) reporter.emit(onlyHere(session.unreachable, host.now()));
         return { data: snapshot, text: statusText(snapshot, signsFor(host.env), host.program), ...(snapshot.bridgesKnown ? {} : { exitCode: exitCodes.environment }) };

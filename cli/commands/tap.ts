@@ -39,7 +39,7 @@ and nobody notices. Values that look like secrets are masked, in headers and in 
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/tap.ts'), import('../steps/steps.ts'),
       import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/traffic.ts'),
     ]);
-    const ref = parseTarget(context.args[0] ?? '');
+    const ref = parseTarget(context.args[0] ?? '', (target) => `bridge tap ${target}`);
     const rules = rulesFromOptions(context.options);
     const traffic = trafficFromFlags({
       fallback: undefined, check: undefined, tlsCert: text(context, 'tlsCert'), tlsSecret: text(context, 'tlsSecret'), plaintext: false, proxyProtocol: false,

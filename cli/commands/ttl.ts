@@ -12,7 +12,7 @@ const leastMs = 1000;
 export function durationMs(option: string, given: string): number {
   const ms = [...given.matchAll(/([0-9.]+)(ms|s|m|h)/g)].reduce((sum, [, amount, unit]) => sum + Number(amount) * (msOf[unit ?? ''] ?? 0), 0);
   if (pattern.test(given) && ms >= leastMs) return ms;
-  throw new BridgeError({ kind: 'usage', code: 'usage', what: `--${option} ${given} is not a duration of a second or more`, next: 'write it like 30m, 12h or 1h30m' });
+  throw new BridgeError({ kind: 'usage', code: 'usage', what: `--${option} ${given} is not a duration of a second or more`, why: 'it is written like 30m, 12h or 1h30m', next: `--${option} 1h30m` });
 }
 
 export function ttlOf(context: Pick<CommandContext, 'options'>): { ttl?: string } {

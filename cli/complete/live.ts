@@ -1,9 +1,10 @@
-/** Contexts, namespaces, targets, containers, bridges: asked of kubeconfig, cluster and Docker, kept for a moment. Never fails: what cannot be known has no candidates. */
-import { readdir } from 'node:fs/promises';
+/** Contexts, namespaces, targets, containers, bridges, services: asked of kubeconfig, cluster, Docker and bridge.yaml, kept for a moment. Never fails: what cannot be known has no candidates. */
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import type { Bridge } from '../../protocol/objects.ts';
 import { labels } from '../../protocol/names.ts';
 import type { Cluster, KubeObject } from '../adapters/cluster/index.ts';
+import type { ContainerSummary, Docker } from '../adapters/docker/index.ts';
 import type { Host } from '../host.ts';
 import { timing } from '../timing.ts';
 import { cached, cacheFolder } from './cache.ts';
@@ -48,10 +49,13 @@ async function fromCluster(host: Host, live: Live, given: Given, kindWord: strin
         return (await podTemplate(cluster, parseTarget(given.target ?? ''), namespace)).spec.containers.map(({ name }) => name);
       }
       case 'bridge': {
-        const [bridges, local] = await Promise.all([listed<Bridge>(resources.Bridge), ofDocker(host)]);
-        return [...new Set([...local, ...named(bridges)])];
+        const docker = await (await import('../adapters/docker/index.ts')).connectDocker(host).catch(() => undefined);
+        if (docker === undefined) return [];
+        const [bridges, links] = await Promise.all([listed<Bridge>(resources.Bridge), ownLinks(docker, cluster)]);
+        return namesOfLinks(links, await docker.containers.list({ [labels.role]: 'app' }), bridges);
       }
       case 'context':
+      case 'service':
       case 'file': return [];
     }
   } finally {
@@ -59,13 +63,25 @@ async function fromCluster(host: Host, live: Live, given: Given, kindWord: strin
   }
 }
 
-async function ofDocker(host: Host): Promise<string[]> {
-  try {
-    const { connectDocker } = await import('../adapters/docker/index.ts');
-    return (await (await connectDocker(host)).containers.list({ [labels.role]: 'app' })).map((app) => app.labels[labels.bridge] ?? app.name);
-  } catch {
-    return [];
-  }
+/** As `bridge list` shows them, and other commands take them. */
+export function namesOfLinks(links: readonly string[], apps: readonly Pick<ContainerSummary, 'name' | 'labels'>[], bridges: readonly Bridge[]): string[] {
+  const here = apps.filter((app) => links.includes(app.labels[labels.link] ?? '')).map((app) => app.labels[labels.bridge] ?? app.name);
+  return [...new Set([...here, ...named(bridges.filter(({ spec }) => links.includes(spec.client)))])];
+}
+
+/** The link of this user, cluster and Docker: what belongs to others cannot be stopped, entered or read. */
+async function ownLinks(docker: Docker, cluster: Cluster): Promise<string[]> {
+  const [{ findLinkName }, { linksHere }] = await Promise.all([import('../link/connect-link.ts'), import('../link/out-of-reach.ts')]);
+  return findLinkName(docker, cluster).then(({ name }) => [name], async () => (await linksHere(docker, cluster.context)).map(({ link }) => link));
+}
+
+/** Of the file as it stands, right or not. */
+async function services(host: Host, project: string | undefined): Promise<string[]> {
+  const [{ findProjectFile }, { parseDocument }] = await Promise.all([import('../project/find-project-file.ts'), import('yaml')]);
+  const file = findProjectFile(host.cwd, project ?? host.env.PODBRIDGE_PROJECT);
+  if (file === undefined) return [];
+  const { services: found } = parseDocument(await readFile(file, 'utf8'), { merge: true }).toJS() as { services?: object };
+  return Object.keys(found ?? {});
 }
 
 /** Directories end with a slash. */
@@ -84,6 +100,7 @@ async function late(): Promise<string[]> {
 export async function liveValues(host: Host, live: Live, { given, word }: Pick<Question, 'given' | 'word'>): Promise<string[]> {
   try {
     if (live === 'file') return await files(host, word);
+    if (live === 'service') return await services(host, given.project);
     if (live === 'context') {
       const kubeconfig = given.kubeconfig ?? host.env.PODBRIDGE_KUBECONFIG;
       return await cached(cacheFolder(host), [live, kubeconfig, host.env.KUBECONFIG, host.homeDir], async () => (await import('../adapters/cluster/kubeconfig.ts')).contextNames(host, kubeconfig));

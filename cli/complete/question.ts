@@ -3,7 +3,7 @@ import type { Command, OptionSpec } from '../command.ts';
 import { allOptions } from '../parse/global-options.ts';
 
 /** Things that only the machine or the cluster knows. */
-export type Live = 'context' | 'namespace' | 'target' | 'container' | 'bridge' | 'file';
+export type Live = 'context' | 'namespace' | 'target' | 'container' | 'bridge' | 'service' | 'file';
 
 export interface Candidate {
   value: string;
@@ -17,13 +17,13 @@ export interface Question {
   candidates: Candidate[];
   live?: Live;
   /** Words of the line that change what the cluster is asked. */
-  given: { context?: string; kubeconfig?: string; namespace?: string; target?: string };
+  given: { context?: string; kubeconfig?: string; namespace?: string; target?: string; project?: string };
   /** Stands before each candidate: `--output=`. */
   prefix: string;
 }
 
-const liveOptions: Record<string, Live> = { context: 'context', namespace: 'namespace', target: 'target', container: 'container', kubeconfig: 'file', 'env-file': 'file', volume: 'file', bundle: 'file', file: 'file', build: 'file' };
-const liveArguments: Record<string, Live> = { target: 'target', name: 'bridge', bridge: 'bridge', file: 'file' };
+const liveOptions: Record<string, Live> = { context: 'context', namespace: 'namespace', target: 'target', container: 'container', kubeconfig: 'file', 'env-file': 'file', volume: 'file', bundle: 'file', file: 'file', build: 'file', project: 'file' };
+const liveArguments: Record<string, Live> = { target: 'target', name: 'bridge', bridge: 'bridge', file: 'file', service: 'service' };
 
 export interface KnownCommand {
   name: string;
@@ -47,7 +47,7 @@ function findOption(options: readonly OptionSpec[], word: string): OptionSpec | 
 function walk(words: readonly string[], options: readonly OptionSpec[]): Walked {
   const walked: Walked = { open: undefined, positionals: [], given: {}, beyond: false };
   const keep = ({ name }: OptionSpec, value: string) => {
-    if (name === 'context' || name === 'kubeconfig' || name === 'namespace' || name === 'target') walked.given[name] = value;
+    if (name === 'context' || name === 'kubeconfig' || name === 'namespace' || name === 'target' || name === 'project') walked.given[name] = value;
   };
   for (const word of words) {
     if (walked.open !== undefined) {

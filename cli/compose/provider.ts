@@ -61,7 +61,7 @@ export function providerMetadata(options: readonly OptionSpec[]): object {
 /** All that `down` needs: what it ends, it finds by labels. */
 const ofDown = ['context', 'kubeconfig'];
 
-/** Compose's words (`up --target=deploy/api --take-over=true SERVICE`) as a command line. Throws `compose-invalid` with every option that there is not. */
+/** Compose's words (`up --target=deploy/api --take-over=true SERVICE`) as a command line. Throws `provider-invalid` with every option that there is not. */
 export function providerWords(words: readonly string[], offered: readonly OptionSpec[]): string[] {
   const at = words.findIndex((word) => !word.startsWith('--'));
   const [event, service = ''] = [words[at], words.at(-1)];
@@ -81,7 +81,7 @@ export function providerWords(words: readonly string[], offered: readonly Option
   });
   if (problems.length > 0) {
     throw new BridgeError({
-      kind: 'usage', code: 'compose-invalid', what: `the project has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}`, why: [...new Set(problems)].join('; '), next: 'edit the compose file  (podbridge compose metadata shows all options)',
+      kind: 'usage', code: 'provider-invalid', what: `the project has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}`, why: [...new Set(problems)].join('; '), next: 'edit the compose file  (podbridge compose metadata shows all options)',
     });
   }
   return [...words.slice(0, at + 1), ...rest];
@@ -125,13 +125,13 @@ export interface StandingPlace {
   bridge: Bridge | undefined;
 }
 
-/** Throws `compose-elsewhere` for a container of that name that belongs to another link. */
+/** Throws `provider-elsewhere` for a container of that name that belongs to another link. */
 async function placeOf({ docker, link }: Pick<ProviderParts, 'docker' | 'link'>, name: string): Promise<ContainerSummary | undefined> {
   const container = (await docker.containers.list({ [labels.role]: 'app' })).find((each) => each.name === name);
   if (container === undefined || container.labels[labels.link] === link) return container;
   throw new BridgeError({
-    kind: 'refused', code: 'compose-elsewhere', what: `container ${name} of the project stands in the place of a pod of another cluster, or belongs to another user`, why: `its link is ${container.labels[labels.link]}, this one would be ${link}`,
-    next: `with the other context or user: docker compose down`,
+    kind: 'refused', code: 'provider-elsewhere', what: `container ${name} of the project stands in the place of a pod of another cluster, or belongs to another user`, why: `its link is ${container.labels[labels.link]}, this one would be ${link}`,
+    next: 'with the other context or user: docker compose down',
   });
 }
 

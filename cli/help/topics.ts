@@ -32,7 +32,7 @@ While a rule is in force, responses say which side made them:  x-bridge-served-b
   4    refused: rights, or somebody else has it
   5    timed out
   125  bridge run: podbridge failed before the container ran; then its code is the container's (127: it has no such program)
-  129, 130, 143  ended by SIGHUP, Ctrl-C, SIGTERM`,
+  129, 130, 143  ended by SIGHUP, Ctrl-C, SIGTERM; Ctrl-C is the normal end (0) of what only shows: status, logs -f`,
   },
   {
     name: 'output', summary: 'Answers for scripts',
@@ -43,8 +43,8 @@ Streams (bridge run in the foreground, logs -f, status --watch) are one object a
   },
   {
     name: 'environment', summary: 'Environment variables',
-    text: `  PODBRIDGE_CONTEXT, PODBRIDGE_KUBECONFIG, PODBRIDGE_NAMESPACE   stand in for the options of those names
-  PODBRIDGE_OUTPUT, PODBRIDGE_PROGRESS, PODBRIDGE_YES, PODBRIDGE_VERBOSE, PODBRIDGE_TRANSPORT   likewise
+    text: `  PODBRIDGE_CONTEXT, PODBRIDGE_KUBECONFIG, PODBRIDGE_NAMESPACE, PODBRIDGE_PROJECT   stand in for the options of those names
+  PODBRIDGE_OUTPUT, PODBRIDGE_PROGRESS, PODBRIDGE_YES, PODBRIDGE_VERBOSE, PODBRIDGE_TRANSPORT, PODBRIDGE_TTL   likewise
   KUBECONFIG, DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG        as kubectl and docker take them
   HTTPS_PROXY, NO_PROXY                                         the way to the API server
   NO_COLOR, FORCE_COLOR, TERM, CI                               what is drawn
@@ -55,6 +55,7 @@ Streams (bridge run in the foreground, logs -f, status --watch) are one object a
     text: `  bridge doctor                    names the cause and the command that repairs it
   bridge status                    who gets the requests, and why
   bridge logs NAME -f              what the program says; --of cargo, hub, controller or agent for podbridge's own parts
+                                   (all but cargo only for who may read the logs of bridge-system: an administrator)
   bridge COMMAND --verbose         the details of an error
   bridge doctor --bundle FILE      all of it in one archive without secrets, for a report`,
   },

@@ -7,7 +7,7 @@ import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import type { Host } from '../host.ts';
 import { projectFileNames } from '../project/find-project-file.ts';
 import { parseTarget } from '../target/parse-target.ts';
-import { isBridgeError } from '../errors.ts';
+import { BridgeError, isBridgeError } from '../errors.ts';
 import { resolveTarget, type ResolvedTarget } from '../target/resolve-target.ts';
 import { serviceEntry, serviceNameOf } from './service-entry.ts';
 import { extendProject, newProject } from './write-project.ts';
@@ -51,7 +51,8 @@ async function resolved(cluster: Cluster, ref: ResolvedTarget['ref'], namespace:
 }
 
 export async function initProject({ cluster, host, namespace, targets, build, container, print }: InitQuestion): Promise<Initialised> {
-  const found = await Promise.all(targets.map((target) => resolved(cluster, parseTarget(target), namespace, container)));
+  const found = await Promise.all(targets.map((target) => resolved(cluster, parseTarget(target, (meant) => `bridge init ${meant}`), namespace, container)));
+  if (build !== undefined && !existsSync(resolve(host.cwd, build))) throw new BridgeError({ kind: 'usage', code: 'build-context', what: `there is no folder ${resolve(host.cwd, build)}`, why: '--build names it', next: 'bridge init --build DIR, with a folder that has a Dockerfile' });
   const present = projectFileNames.map((name) => join(host.cwd, name)).find((file) => existsSync(file));
   const file = present ?? join(host.cwd, projectFileNames[0]);
   const folder = build === undefined ? (existsSync(join(host.cwd, 'Dockerfile')) ? host.cwd : undefined) : resolve(host.cwd, build);

@@ -49,6 +49,12 @@ export class Problems {
     this.at(this.#offset(path, of), message, path);
   }
 
+  /** `3:10`, of the value. */
+  place(path: Path): string {
+    const { line, col } = this.#lines.linePos(this.#offset(path, 'value'));
+    return `${Math.max(line, 1)}:${Math.max(col, 1)}`;
+  }
+
   /** Exactly this value is wrong already. */
   has(path: Path): boolean {
     return this.#found.some((problem) => problem.path === pathText(path));

@@ -1,8 +1,10 @@
 /** Reads a bridge.yaml and checks all of it: what it gives is right, or the error names every mistake. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { isPair, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import type { Options, OptionSpec } from '../command.ts';
+import { sourcePath } from '../bridge/bind.ts';
 import { rulesFromOptions } from '../bridge/rules.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 import type { Host } from '../host.ts';
@@ -70,12 +72,25 @@ function examineProject(content: string, { file, shown, host, options }: Project
   if (!checked.success) addIssues(checked.error.issues, schema, problems);
 
   const place = { folder: dirname(file), homeDir: host.homeDir };
-  const reader = new Reader(options, problems, place);
+  const reader = new Reader(options, problems, place, host.env);
   const services = Object.entries((values as { services?: Record<string, Values> }).services ?? {});
   const read = services.flatMap(([name, service]) => (problems.has(['services']) || !isMapping(service) ? [] : [reader.service(name, service)]));
-  const settings = problems.spareTop ? reader.values(keysOf(options, 'project'), values as Values, []) : {};
-  if (problems.any) return { error: problems.error(shown), ...(problems.spareTop ? { settings } : {}) };
-  return { file, settings, services: new Map(read.map((service) => [service.name, service])) };
+  // A value of the top that only some commands need does not hide where the others are to act.
+  const spareTop = problems.spareTop;
+  const settings = spareTop ? reader.values(keysOf(options, 'project'), values as Values, []) : {};
+  if (problems.any) {
+    for (const { path, message } of reader.absent()) problems.add(path, message);
+    return { error: problems.error(shown), ...(spareTop ? { settings } : {}) };
+  }
+  return {
+    file, settings, services: new Map(read.map((service) => [service.name, service])),
+    placeOf: (key) => `${shown}:${problems.place([key])}`,
+    absent(named) {
+      const found = new Problems(document, lines);
+      for (const { path, message } of reader.absent()) if (named.includes(String(path[1]))) found.add(path, message);
+      return found.any ? found.error(shown) : undefined;
+    },
+  };
 }
 
 function topKey(path: readonly unknown[]): string | undefined {
@@ -90,9 +105,10 @@ function prepareScalars(document: Document, env: Record<string, string | undefin
       if (key === 'key') return;
       if (typeof node.value === 'number') node.value = node.source ?? String(node.value);
       if (typeof node.value !== 'string') return;
-      const { text, missing } = interpolate(node.value, env);
+      const { text, missing, malformed } = interpolate(node.value, env);
       node.value = text;
       for (const name of missing) problems.at(node.range?.[0] ?? 0, `the variable ${name} is not set here, and \${${name}} has no default: \${${name}:-default}`, [], topKey(path));
+      for (const begun of malformed) problems.at(node.range?.[0] ?? 0, `'${begun}' is no variable: ${begun.endsWith('}') ? 'it is written ${NAME} or ${NAME:-default}' : 'its } is missing'}; $\${ stands for \${`, [], topKey(path));
     },
   });
 }
@@ -106,15 +122,36 @@ function withoutExtensions(value: unknown): unknown {
   return { ...top, services: Object.fromEntries(Object.entries(top.services).map(([name, service]) => [name, drop(service)])) };
 }
 
+/** A path of this machine that the file names. */
+interface Named {
+  path: Path;
+  /** Absolute. */
+  file: string;
+}
+
 class Reader {
   readonly #keys: { service: Key[]; rule: Key[] };
   readonly #problems: Problems;
   readonly #place: Place;
+  readonly #named: Named[] = [];
+  /** Sources of mounts are paths of the machine that Docker runs on. */
+  readonly #dockerElsewhere: boolean;
 
-  constructor(options: readonly OptionSpec[], problems: Problems, place: Place) {
+  constructor(options: readonly OptionSpec[], problems: Problems, place: Place, env: Record<string, string | undefined>) {
+    this.#dockerElsewhere = /^(?:tcp|ssh|https?):/.test(env.DOCKER_HOST ?? '');
     this.#keys = { service: keysOf(options, 'service'), rule: keysOf(options, 'rule') };
     this.#problems = problems;
     this.#place = place;
+  }
+
+  absent(): { path: Path; message: string }[] {
+    return this.#named.filter(({ file }) => !existsSync(file)).map(({ path, file }) => ({ path, message: `${file} is not there` }));
+  }
+
+  #names({ form }: Key, converted: unknown, path: Path): void {
+    const files = [converted].flat().filter((value) => typeof value === 'string');
+    if (form === 'paths') this.#named.push(...files.map((file) => ({ path, file })));
+    if (form === 'mounts' && !this.#dockerElsewhere) this.#named.push(...files.flatMap((bind) => ((file) => (file === undefined ? [] : [{ path, file }]))(sourcePath(bind))));
   }
 
   /** What is wrong already is left alone. */
@@ -135,10 +172,12 @@ class Reader {
     const one = (item: unknown, at: Path) => this.#try(at, () => {
       const converted = optionValue(key, item, this.#place);
       for (const text of [converted].flat()) if (typeof text === 'string') check?.(text);
+      this.#names(key, converted, at);
       return converted;
     });
     if (this.#problems.has(path)) return undefined;
     // Item by item, so that a mistake has its own line.
+    if (isMapping(value)) return Object.entries(value).flatMap(([name, content]) => (one({ [name]: content }, [...path, name]) as string[] | undefined) ?? []);
     return Array.isArray(value) ? value.flatMap((item, index) => (one([item], [...path, index]) as string[] | undefined) ?? []) : one(value, path);
   }
 
@@ -148,7 +187,7 @@ class Reader {
 
   service(name: string, values: Values): ProjectService {
     const path = ['services', name];
-    const options = { ...this.values(this.#keys.service, values, path), ...this.#build(values.build) };
+    const options = { ...this.values(this.#keys.service, values, path), ...this.#build(values.build, [...path, 'build']) };
     const listed = Array.isArray(values.rules);
     const rules = [values.rules ?? []].flat().map((rule, index) => (isMapping(rule) ? this.#rule(rule, [...path, 'rules', ...(listed ? [index] : [])]) : []));
     const command = Array.isArray(values.command) ? values.command.map(String) : typeof values.command === 'string' ? this.#try([...path, 'command'], () => splitWords(String(values.command))) : undefined;
@@ -165,11 +204,13 @@ class Reader {
     return this.#problems.below(path) ? [] : rulesFromOptions(options);
   }
 
-  #build(value: unknown): ProjectService['options'] {
+  #build(value: unknown, path: Path): ProjectService['options'] {
     if (typeof value !== 'string' && !isMapping(value)) return {};
     const { context = '.', dockerfile, target, args } = typeof value === 'string' ? { context: value } : value as { context?: string; dockerfile?: string; target?: string; args?: string[] | Record<string, unknown> };
+    const folder = resolve(this.#place.folder, String(context));
+    if (!this.#problems.below(path)) this.#named.push({ path: isMapping(value) && value.context !== undefined ? [...path, 'context'] : path, file: folder });
     return {
-      build: resolve(this.#place.folder, String(context)), ...(dockerfile === undefined ? {} : { dockerfile: String(dockerfile) }), ...(target === undefined ? {} : { buildTarget: String(target) }),
+      build: folder, ...(dockerfile === undefined ? {} : { dockerfile: String(dockerfile) }), ...(target === undefined ? {} : { buildTarget: String(target) }),
       ...(args === undefined ? {} : { buildArg: Array.isArray(args) ? args.map(String) : Object.entries(args).map(([name, content]) => `${name}=${String(content)}`) }),
     };
   }

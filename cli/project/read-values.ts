@@ -28,7 +28,9 @@ export function readValues({ services, host, options, invalid }: ValuesQuestion)
   // Values are meant as they are: `${A}` in them is no variable.
   const text = stringify({ services: Object.fromEntries(Object.entries(services).map(([name, service]) => [keyOf(name), service])) }, { lineWidth: 0, aliasDuplicateObjects: false }).replaceAll('${', () => '$${');
   try {
-    const { services: read } = parseProject(text, { file: `${host.cwd}/values`, shown: 'values', host, options });
+    const { services: read, absent } = parseProject(text, { file: `${host.cwd}/values`, shown: 'values', host, options });
+    const missing = absent([...read.keys()]);
+    if (missing !== undefined) throw missing;
     return new Map([...read].map(([key, service]) => [names.get(key)!, service]));
   } catch (error) {
     if (!isBridgeError(error) || error.facts.problems === undefined) throw error;

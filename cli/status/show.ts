@@ -1,7 +1,9 @@
 /** The three ways to see a status: one answer, lines as time goes by, the screen. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Docker } from '../adapters/docker/index.ts';
+import { signalExitCodes, type Signal } from '../bridge/interrupts.ts';
 import type { OutputFormat } from '../command.ts';
+import { exitCodes } from '../errors.ts';
 import type { Host } from '../host.ts';
 import { timing } from '../timing.ts';
 import { factsOf } from '../ui/error-text.ts';
@@ -21,18 +23,24 @@ export async function lookOnce(collector: StatusCollector): Promise<StatusSnapsh
 }
 
 /** Aborted by the first signal (Ctrl-C, the terminal's end). */
-function untilSignal(host: Host): { signal: AbortSignal; stop: () => void } {
+function untilSignal(host: Host): { signal: AbortSignal; exitCode: () => number; stop: () => void } {
   const abort = new AbortController();
-  return { signal: abort.signal, stop: host.onSignal(() => abort.abort()) };
+  let received: Signal | undefined;
+  const stop = host.onSignal((name) => {
+    received ??= name;
+    abort.abort();
+  });
+  // Ctrl-C is how people end what goes on for ever; whoever sends another signal wants to see that it was that.
+  return { signal: abort.signal, exitCode: () => (received === undefined || received === 'SIGINT' ? exitCodes.ok : signalExitCodes[received]), stop };
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
-/** Until a signal comes. JSON: one snapshot a line. */
-export async function watchStatus(collector: StatusCollector, host: Host, { output, intervalMs }: { output: OutputFormat; intervalMs: number }): Promise<void> {
-  const { signal, stop } = untilSignal(host);
+/** Until a signal comes. JSON: one snapshot a line. @returns the exit code */
+export async function watchStatus(collector: StatusCollector, host: Host, { output, intervalMs }: { output: OutputFormat; intervalMs: number }): Promise<number> {
+  const { signal, exitCode, stop } = untilSignal(host);
   const seen = new Set<string>();
   try {
     while (!signal.aborted) {
@@ -48,6 +56,7 @@ export async function watchStatus(collector: StatusCollector, host: Host, { outp
       }
       await pause(intervalMs, signal);
     }
+    return exitCode();
   } finally {
     stop();
   }
@@ -75,10 +84,10 @@ async function followLog(docker: Docker, container: string, store: ScreenStore, 
   if (!signal.aborted) store.log('(the log ends here)');
 }
 
-/** Until the user quits or a signal comes. */
-export async function showScreen(collector: StatusCollector, host: Host, docker: Docker, actions: ScreenActions): Promise<void> {
+/** Until the user quits or a signal comes. @returns the exit code */
+export async function showScreen(collector: StatusCollector, host: Host, docker: Docker, actions: ScreenActions): Promise<number> {
   const { showStatus } = await import('../ui/ink/status-screen.ts');
-  const { signal, stop } = untilSignal(host);
+  const { signal, exitCode, stop } = untilSignal(host);
   const quit = new AbortController();
   const over = AbortSignal.any([signal, quit.signal]);
   const store = screenStore();
@@ -139,6 +148,7 @@ export async function showScreen(collector: StatusCollector, host: Host, docker:
     })();
     await Promise.race([broken, new Promise<void>((resolve) => over.addEventListener('abort', () => resolve(), { once: true }))]);
     await Promise.race([looking, sleep(timing.statusAnswerTimeoutMs)]);
+    return exitCode();
   } finally {
     log?.abort();
     await screen.close();

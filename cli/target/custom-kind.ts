@@ -20,7 +20,7 @@ export async function findKind(cluster: Cluster, { kind: word, group = '', name 
   const [type] = scaled;
   if (scaled.length > 1) {
     throw new BridgeError({
-      kind: 'usage', code: 'target-kind-ambiguous', what: `the cluster has several kinds ${word}: ${scaled.map(qualified).join(', ')}`, next: `--target ${scaled[0]!.singular}.${groupOf(scaled[0]!)}/${name}`,
+      kind: 'usage', code: 'target-kind-ambiguous', what: `the cluster has several kinds ${word}: ${scaled.map(qualified).join(', ')}`, next: `name it as ${scaled[0]!.singular}.${groupOf(scaled[0]!)}/${name}`,
     });
   }
   if (type !== undefined) {
@@ -31,7 +31,7 @@ export async function findKind(cluster: Cluster, { kind: word, group = '', name 
   if (found !== undefined) {
     throw new BridgeError({
       kind: 'usage', code: 'target-without-scale', what: `${qualified(found)} ${found.namespaced ? 'has no scale subresource' : 'are not in a namespace'}`,
-      why: 'podbridge finds the pods of a kind that it does not know by its scale subresource (with a labelSelectorPath)', next: `--target pod/NAME, or the workload that ${found.kind} makes`,
+      why: 'podbridge finds the pods of a kind that it does not know by its scale subresource (with a labelSelectorPath)', next: `name a pod of it, as pod/NAME, or the workload that ${found.kind} makes`,
     });
   }
   const meant = suggest(word, all.filter(({ scales }) => scales).map(({ singular }) => singular));
@@ -55,7 +55,7 @@ export async function readScale(cluster: Cluster, type: DiscoveredKind, name: st
   }
   const selector = scale.status?.selector ?? '';
   if (selector === '') {
-    throw new BridgeError({ kind: 'usage', code: 'target-unsupported', what: `the scale of ${type.kind.toLowerCase()} ${name} tells no selector`, why: `its definition has no labelSelectorPath, or nothing has written it yet: podbridge cannot find its pods`, next: '--target pod/NAME, or the workload that it makes' });
+    throw new BridgeError({ kind: 'usage', code: 'target-unsupported', what: `the scale of ${type.kind.toLowerCase()} ${name} tells no selector`, why: `its definition has no labelSelectorPath, or nothing has written it yet: podbridge cannot find its pods`, next: 'name a pod of it, as pod/NAME, or the workload that it makes' });
   }
   return { selector, replicas: scale.spec.replicas };
 }

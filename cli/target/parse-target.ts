@@ -38,9 +38,10 @@ function refuse(what: string, why: string, next: string): BridgeError {
 }
 
 /** Of kinds that podbridge does not know, only the form is looked at. */
-export function parseTarget(text: string): TargetRef {
+/** @param typed how this command names a target, for the error's next command */
+export function parseTarget(text: string, typed: (target: string) => string = (target) => `--target ${target}`): TargetRef {
   const [kindText = '', name = '', ...more] = text.split('/');
-  if (!text.includes('/')) return failWithoutKind(text);
+  if (!text.includes('/')) return failWithoutKind(text, typed);
   const [word = '', ...parts] = kindText.toLowerCase().split('.');
   const group = parts.join('.');
   const known = Object.hasOwn(aliases, word) ? aliases[word] : undefined;
@@ -49,19 +50,19 @@ export function parseTarget(text: string): TargetRef {
     const instead = Object.hasOwn(insteadOf, word) ? insteadOf[word] : insteadOf[word.replace(/s$/, '')];
     const meant = suggest(word, Object.keys(aliases));
     // A kind of which only the cluster can know.
-    if (instead === undefined && meant === undefined && kindPattern.test(word)) return checked(text, { kind: word, name, group }, kindText, more);
-    throw refuse(`'${kindText}' is no kind that can be bridged`, instead ?? `the kinds are ${kindsForPeople}${meant === undefined ? '' : `; did you mean ${meant}?`}`, `--target ${meant ?? 'deploy'}/${name || 'NAME'}`);
+    if (instead === undefined && meant === undefined && kindPattern.test(word)) return checked(text, { kind: word, name, group }, kindText, more, typed);
+    throw refuse(`'${kindText}' is no kind that can be bridged`, instead ?? `the kinds are ${kindsForPeople}${meant === undefined ? '' : `; did you mean ${meant}?`}`, typed(`${meant ?? 'deploy'}/${name || 'NAME'}`));
   }
-  return checked(text, kind === undefined ? { kind: word, name, group } : { kind, name }, kindText, more);
+  return checked(text, kind === undefined ? { kind: word, name, group } : { kind, name }, kindText, more, typed);
 }
 
-function checked(text: string, ref: TargetRef, kindText: string, more: string[]): TargetRef {
+function checked(text: string, ref: TargetRef, kindText: string, more: string[], typed: (target: string) => string): TargetRef {
   if (more.length === 0 && namePattern.test(ref.name)) return ref;
-  throw refuse(`'${text}' is no target`, ref.name === '' ? 'the name is missing' : more.length > 0 ? 'it has more than one slash' : `'${ref.name}' is no name of a Kubernetes object`, `--target ${kindText}/NAME`);
+  throw refuse(`'${text}' is no target`, ref.name === '' ? 'the name is missing' : more.length > 0 ? 'it has more than one slash' : `'${ref.name}' is no name of a Kubernetes object`, typed(`${kindText}/NAME`));
 }
 
-function failWithoutKind(text: string): never {
-  throw refuse(`'${text}' does not say what kind of thing it is`, `a target is KIND/NAME, KIND one of ${kindsForPeople}`, `--target deploy/${text === '' ? 'NAME' : text}`);
+function failWithoutKind(text: string, typed: (target: string) => string): never {
+  throw refuse(`'${text}' does not say what kind of thing it is`, `a target is KIND/NAME, KIND one of ${kindsForPeople}`, typed(`deploy/${text === '' ? 'NAME' : text}`));
 }
 
 /** `deployment api` */

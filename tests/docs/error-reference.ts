@@ -77,8 +77,9 @@ export function errorReference(): string {
   const exit = (kind: string) => (kind === '' ? '' : String(exitCodes[kind as keyof typeof exitCodes] ?? ''));
   const rows = [...byCode].sort(([a], [b]) => (a < b ? -1 : 1)).map(([code, errors]) => {
     const one = errors.find(({ what }) => what.replaceAll('…', '').trim() !== '') ?? errors[0]!;
-    const kind = errors.map((error) => error.kind).find((each) => each !== '') ?? '';
-    return `| \`${code}\` | ${kind} | ${exit(kind)} | ${cell(one.what)} | ${cell(one.why)} | ${one.next === '' ? '' : cell(one.next)} |`;
+    // One that is the user's in one place is the environment's in another.
+    const kinds = [...new Set(errors.map((error) => error.kind))].filter((each) => each !== '');
+    return `| \`${code}\` | ${kinds.join(' or ')} | ${[...new Set(kinds.map(exit))].join(' or ')} | ${cell(one.what)} | ${cell(one.why)} | ${one.next === '' ? '' : cell(one.next)} |`;
   });
   return `${[
     '# Errors',

@@ -1,7 +1,7 @@
 /** bridge.yaml and images that are built: one command, from a folder below the file, without flags. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { execa } from 'execa';
 import type { RunSummary } from '../../cli/bridge/summary.ts';
@@ -48,7 +48,7 @@ services:
 }, setUpLimitMs);
 afterAll(async () => {
   await suite?.end();
-  await execa('docker', ['rmi', '--force', 'podbridge/app-built:dev'], { reject: false });
+  if (folder !== undefined) await execa('docker', ['rmi', '--force', `podbridge/app-${basename(folder).toLowerCase()}-built:dev`], { reject: false });
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 
@@ -58,6 +58,7 @@ test('two services of the file at once, one of them built; flags win', async () 
   expect(runs.map(({ target, rules }) => [target?.name, rules])).toEqual(expect.arrayContaining([['web', [{ mark: 'pia' }]], ['other', []]]));
   await Promise.all(runs.map(serving));
   expect([await who('web'), await who('web', { baggage: 'bridge=pia' }), await who('other')]).toEqual([expect.not.stringMatching(/built|plain/), 'built', 'plain']);
+  expect(runs.find(({ target }) => target?.name === 'web')!.container.image).toBe(`podbridge/app-${basename(folder).toLowerCase()}-built:dev`);
   const { stdout: env } = await execa('docker', ['inspect', '--format', '{{json .Config.Env}}', runs.find(({ target }) => target?.name === 'other')!.container.name]);
   expect(JSON.parse(env)).toEqual(expect.arrayContaining(['EXTRA=1', 'WHO=plain']));
   await bridgeOk(['stop', ...runs.map(({ bridge: made }) => made!.name)], there);

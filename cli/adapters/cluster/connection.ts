@@ -2,10 +2,11 @@
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
+import { apiGroup } from '../../../protocol/names.ts';
 import { isBridgeError } from '../../errors.ts';
 import { timing } from '../../timing.ts';
 import type { ContextInfo, Credentials } from './cluster.ts';
-import { credentialError, errorFromNetwork, errorFromStatus, type Asked, type Status } from './errors.ts';
+import { credentialError, errorFromNetwork, errorFromStatus, lacksPodbridge, mayLackPodbridge, type Asked, type Status } from './errors.ts';
 import type { LoadedConfig } from './kubeconfig.ts';
 
 export interface Request {
@@ -42,6 +43,8 @@ export class Connection {
   readonly #load: () => LoadedConfig;
   #config: LoadedConfig['config'];
   #agent: http.Agent | undefined;
+  /** Of credentials that were renewed: other requests may still be under way over them. */
+  readonly #former = new Set<http.Agent>();
 
   constructor(load: () => LoadedConfig) {
     const loaded = load();
@@ -112,7 +115,20 @@ export class Connection {
   }
 
   async #failure(response: http.IncomingMessage, asked: Asked): Promise<Error> {
-    return errorFromStatus(response.statusCode ?? 0, parseStatus(await readText(response)), asked, this.context);
+    const [code, status] = [response.statusCode ?? 0, parseStatus(await readText(response))];
+    if (mayLackPodbridge(code, status, asked) && await this.#lacks(apiGroup)) return lacksPodbridge(asked, this.context);
+    return errorFromStatus(code, status, asked, this.context);
+  }
+
+  /** The API server says that it has no such group; everybody who has credentials may ask (system:discovery). */
+  async #lacks(group: string): Promise<boolean> {
+    try {
+      const response = await this.#send({ method: 'GET', path: `/apis/${group}`, asked: { verb: 'get' } }, undefined, timing.apiRequestTimeoutMs);
+      response.resume();
+      return response.statusCode === 404;
+    } catch {
+      return false;
+    }
   }
 
   /** Idempotent requests are repeated after 429, 503 and broken connections; a 401 once, with fresh credentials. */
@@ -120,6 +136,7 @@ export class Connection {
     let renewed = false;
     for (let attempt = 0; ; attempt++) {
       let response: http.IncomingMessage;
+      const used = this.#config;
       try {
         response = await this.#send(request, undefined, timing.apiRequestTimeoutMs);
         const status = response.statusCode ?? 0;
@@ -134,7 +151,8 @@ export class Connection {
       if (status === 401 && !renewed) {
         renewed = true;
         response.resume();
-        this.#renew();
+        // Of several that are refused at once the first has renewed them.
+        if (used === this.#config) this.#renew();
         continue;
       }
       if ((status === 429 || (status === 503 && request.method !== 'POST')) && attempt < timing.apiRetries) {
@@ -182,11 +200,12 @@ export class Connection {
   /** Fresh credentials: files are read and plugins run again. */
   #renew(): void {
     this.#config = this.#load().config;
-    this.#agent?.destroy();
+    if (this.#agent !== undefined) this.#former.add(this.#agent);
     this.#agent = undefined;
   }
 
   close(): void {
+    for (const agent of this.#former) agent.destroy();
     this.#agent?.destroy();
   }
 }

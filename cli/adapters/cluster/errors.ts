@@ -1,7 +1,7 @@
 /** What the API server and the way to it can answer, converted once into errors that say what to do. */
-import { apiGroup, systemNamespace } from '../../../protocol/names.ts';
+import { apiGroup, groupVersion, names, systemNamespace } from '../../../protocol/names.ts';
 import { BridgeError } from '../../errors.ts';
-import { grantLines } from '../../grant-lines.ts';
+import { grantLines, inUserRole } from '../../grant-lines.ts';
 import type { ContextInfo } from './cluster.ts';
 import type { ResourceType } from './resources.ts';
 
@@ -56,12 +56,24 @@ function kindIsMissing(status: Status): boolean {
   return /could not find the requested resource|page not found/.test(status.message ?? '') || (status.details?.name === undefined && status.reason === undefined);
 }
 
-/** What the shipped role would allow: reading workloads, and everything with podbridge's own objects. */
-function roleLine({ verb, type, namespace }: Asked, message: string): string[] {
+/** The line for the administrator that grants it: the shipped role where that includes it, which is not so of everything that a command can ask. */
+function roleLine({ verb, type, subresource, namespace, name }: Asked, message: string): string[] {
   const user = /User "([^"]+)" cannot/.exec(message)?.[1];
-  if (user === undefined || namespace === undefined || !(type?.apiVersion.startsWith(apiGroup) === true || ['get', 'list', 'watch'].includes(verb))) return [];
+  if (user === undefined || type === undefined) return [];
+  const [group = '', version] = type.apiVersion.split('/');
+  const right = { verb, group: version === undefined ? '' : group, resource: subresource === undefined ? type.plural : `${type.plural}/${subresource}`, ...(name === undefined ? {} : { name }) };
+  if (namespace === undefined || !inUserRole(right)) return [`ask an administrator: the role ${names.userRole} does not include it`];
   const [system, own] = grantLines(user, namespace === systemNamespace ? undefined : namespace);
   return [`ask an administrator for: ${own ?? system}`];
+}
+
+/** Refused was something of ours for want of a right. Where podbridge is not installed its roles are not there either, and the API server looks at rights before it looks at kinds. */
+export function mayLackPodbridge(code: number, { message = '' }: Status, { type, namespace, name }: Asked): boolean {
+  return code === 403 && /cannot \S+ resource/.test(message) && (type?.apiVersion.startsWith(apiGroup) === true || (namespace === systemNamespace && name === names.info));
+}
+
+export function lacksPodbridge(asked: Asked, context: ContextInfo): BridgeError {
+  return errorFromStatus(404, {}, { verb: asked.verb, type: asked.type?.apiVersion.startsWith(apiGroup) === true ? asked.type : { apiVersion: groupVersion, kind: 'Client', plural: 'clients', namespaced: true } }, context);
 }
 
 export function errorFromStatus(code: number, status: Status, asked: Asked, context: ContextInfo): BridgeError {

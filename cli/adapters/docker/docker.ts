@@ -1,7 +1,7 @@
 /**
  * Docker as the CLI sees it: plain data and Node streams, no types of any SDK. One interface per noun. Every method throws
  * BridgeError only; codes: docker-unreachable, docker-denied, image-not-found, container-not-found, network-not-found, name-conflict,
- * port-in-use, address-in-use, network-overlap, command-not-found, mount-refused, pull-failed, build-failed, docker-error.
+ * port-in-use, address-in-use, network-overlap, command-not-found, user-unknown, mount-refused, pull-failed, build-failed, docker-error.
  */
 import type { Duplex, Readable, Writable } from 'node:stream';
 

@@ -55,6 +55,11 @@ const converters: Converter[] = [
     const command = /exec: "([^"]*)"/.exec(text)?.[1];
     return { kind: 'usage', code: 'command-not-found', what: `the container cannot run ${command ?? 'its command'}`, why: /exec format error/i.test(text) ? 'it is built for another architecture' : 'the image has no such program', next: 'give another command after --, or --entrypoint' };
   },
+  // "unable to find user x: no matching entries in passwd file", "unable to find group x: ..."
+  (text) => {
+    const [, kind, name] = /unable to find (user|group) ([^\s:]+): no matching entries/i.exec(text) ?? [];
+    return kind === undefined ? undefined : { kind: 'usage', code: 'user-unknown', what: `the image has no ${kind} ${name}`, why: `its /etc/${kind === 'user' ? 'passwd' : 'group'} does not name it`, next: 'a number needs no name: --user 1000:1000' };
+  },
   // "invalid mount config for type "bind": bind source path does not exist", "mounts denied", "invalid volume specification"
   (text) => (/invalid mount config|bind source path does not exist|mounts denied|invalid volume specification|path .* is not shared from the host/i.test(text)
     ? { kind: 'usage', code: 'mount-refused', what: 'Docker refuses a mount', why: lower(text), next: 'check the -v flags' } : undefined),

@@ -126,7 +126,7 @@ function bridgeLines(snapshot: StatusSnapshot, view: View, screen: Screen): Line
   const { signs, columns, program } = screen;
   const shown = shownBridges(snapshot, view.filter);
   const title = view.filter === '' ? 'BRIDGES' : `BRIDGES with '${view.filter}' (${shown.length} of ${snapshot.bridges.length})`;
-  if (shown.length === 0) return [section(title, screen), [{ text: snapshot.bridges.length === 0 && !snapshot.bridgesKnown ? asTyped(program, '  Not known: the cluster cannot be asked. bridge down removes this machine\'s side') : snapshot.bridges.length === 0 ? asTyped(program, '  There is no bridge. Begin with: bridge run --image IMAGE --target deploy/NAME') : '  No bridge matches. Esc shows all', style: 'dim' }]];
+  if (shown.length === 0) return [section(title, screen), [{ text: snapshot.bridges.length === 0 && !snapshot.bridgesKnown ? asTyped(program, '  Not known: the cluster cannot be asked. bridge doctor says why') : snapshot.bridges.length === 0 ? asTyped(program, '  There is no bridge. Begin with: bridge run --image IMAGE --target deploy/NAME') : '  No bridge matches. Esc shows all', style: 'dim' }]];
   const several = new Set(shown.map(({ namespace }) => namespace)).size > 1;
   const [heading = [], ...rows] = tableLines(bridgeColumns(signs, view.selected, several), shown, columns, signs.ellipsis);
   return [section(title, screen), heading, ...rows.flatMap((row, index) => {

@@ -185,6 +185,34 @@ describe('errors', () => {
     cluster.close();
   });
 
+  test.each<[string, () => Promise<unknown>, string]>([
+    ['a right that the role has', async () => (await connected()).list(resources.Pod, { namespace: 'bridge-system' }), 'ask an administrator for: kubectl create rolebinding podbridge-user-ann --clusterrole=podbridge-user --user=ann --namespace=bridge-system'],
+    ['the scale of any kind', async () => (await connected()).scale({ apiVersion: 'x.io/v1', kind: 'X', plural: 'xs', namespaced: true }, 'a', 'shop'), 'ask an administrator for: kubectl create rolebinding podbridge-user-ann --clusterrole=podbridge-user --user=ann --namespace=shop'],
+    ['a log', async () => (await connected()).podLog('bridge-system', 'hub-0'), 'ask an administrator: the role podbridge-user does not include it'],
+    ['an account, for an invitation', async () => (await connected()).get(resources.ServiceAccount, 'guest-bob', 'bridge-system'), 'ask an administrator: the role podbridge-user does not include it'],
+  ])('%s that is missing: what would grant it', async (_, ask, line) => {
+    handler = (_request, response) => answer(response, 403, { reason: 'Forbidden', message: 'it is forbidden: User "ann" cannot get resource "x"' });
+    const [question, ...others] = (await failure(ask())).next!.split('\n');
+    expect([question, others]).toEqual([expect.stringContaining(' auth can-i '), [line]]);
+  });
+
+  test('without podbridge its roles are missing too: that it is not installed is what is told', async () => {
+    handler = (request, response) => (request.url === '/apis/podbridge.dev' ? answer(response, 404, '404 page not found') : answer(response, 403, { reason: 'Forbidden', message: 'bridges.podbridge.dev is forbidden: User "ann" cannot list resource "bridges"' }));
+    const cluster = await connected();
+    expect(await failure(cluster.list(resources.Bridge, { namespace: 'shop' }))).toMatchObject({ code: 'cluster-kind-missing', why: 'podbridge is not installed there', next: 'bridge install' });
+    expect(await cluster.find(resources.ConfigMap, 'podbridge-info', 'bridge-system')).toBeUndefined();
+    expect(await failure(cluster.list(resources.Pod, { namespace: 'shop' }))).toMatchObject({ code: 'cluster-forbidden' });
+    cluster.close();
+  });
+
+  test('credentials that are refused to several at once: all are told so, and none is cut off by the other\'s renewal', async () => {
+    handler = (_request, response) => void setTimeout(() => answer(response, 401, { message: 'Unauthorized' }), 5 * (requests.length % 4));
+    const cluster = await connected();
+    const failures = await Promise.all([cluster.whoAmI(), cluster.serverVersion(), cluster.list(resources.Pod), cluster.can({ verb: 'get', resource: 'pods' }), cluster.can({ verb: 'list', resource: 'pods' })].map((asked) => failure(asked)));
+    expect(failures.map(({ code }) => code)).toEqual(failures.map(() => 'cluster-unauthorized'));
+    cluster.close();
+  });
+
   test('nobody there', async () => {
     const cluster = await connectCluster(host(), { kubeconfig: kubeconfig('config', { server: 'http://127.0.0.1:9' }) });
     expect(await failure(cluster.serverVersion())).toMatchObject({ kind: 'environment', code: 'cluster-unreachable', next: `kubectl --kubeconfig ${join(folder, 'config')} --context lab version` });

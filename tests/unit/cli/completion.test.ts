@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { completionLines } from '../../../cli/complete/answer.ts';
 import { cached, freshMs } from '../../../cli/complete/cache.ts';
+import { namesOfLinks } from '../../../cli/complete/live.ts';
 import { question } from '../../../cli/complete/question.ts';
 import { scripts, shells } from '../../../cli/complete/scripts.ts';
 import { commands } from '../../../cli/commands/index.ts';
 import { topics } from '../../../cli/help/topics.ts';
+import { labels } from '../../../protocol/names.ts';
+import type { Bridge } from '../../../protocol/objects.ts';
 import { fakeHost } from './fake-host.ts';
 
 /** The first context loads client-node, which takes seconds on a busy machine. */
@@ -49,6 +52,13 @@ describe('Tab', () => {
     expect(await complete(['run', '--env-file', 's'])).toEqual(['some.env', 'sub/']);
     expect(await complete(['run', '--env-file', 'sub/'])).toEqual([]);
   });
+  test('services of bridge.yaml, right or not', async () => {
+    expect(await complete(['run', ''])).toEqual([]);
+    await writeFile(join(folder, 'shop.yaml'), 'services:\n  api: {imag: a}\n  worker:\n');
+    expect(await complete(['run', '--project', 'shop.yaml', ''])).toEqual(['api', 'worker']);
+    expect(await complete(['run', '--project', 'shop.yaml', 'api', 'w'])).toEqual(['worker']);
+    expect(await complete(['run', '--project', 'none', ''])).toEqual([]);
+  });
   test('a cluster that does not answer has nothing to offer, and says nothing', async () => {
     expect(await complete(['run', '--target', ''])).toEqual([]);
     expect(await complete(['nonsense', 'x'])).toEqual([]);
@@ -58,6 +68,14 @@ describe('Tab', () => {
     expect(await question(['stop', 'a', ''], commands)).toMatchObject({ live: 'bridge' });
     expect(await question(['run', '--', 'ba'], commands)).toMatchObject({ live: 'file' });
   });
+});
+
+test('bridges and containers of this link are offered, those of others are not', () => {
+  const app = (name: string, link: string, bridge?: string) => ({ name, labels: { [labels.link]: link, ...(bridge === undefined ? {} : { [labels.bridge]: bridge }) } });
+  const made = (name: string, client: string) => ({ metadata: { name }, spec: { client } }) as Bridge;
+  const apps = [app('api-ann', 'ann-1', 'api-ann'), app('tool-ann', 'ann-1'), app('api-ben', 'ben-1', 'api-ben'), app('old', 'ann-2')];
+  expect(namesOfLinks(['ann-1'], apps, [made('api-ann', 'ann-1'), made('elsewhere-ann', 'ann-1'), made('web-ben', 'ben-1')])).toEqual(['api-ann', 'tool-ann', 'elsewhere-ann']);
+  expect(namesOfLinks([], apps, [])).toEqual([]);
 });
 
 test('answers are kept for a moment', async () => {

@@ -9,10 +9,16 @@ import { rulesFromFlags } from '../../../cli/bridge/rules.ts';
 import { awaitServing, servesEverywhere } from '../../../cli/bridge/serving.ts';
 import { parseDebug } from '../../../cli/bridge/publish.ts';
 import { undeclaredPorts } from '../../../cli/bridge/take-place.ts';
+import { onlyHere } from '../../../cli/commands/session.ts';
 import { BridgeError } from '../../../cli/errors.ts';
+import { checkWorkdir } from '../../../cli/project/checks.ts';
+import { main } from '../../../cli/main.ts';
+import type { StatusCollector } from '../../../cli/status/collector.ts';
+import { watchStatus } from '../../../cli/status/show.ts';
 import { Steps } from '../../../cli/steps/steps.ts';
 import type { UiEvent } from '../../../cli/ui/events.ts';
 import type { Bridge } from '../../../protocol/objects.ts';
+import { fakeHost } from './fake-host.ts';
 
 const dockerWith = (...tags: string[]): Pick<Docker, 'images'> => ({ images: { list: async () => [{ id: '1', tags, labels: {} }] } as unknown as Docker['images'] });
 
@@ -44,6 +50,27 @@ test.each([['9229', 9229, 9229], ['15005:5005', 15005, 5005]])('a debugger %s is
   expect(parseDebug(flag)).toEqual([{ containerPort, protocol: 'tcp', hostIp: '127.0.0.1', hostPort }]);
 });
 test.each(['0.0.0.0:9229:9229', 'x', '', '9229/udp', '70000'])('no port of a debugger: %j', (flag) => expect(() => parseDebug(flag)).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'publish-malformed' }) })));
+
+test.each([['cluster-unreachable', 'kubectl version', /^bridge down /], ['cluster-unauthorized', 'kubectl auth whoami', /^kubectl auth whoami {2}\(and renew/], ['cluster-credentials', 'kubectl auth whoami', /^kubectl auth whoami {2}\(and renew/]])('only this machine is known (%s): nothing is to be removed for credentials that can be renewed', (code, next, expected) => {
+  expect(onlyHere(new BridgeError({ kind: 'environment', code, what: 'no', next }), 0)).toMatchObject({ type: 'warning', code, next: expect.stringMatching(expected) });
+});
+
+test('a working directory that Docker would refuse at last', () => {
+  expect(() => checkWorkdir('src')).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'workdir-malformed', next: '--workdir /src' }) }));
+  expect(() => checkWorkdir('/src')).not.toThrow();
+});
+
+test('a terminal is to be passed on, and there is none', async () => {
+  const host = fakeHost();
+  expect(await main(['exec', 'api', '-it', '--', 'sh'], host)).toBe(2);
+  expect(host.err()).toMatch(/stdin is none[^]*next: bridge exec api -i -- sh/);
+});
+
+test.each([['SIGTERM', 143], ['SIGHUP', 129], ['SIGINT', 0]] as const)('status --watch is ended by %s: %i', async (signal, code) => {
+  const host = fakeHost();
+  const sample = async () => { host.signal(signal); return {}; };
+  expect(await watchStatus({ sample } as unknown as StatusCollector, host, { output: 'json', intervalMs: 1000 })).toBe(code);
+});
 
 describe('does the program listen', () => {
   const bridge = (serving: boolean, protocol = 'TCP') => ({ spec: { ports: [{ port: 80, local: 3000, protocol }] }, status: { pods: [{ ready: true, serving }] } }) as unknown as Bridge;
@@ -78,6 +105,9 @@ describe('does the program listen', () => {
   });
   test('a container that was removed when it ended', async () => {
     await expect(ask(bridge(false), true, undefined, true)).rejects.toMatchObject({ facts: { why: 'the container has ended and was removed', next: expect.stringContaining('without --rm') } });
+  });
+  test('not, though it runs and was to be waited for: its words stand in the error, because it is undone', async () => {
+    await expect(ask(bridge(false), true, { running: true, name: 'api-ann' })).rejects.toMatchObject({ facts: { code: 'not-serving', why: expect.stringMatching(/another port; its last words:\n {4}starting\n {4}no such module$/), next: expect.not.stringContaining('bridge logs') } });
   });
   test('not, and nobody waits: a warning that says where its words are', async () => {
     expect(await ask(bridge(false), false, { running: false, exitCode: 3, name: 'api-ann' })).toEqual([expect.objectContaining({ text: expect.stringContaining('ended with exit code 3'), next: 'docker logs api-ann' })]);

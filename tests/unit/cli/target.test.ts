@@ -1,11 +1,16 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Cluster, DiscoveredKind, KubeObject } from '../../../cli/adapters/cluster/index.ts';
 import { kindsOf } from '../../../cli/adapters/cluster/discovery.ts';
 import { BridgeError, isBridgeError } from '../../../cli/errors.ts';
+import { main } from '../../../cli/main.ts';
 import { parseTarget } from '../../../cli/target/parse-target.ts';
 import { parsePort } from '../../../cli/target/ports.ts';
 import { resolveTarget, type TargetQuestion } from '../../../cli/target/resolve-target.ts';
 import { longTargetWords, targetWords } from '../../../protocol/target.ts';
+import { fakeHost } from './fake-host.ts';
 
 function failure(action: () => unknown): BridgeError['facts'] {
   try {
@@ -79,6 +84,15 @@ describe('KIND/NAME', () => {
     expect(facts).toMatchObject({ kind: 'usage', code: 'target-malformed', what });
     if (next !== undefined) expect(facts.next).toBe(next);
   });
+});
+
+test.each([['env'], ['files'], ['tap'], ['init']])('bridge %s, which has no --target, says what can be typed there', async (name) => {
+  const folder = mkdtempSync(join(tmpdir(), 'podbridge-target-'));
+  writeFileSync(join(folder, 'config'), JSON.stringify({ apiVersion: 'v1', kind: 'Config', 'current-context': 'x', clusters: [{ name: 'x', cluster: { server: 'http://127.0.0.1:9' } }], users: [{ name: 'x', user: {} }], contexts: [{ name: 'x', context: { cluster: 'x', user: 'x' } }] }));
+  const host = fakeHost({ cwd: folder, env: { KUBECONFIG: join(folder, 'config') } });
+  expect(await main([name, 'api', '-o', 'json'], host)).toBe(2);
+  expect(JSON.parse(host.out())).toMatchObject({ error: { code: 'target-malformed', next: `bridge ${name} deploy/api` } });
+  rmSync(folder, { recursive: true });
 });
 
 describe('ports', () => {
@@ -180,7 +194,7 @@ describe('custom kinds', () => {
   const missing = new BridgeError({ kind: 'usage', code: 'cluster-not-found', what: 'no' });
   test.each([
     ['a kind that the cluster does not know', 'rolout.argoproj.io/api', scale, { code: 'target-kind-unknown', why: 'did you mean rollout?' }],
-    ['several groups', 'fleet/api', scale, { code: 'target-kind-ambiguous', what: 'the cluster has several kinds fleet: fleets.one.dev, fleets.two.dev', next: '--target fleet.one.dev/api' }],
+    ['several groups', 'fleet/api', scale, { code: 'target-kind-ambiguous', what: 'the cluster has several kinds fleet: fleets.one.dev, fleets.two.dev', next: 'name it as fleet.one.dev/api' }],
     ['no scale', 'widget/api', scale, { code: 'target-without-scale', what: 'widgets.one.dev has no scale subresource' }],
     ['no namespace', 'planet/api', scale, { code: 'target-without-scale', what: 'planets.one.dev are not in a namespace' }],
     ['no right', 'rollout/api', forbidden, { code: 'target-scale-forbidden', what: 'you may not get rollouts.argoproj.io/scale in namespace shop', next: forbidden.facts.next }],

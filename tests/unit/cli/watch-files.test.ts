@@ -102,7 +102,7 @@ test('temporary files are not named, and a folder only when nothing in it is', (
 });
 
 test('what is mounted from a folder that is not there cannot be watched', async () => {
-  await expect(checkSources(['data:/data', `${folder}/nosuch:/x`])).rejects.toMatchObject({ facts: { code: 'usage', what: `${folder}/nosuch is not there, so --watch cannot watch it` } });
+  await expect(checkSources(['data:/data', `${folder}/nosuch:/x`])).rejects.toMatchObject({ facts: { code: 'watch-impossible', what: `${folder}/nosuch cannot be watched`, why: expect.stringContaining('not there') } });
   await checkSources(['data:/data', `${folder}:/x`]);
   expect(await mountedFolders(['data:/data', `${folder}:/x:ro`])).toEqual([folder]);
 });

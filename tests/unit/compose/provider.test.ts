@@ -39,6 +39,8 @@ describe('what fails is one error, with its reason', () => {
 
 const offered: OptionSpec[] = [{ name: 'target', description: '', value: { placeholder: 'X' } }, { name: 'mark', description: '', value: { placeholder: 'X' }, repeatable: true }, { name: 'take-over', description: '' }, { name: 'context', description: '', value: { placeholder: 'X' } }, { name: 'project-name', description: '', value: { placeholder: 'X' } }];
 
+test('an option that there is not', () => expect(() => providerWords(['--project-name=p', 'up', '--marc=ann', 's'], offered)).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'provider-invalid' }) })));
+
 test.each([
   [['--project-name=p', 'up', '--target=deploy/a=b', '--take-over=true', 's'], ['--project-name=p', 'up', '--target=deploy/a=b', '--take-over', 's']],
   [['--project-name=p', 'up', '--take-over=false', 's'], ['--project-name=p', 'up', 's']],
@@ -92,7 +94,7 @@ describe('what stands of an earlier up', () => {
   });
   test('of another cluster', async () => {
     const { ask, left } = await world({ of: 'ann-ffffff' });
-    await expect(ask()).rejects.toMatchObject({ facts: { code: 'compose-elsewhere', why: expect.stringContaining('ann-ffffff') } });
+    await expect(ask()).rejects.toMatchObject({ facts: { code: 'provider-elsewhere', why: expect.stringContaining('ann-ffffff') } });
     expect(left()).toEqual(['shop-cluster']);
   });
 });

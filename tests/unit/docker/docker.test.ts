@@ -86,6 +86,7 @@ describe('errors', () => {
     [400, 'failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/nope": stat /nope: no such file or directory: unknown', 'command-not-found'],
     [400, 'failed to create task for container: exec: "nope": executable file not found in $PATH: unknown', 'command-not-found'],
     [400, 'invalid mount config for type "bind": bind source path does not exist: /nope', 'mount-refused'],
+    [400, 'unable to find user nosuch: no matching entries in passwd file', 'user-unknown'],
     [500, 'something new', 'docker-error'],
   ])('%i %s', (statusCode, message, code) => {
     const error = Object.assign(new Error(`(HTTP code ${statusCode}) server error - ${message} `), { statusCode, json: { message } });

@@ -5,7 +5,10 @@ import { serviceEntry, serviceNameOf, type EntryQuestion } from '../../../cli/in
 import { extendProject, newProject } from '../../../cli/init/write-project.ts';
 import { allOptions } from '../../../cli/parse/global-options.ts';
 import { parseProject } from '../../../cli/project/read-project.ts';
-import { readChoice } from '../../../cli/ui/ask-choice.ts';
+import { initProject } from '../../../cli/init/init-project.ts';
+import type { Cluster } from '../../../cli/adapters/cluster/index.ts';
+import { askChoice, readChoice } from '../../../cli/ui/ask-choice.ts';
+import { fakeHost } from '../cli/fake-host.ts';
 
 const parse = (text: string) => parseProject(text, { file: '/w/bridge.yaml', shown: 'bridge.yaml', host: { env: { USER: 'ann' }, homeDir: '/' }, options: allOptions(runCommand.options) });
 const target = (over: Partial<EntryQuestion['target']> = {}): EntryQuestion['target'] => ({
@@ -55,3 +58,29 @@ describe('a file that is there', () => {
 });
 
 test.each([['1', ['a']], ['2, 1', ['b', 'a']], ['b', ['b']], ['3', undefined], ['x', undefined], ['', undefined]])('answer %j', (answer, chosen) => expect(readChoice(answer, ['a', 'b'])).toEqual(chosen));
+
+test('a folder to build that is not there is not written', async () => {
+  await expect(initProject({ cluster: {} as Cluster, host: { cwd: '/', program: 'bridge' }, namespace: 'shop', targets: [], build: './nosuch', print: true })).rejects.toMatchObject({ facts: { code: 'build-context', what: 'there is no folder /nosuch' } });
+});
+
+describe('the question', () => {
+  const asked = () => {
+    const host = fakeHost({ tty: true });
+    const stdin = host.stdin as unknown as NodeJS.WritableStream;
+    return { host, stdin, answer: askChoice(host, { emit: () => undefined }, 'Which?', ['deploy/api', 'deploy/web']) };
+  };
+  const until = async (is: () => boolean): Promise<void> => { while (!is()) await new Promise((resolve) => { setImmediate(resolve); }); };
+  test('a number that is not in the list is told so, and asked again', async () => {
+    const { host, stdin, answer } = asked();
+    stdin.write('7\n');
+    await until(() => /that is none of them: numbers from 1 to 2, or names[^]*Which\?/.test(host.err()));
+    stdin.write('2\n');
+    expect(await answer).toEqual(['deploy/web']);
+  });
+  test('Ctrl-C ends it as shells report it', async () => {
+    const { host, stdin, answer } = asked();
+    await until(() => host.err().includes('Which?'));
+    stdin.write('\u0003');
+    await expect(answer).rejects.toMatchObject({ isInterrupted: true, exitCode: 130 });
+  });
+});

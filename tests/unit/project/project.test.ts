@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import type { Command, CommandContext } from '../../../cli/command.ts';
 import { command as runCommand } from '../../../cli/commands/run.ts';
-import { isBridgeError, type ErrorFacts } from '../../../cli/errors.ts';
+import { BridgeError, isBridgeError, type ErrorFacts } from '../../../cli/errors.ts';
 import { commands } from '../../../cli/commands/index.ts';
 import { main } from '../../../cli/main.ts';
 import { allOptions } from '../../../cli/parse/global-options.ts';
 import { serviceOptions } from '../../../cli/project/apply.ts';
 import { chooseServices } from '../../../cli/project/choose-services.ts';
+import { inFileWords } from '../../../cli/project/file-words.ts';
 import { findProjectFile } from '../../../cli/project/find-project-file.ts';
 import type { Project } from '../../../cli/project/project.ts';
 import { parseProject } from '../../../cli/project/read-project.ts';
@@ -70,6 +71,25 @@ services:
     ],
   });
   expect(project.services.get('tool')).toEqual({ name: 'tool', command: ['curl', 'http://api'], options: { image: 'curl', namespace: 'other' }, rules: [] });
+});
+
+test('files and folders that are not there: of the services that are meant, and not the mounts of a Docker elsewhere', () => {
+  const text = 'services:\n  api:\n    build: {context: ./nosuch}\n    mounts: [./nosuchdir:/x, data:/data, /:/root, ~/nosuch:/y]\n    envFiles: nosuch.env\n  web: {image: a, envFiles: [web.env]}\n';
+  const told = (services: string[], env: Record<string, string> = {}) => parse(text, env).absent(services)?.facts.problems?.map(({ line, column, path, message }) => `${line}:${column} ${path}: ${message}`);
+  expect(told(['api'])).toEqual(['3:22 services.api.build.context: /project/nosuch is not there', '4:14 services.api.mounts[0]: /project/nosuchdir is not there', '4:51 services.api.mounts[3]: /home/ann/nosuch is not there', '5:15 services.api.envFiles: /project/nosuch.env is not there']);
+  expect(told(['web'])).toEqual(['6:30 services.web.envFiles[0]: /project/web.env is not there']);
+  expect(told(['api'], { DOCKER_HOST: 'ssh://there' })).toHaveLength(2);
+  expect(told([])).toBeUndefined();
+});
+
+test('what only the cluster can tell of a value is told with the key of the file, unless a flag has said it', () => {
+  const project = parse('services:\n  api: {image: a, target: deploy/api, container: nosuch, volumes: {data: live}}\n');
+  const error = (next: string) => new BridgeError({ kind: 'usage', code: 'x', what: '--volume-mode names volume data', why: 'no', next });
+  const words = (next: string, given: string[] = [], said = [project.services.get('api')!.options]) => (inFileWords(error(next), { said, given: new Set(given), options, file: 'bridge.yaml' }) as BridgeError).facts;
+  expect(words('--container api')).toMatchObject({ what: 'volumes: names volume data', next: 'container: api  (in bridge.yaml)' });
+  expect(words('--container api', ['container', 'volumeMode'])).toMatchObject({ what: '--volume-mode names volume data', next: '--container api' });
+  expect(words('--port 80', ['volumeMode'])).toMatchObject({ next: '--port 80' });
+  expect(words('--container api', [], [{}])).toMatchObject({ next: '--container api' });
 });
 
 test('variables: value, default, and a dollar that is meant', () => {
@@ -162,6 +182,13 @@ describe('the file and the command line', () => {
     expect(found).toMatchObject({ context: 'from-variable', namespace: 'from-flag' });
     expect(project?.file).toBe(join(folder, 'bridge.yaml'));
     expect((await look([])).options).toMatchObject({ context: 'from-file', namespace: 'from-file' });
+  });
+
+  test('a context or kubeconfig of the file that is not there: the error names the line', async () => {
+    const refuse = (code: string) => ({ async run(): Promise<never> { throw new BridgeError({ kind: 'usage', code, what: 'not there', why: 'there are others' }); } });
+    expect((await look([], {}, undefined, refuse('context-missing'))).err).toMatch(/why: {2}\S*bridge\.yaml:1:10 says context: from-file; there are others\n {2}next: edit \S*bridge\.yaml:1:10, or say it yourself this time: --context NAME/);
+    expect((await look(['--context', 'mine'], {}, undefined, refuse('context-missing'))).err).not.toContain('says context');
+    expect((await look([], {}, undefined, refuse('kubeconfig-missing'))).err).not.toContain('says');
   });
 
   test('--project names another, or none', async () => {

@@ -64,7 +64,7 @@ describe('the screen', () => {
 
   test('a cluster that cannot be asked: that no bridge is shown says nothing', () => {
     const text = draw(snapshot({ bridges: [], bridgesKnown: false, problems: ['the API server does not answer'] })).join('\n');
-    expect(text).toMatch(/the API server does not answer[^]*Not known: the cluster cannot be asked\. bridge down removes this machine's side[^]*● running/);
+    expect(text).toMatch(/the API server does not answer[^]*Not known: the cluster cannot be asked\. bridge doctor says why[^]*● running/);
     expect(text).not.toContain('Begin with');
   });
 
