@@ -158,9 +158,11 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   synced = true;
   agent.trigger();
   log('ready', { node, instance });
-  void removeLeftovers(instance, nodePid, (device) => agent.wantsTunnel(device), log);
+  const tidied = removeLeftovers(instance, nodePid, (device) => agent.wantsTunnel(device), log);
   await stopped(signal);
   files.stop();
   await agent.stop(stopGraceMs);
+  // Nobody may come after us.
+  await tidied;
   watching.abort();
 };
