@@ -13,7 +13,7 @@ export const ports = {
   files: 7082,
   /** UDP, addresses of hub's and agents' pods: what leaves as a pod, between hub and agent (VXLAN). */
   egress: 4790,
-  /** TCP, address of the hub's and the controller's pod: /healthz, for the kubelet, and for agents that freeze without a TCP port. Agents serve it on {@link ports.agent}. */
+  /** TCP, address of each pod of ours: /healthz, for the kubelet; the hub's for agents too that freeze without a TCP port. */
   health: 7081,
   /** TCP, pod of the preview gateway: HTTP from browsers. */
   preview: 7090,

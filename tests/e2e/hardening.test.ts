@@ -172,11 +172,14 @@ describe('who may talk to whom', () => {
     hubPort = (await bridgeNow()).status!.ports![0]!.hubPort;
   });
 
-  test('a neighbour reaches the cluster, but neither the other client, its containers, nor the hub itself', async () => {
+  test('a neighbour reaches the cluster, but neither the other client, its containers, the hub itself, nor the health of agents', async () => {
     expect(silent(await from(containers.neighbours, 'http', '--url', `http://${address}/`, '--count', '1'))).toBe(false);
     const containerAddress = await docker('inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}', containers.mine);
     const { status: { address: mine, hub: facts } } = links.mine as Required<Client>;
+    const agents = [...new Set((await bridgeNow()).status!.pods!.map(({ agent }) => agent.slice(0, agent.lastIndexOf(':'))))];
+    expect(agents.length).toBeGreaterThan(0);
     const targets: [string | undefined, number][] = [
+      ...agents.map((agent): [string, number] => [agent, ports.health]),
       [mine, hubPort], [mine, 8080], ...containerAddress.trim().split(' ').map((each): [string, number] => [each, 8080]),
       [facts?.address, hubPort], [facts?.address, ports.health], [hub.status.podIP, hubPort], [hub.status.podIP, ports.health],
     ];

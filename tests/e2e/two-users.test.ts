@@ -1,8 +1,12 @@
 /** Two people on one Deployment, each with a link, a mark and a container of their own. */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { names, systemNamespace } from '../../protocol/names.ts';
+import { labels, names, systemNamespace } from '../../protocol/names.ts';
+import type { Bridge } from '../../protocol/objects.ts';
+import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
 import { bridge, bridgeOk } from '../support/bridge-command.ts';
+import { runningPods } from '../support/nodes.ts';
 import { grant, makeUser, type User } from '../support/user.ts';
+import { until } from '../support/wait.ts';
 import { deployment, service } from '../workloads/manifests.ts';
 import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
 
@@ -57,6 +61,34 @@ describe('two users with nothing but the user role', () => {
     const refused = await bridge(['stop', 'e2e-bob', '-n', namespace], as(ann));
     expect(refused.exitCode).not.toBe(0);
     expect((await probe('baggage: bridge=bob')).byWho).toEqual({ bob: 100 });
+  });
+
+  test('one who makes forty bridges with all the ports and rules that fit takes nothing from the other, and is told what is too much', async () => {
+    const { spec: { client, owner, target } } = await suite.kube.get<Bridge>(resources.Bridge, 'e2e-bob', namespace);
+    const ports = Array.from({ length: 64 }, (_, index) => ({ port: 9100 + index, protocol: 'TCP', local: 80 }));
+    const heavy = Array.from({ length: 40 }, (_, index) => `e2e-heavy-${index}`);
+    const all = async (): Promise<Bridge[]> => (await suite.kube.list<Bridge>(resources.Bridge, { namespace })).items.filter(({ metadata }) => heavy.includes(metadata.name));
+    const restarts = async (): Promise<number[]> => (await runningPods(suite.kube, systemNamespace, `${labels.component}=agent`)).map(({ status }) => status.containerStatuses?.[0]?.restartCount ?? -1);
+    const before = await restarts();
+    const anns = await suite.prober.start('http', '--url', `http://${address}/`, '--rate', '50', '--duration', '120s', '--timeout', '30s', '--header', 'baggage: bridge=ann');
+    try {
+      await Promise.all(heavy.map(async (name) => await bob.kube.create({
+        apiVersion: 'podbridge.dev/v1alpha1', kind: 'Bridge', metadata: { name, namespace },
+        spec: { owner, client, target, ports, rules: Array.from({ length: 16 }, (_, rule) => ({ headers: [{ name: 'x-heavy', match: 'exact', value: `${name}-${rule}-${'v'.repeat(180)}` }] })) },
+      } as KubeObject)));
+      const told = await until('all are judged', async () => {
+        const found = (await all()).map(({ status }) => ({ ready: status?.phase === 'Ready', why: status?.conditions?.find(({ type }) => type === 'Ready') }));
+        const [shareless, left, ready] = [found.filter(({ why }) => why?.reason === 'HubPortShare'), found.filter(({ why }) => why?.message?.includes('more rules times ports') === true), found.filter((each) => each.ready)];
+        return ready.length > 0 && shareless.length + left.length + ready.length === heavy.length ? { shareless: shareless.length, left: left.length } : undefined;
+      }, 90_000);
+      expect(told.shareless).toBe(9);
+      expect(told.left).toBeGreaterThan(25);
+    } finally {
+      await Promise.all(heavy.map(async (name) => await bob.kube.delete(resources.Bridge, name, { namespace })));
+    }
+    const { failed, byWho } = await anns.stop();
+    expect([failed, Object.keys(byWho)]).toEqual([0, ['ann']]);
+    expect(await restarts()).toEqual(before);
   });
 
   test('removing one leaves the other', async () => {

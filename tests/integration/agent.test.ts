@@ -429,6 +429,27 @@ describe('nothing is lost', () => {
     expect(running.fresh.longestGapMs).toBeLessThan(longestGapMs);
   }, limitMs);
 
+  test('an agent died in between: what it left is found by each of its parts alone, and nobody else\'s is touched', async () => {
+    const [dead, route, foreign] = [0x70b1_30c9, 0x70b1_30ca, 0x70b2_0001];
+    await world.bridges({ rules: headerRule });
+    await world.untilServing();
+    await world.killAgent();
+    const before = await world.returnRoutes();
+    await world.inPodNetwork(['sh', '-c', [
+      ...[dead, foreign].map((mark) => `ip rule add fwmark ${mark} lookup ${mark} priority 28849`),
+      ...[dead, route, foreign].map((table) => `ip route add local default dev lo table ${table}`),
+    ].join(' && ')]);
+    await world.startAgent();
+    // The dead one's rule and its route, with those that were planted.
+    expect(before).toHaveLength(2);
+    await until('only what is not ours is left', async () => {
+      const [tables, left] = await Promise.all([world.tables(), world.returnRoutes()]);
+      return tables.length === 0 && left.length === 2 && left.every((line) => line.includes(String(foreign))) ? true : undefined;
+    }, 10_000).catch(async () => { expect(await world.returnRoutes()).toEqual([]); });
+    await world.inPodNetwork(['sh', '-c', `ip rule delete priority 28849; ip route flush table ${foreign}`]);
+    expect(await world.returnRoutes()).toEqual([]);
+  }, limitMs);
+
   test.each([['without rules', {}], ['with a rule', { rules: headerRule }]])('the agent is told to stop, %s', async (_, wish) => {
     await world.bridges(wish);
     await world.untilServing();

@@ -1,5 +1,5 @@
-/** Our nftables tables in a network namespace that has no name (yet). */
-import { inNetnsOf, type PolicyRoute } from './netns.ts';
+/** Our nftables tables and policy routes in a network namespace that has no name (yet). */
+import { inNetnsOf, tablesNamed, type PolicyRoute } from './netns.ts';
 
 /** Names of the IPv4 tables there. */
 export async function tablesOf(pid: number): Promise<string[]> {
@@ -10,6 +10,14 @@ export async function tablesOf(pid: number): Promise<string[]> {
 
 export async function applyOf(pid: number, script: string): Promise<void> {
   await inNetnsOf(pid, ['nft', '-f', '-'], { input: script });
+}
+
+/** Numbers of the routing tables that a policy rule of this priority leads to, or that have routes, each once. */
+export async function routingTablesOf(pid: number, priority: number): Promise<number[]> {
+  const [rules, routes] = await Promise.all([
+    inNetnsOf(pid, ['ip', '-N', '-j', '-4', 'rule', 'show', 'priority', String(priority)]), inNetnsOf(pid, ['ip', '-N', '-j', '-4', 'route', 'show', 'table', 'all']),
+  ]);
+  return [...new Set([rules, routes].flatMap(({ stdout }) => tablesNamed(stdout)))];
 }
 
 export async function removeReturnRouteOf(pid: number, { mark, table, priority }: PolicyRoute): Promise<void> {

@@ -82,6 +82,11 @@ export function hasRule(json: string, { mark, table }: Pick<PolicyRoute, 'mark' 
   return parsed<{ fwmark?: string; table?: string }>(json).some((rule) => Number(rule.fwmark) === mark && Number(rule.table) === table);
 }
 
+/** Numbers of the tables in it; of routes of the main one none is told. @param json of `ip -N -j rule show` or `ip -N -j route show table all` */
+export function tablesNamed(json: string): number[] {
+  return parsed<{ table?: string }>(json).flatMap(({ table }) => (table === undefined ? [] : [Number(table)]));
+}
+
 /** iproute2 prints nothing instead of an empty list. */
 function parsed<T>(json: string): T[] {
   return JSON.parse(json.trim() === '' ? '[]' : json) as T[];

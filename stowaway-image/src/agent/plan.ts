@@ -2,6 +2,7 @@
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import { systemNamespace } from '../../../protocol/names.ts';
 import type { Rule } from '../../../protocol/rule.ts';
+import { LoadLimit, loadOf } from './load-limit.ts';
 import type { PodEgress } from './netns/egress.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import { podMatcher } from './pods/selector.ts';
@@ -56,13 +57,15 @@ export function planAssignments({ rulesTrouble, certificate = () => undefined, .
 /** Sets of rules whose regular expressions have to be checked, because a bridge that may be served has a pod here. */
 export function regexRules({ bridges, ...world }: Pick<World, 'bridges' | 'pods' | 'client'>): (readonly Rule[])[] {
   const asking = [...bridges].filter(({ spec }) => spec.rules?.some(hasRegex) === true);
-  return asking.length === 0 ? [] : [...new Set(pairings({ ...world, bridges: asking }).map(({ bridge }) => bridge))].map(({ spec }) => spec.rules ?? []);
+  return asking.length === 0 ? [] : [...new Set(pairings({ ...world, bridges: asking }).filter(({ tooMuch }) => tooMuch === undefined).map(({ bridge }) => bridge))].map(({ spec }) => spec.rules ?? []);
 }
 
 interface Pairing {
   bridge: Bridge;
   pod: NodePod;
   silent: boolean;
+  /** Why the agent does not take it in, for people. */
+  tooMuch: string | undefined;
 }
 
 function pairings({ bridges, pods, client }: Pick<World, 'bridges' | 'pods' | 'client'>): Pairing[] {
@@ -72,14 +75,16 @@ function pairings({ bridges, pods, client }: Pick<World, 'bridges' | 'pods' | 'c
     byNamespace.set(namespace, [...byNamespace.get(namespace) ?? [], pod]);
   }
   const pairs: Pairing[] = [];
+  const limit = new LoadLimit();
   for (const bridge of [...bridges].sort((a, b) => older(ageOf(a), ageOf(b)))) {
     const selector = bridge.status?.podSelector;
     const owner = client(bridge.spec.client);
     if (selector === undefined || !mayServe(bridge, owner)) continue;
     const silent = owner?.status?.phase !== 'Online';
     const matches = podMatcher(selector);
+    const load = loadOf(bridge);
     for (const pod of byNamespace.get(bridge.metadata.namespace ?? '') ?? []) {
-      if (!pod.completed && matches(pod)) pairs.push({ bridge, pod, silent });
+      if (!pod.completed && matches(pod)) pairs.push({ bridge, pod, silent, tooMuch: limit.refuse(bridge.spec.owner, load) });
     }
   }
   return pairs;
@@ -95,12 +100,13 @@ function ageOf(bridge: Bridge): { createdAt: string; bridge: string } {
   return { createdAt: bridge.metadata.creationTimestamp ?? '', bridge: bridgeKey(bridge) };
 }
 
-function assign({ bridge, pod, silent }: Pairing, rulesTrouble: World['rulesTrouble'], certificate: NonNullable<World['certificate']>): Assignment {
+function assign({ bridge, pod, silent, tooMuch }: Pairing, rulesTrouble: World['rulesTrouble'], certificate: NonNullable<World['certificate']>): Assignment {
   const { spec, status = {} } = bridge;
   const rules = spec.rules ?? [];
   const assignment: Assignment = { bridge, pod, draining: spec.state === 'Draining' || pod.leaving, silent, tcp: [], udp: [], egress: egressOf(bridge, pod), trouble: undefined };
   if (spec.ports.length === 0) return assignment;
   if (pod.hostNetwork) return { ...assignment, trouble: "the pod uses its node's network (hostNetwork), whose ports cannot be bridged" };
+  if (tooMuch !== undefined) return { ...assignment, trouble: tooMuch };
   const unusable = rulesTrouble(rules);
   if (unusable !== undefined) return { ...assignment, trouble: unusable };
   const tls = certificate(bridge, pod);

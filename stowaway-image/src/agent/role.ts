@@ -7,6 +7,7 @@ import { ports } from '../../../protocol/ports.ts';
 import { forgetNetns } from '../adapters/netns.ts';
 import { agentManager } from '../agent-names.ts';
 import { follow, isConflict, isNotFound, resources } from '../kube/index.ts';
+import { serveHealth } from '../health.ts';
 import { words } from '../log.ts';
 import { required, stopped, type Role } from '../role.ts';
 import type { FilesElsewhere, FilesTicket } from '../../../protocol/files.ts';
@@ -119,8 +120,9 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   };
 
   await answerProbes(directory, watching.signal, onError('answer probes'));
+  await serveHealth({ ailment: () => (synced ? undefined : 'the API server has not answered yet'), signal });
   await serveIdentities({
-    port: ports.agent, signal, onError: onError('identity'), ailment: () => (synced ? undefined : 'the API server has not answered yet'),
+    port: ports.agent, signal, onError: onError('identity'),
     files: wayToFiles,
     counters: async (namespace, name) => {
       const { bridge, publicKey } = served(namespace, name) ?? {};
@@ -158,9 +160,11 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   synced = true;
   agent.trigger();
   log('ready', { node, instance });
-  void removeLeftovers(instance, nodePid, (device) => agent.wantsTunnel(device), log);
+  const tidied = removeLeftovers(instance, nodePid, (device) => agent.wantsTunnel(device), log);
   await stopped(signal);
   files.stop();
   await agent.stop(stopGraceMs);
+  // Nobody may come after us.
+  await tidied;
   watching.abort();
 };

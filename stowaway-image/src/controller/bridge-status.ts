@@ -7,7 +7,7 @@ import { targetWords } from '../../../protocol/target.ts';
 import type { Mode } from '../../../protocol/traffic.ts';
 import type { NewCondition } from '../conditions.ts';
 import { chooseEgress } from './egress.ts';
-import type { PortClaim } from './hub-ports.ts';
+import { hubPortsOfOwner, type PortClaim } from './hub-ports.ts';
 import type { SystemPod, TargetPod } from './pods.ts';
 import type { Problem } from './problem.ts';
 import type { TargetState } from './target.ts';
@@ -21,6 +21,8 @@ export interface BridgeFacts {
   pods: TargetPod[] | undefined;
   /** Undefined: no port is left, or it is not known yet whether it gets any. */
   ports: AssignedPort[] | undefined;
+  /** None is given, because its owner has all that he may have. */
+  overShare?: boolean;
   hub: SystemPod | undefined;
   /** With `egress: pod`: its address (undefined: none is left), and what was decided last. */
   egress?: { address: string | undefined; before: BridgeEgress | undefined };
@@ -56,7 +58,7 @@ export function isKnown(facts: BridgeFacts): boolean {
 }
 
 /** Why this bridge cannot work at all, whatever pods do; undefined when it can. No agent is made for one that cannot. */
-export function failure({ bridge, client, target, ports, egress, taken }: Pick<BridgeFacts, 'bridge' | 'client' | 'target' | 'ports' | 'egress' | 'taken'>): Problem | undefined {
+export function failure({ bridge, client, target, ports, overShare, egress, taken }: Pick<BridgeFacts, 'bridge' | 'client' | 'target' | 'ports' | 'overShare' | 'egress' | 'taken'>): Problem | undefined {
   const { namespace = '' } = bridge.metadata;
   if (forbiddenNamespaces.has(namespace)) return { reason: 'NamespaceNotAllowed', message: `Workloads in ${namespace} cannot be bridged.` };
   if (client === undefined) return { reason: 'ClientNotFound', message: `The link ${bridge.spec.client} does not exist (any more). Make it anew with 'bridge up'.` };
@@ -64,6 +66,7 @@ export function failure({ bridge, client, target, ports, egress, taken }: Pick<B
     return { reason: 'ClientOfAnotherOwner', message: `The link ${bridge.spec.client} belongs to ${client.spec.owner}, not to ${bridge.spec.owner}. Use your own: 'bridge up'.` };
   }
   if (target !== undefined && 'problem' in target) return target.problem;
+  if (overShare === true) return { reason: 'HubPortShare', message: `${bridge.spec.owner} has ${hubPortsOfOwner} ports of the hub, or would have more with this bridge, and nobody gets more. Use fewer ports, or stop bridges: kubectl get bridges -A` };
   if (ports === undefined && target !== undefined) return { reason: 'NoHubPort', message: 'All ports of the hub are in use. Stop bridges that nobody needs: kubectl get bridges -A' };
   if (egress !== undefined && egress.address === undefined) return { reason: 'NoAddress', message: 'All addresses of the pool are in use. Remove links that nobody needs: kubectl -n bridge-system get clients' };
   return taken;

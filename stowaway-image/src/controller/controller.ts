@@ -4,7 +4,7 @@
  */
 import { agentManager } from '../agent-names.ts';
 import { fieldManager, labels, names, systemNamespace } from '../../../protocol/names.ts';
-import type { AssignedPort, Bridge, BridgeEgress, Client, ClusterFacts } from '../../../protocol/objects.ts';
+import type { Bridge, BridgeEgress, Client, ClusterFacts } from '../../../protocol/objects.ts';
 import { withTransitionTimes } from '../conditions.ts';
 import { isAlreadyExists, isConflict, isNotFound, isRefused, keyOf, resources, type Kube, type KubeObject, type Resource } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
@@ -17,7 +17,7 @@ import { assignAddresses } from './client-addresses.ts';
 import { clusterRanges, hubEndpoints } from './cluster-facts.ts';
 import { bridgeGarbage, clientGarbage, type Removal } from './garbage.ts';
 import { heldBefore, judgeCollisions } from './collisions.ts';
-import { assignHubPorts } from './hub-ports.ts';
+import { assignHubPorts, type HubPorts } from './hub-ports.ts';
 import { planPreviewPod, previewPod } from './preview-pod.ts';
 import type { SystemPod, TargetPod } from './pods.ts';
 import { ordered, RecentWrites } from './recent-writes.ts';
@@ -55,7 +55,7 @@ export class Controller {
   readonly #clientWrites = new RecentWrites();
   readonly #bridgeWrites = new RecentWrites();
   readonly #addresses = new Map<string, string>();
-  #ports = new Map<string, AssignedPort[] | undefined>();
+  #ports = new Map<string, HubPorts>();
   /** As decided last, by the bridge's uid. */
   readonly #egress = new Map<string, BridgeEgress>();
   #held: ReadonlySet<string> | undefined;
@@ -122,18 +122,20 @@ export class Controller {
     this.#bridgeWrites.forgetAllBut(uids);
     this.#ports = assignHubPorts(bridges.map((bridge) => {
       const { metadata: { uid = '', creationTimestamp = '' }, spec, status } = bridge;
-      return { uid, claim: portClaim({ bridge, client: this.#client(spec.client), target: targets.of(bridge, now) }), createdAt: creationTimestamp, ports: spec.ports, assigned: this.#ports.get(uid) ?? status?.ports ?? [] };
+      const before = this.#ports.get(uid);
+      return { uid, owner: spec.owner, claim: portClaim({ bridge, client: this.#client(spec.client), target: targets.of(bridge, now) }), createdAt: creationTimestamp, ports: spec.ports, assigned: (before === 'share' ? undefined : before) ?? status?.ports ?? [] };
     }));
     const agents = new Map([...systemPods.values()].filter(isAgent).map((agent) => [agent.node, agent]));
     const hub = systemPods.get({ namespace: systemNamespace, name: names.hubPod });
     const facts = bridges.map((bridge): BridgeFacts => {
       const target = targets.of(bridge, now);
+      const ports = this.#ports.get(bridge.metadata.uid ?? '');
       return {
         bridge, target, hub,
         client: this.#client(bridge.spec.client),
         ...(bridge.spec.egress === 'pod' ? { egress: { address: this.#addresses.get(bridge.metadata.uid ?? ''), before: this.#egress.get(bridge.metadata.uid ?? '') ?? bridge.status?.egress } } : {}),
         pods: this.#podsOf(bridge, target),
-        ports: this.#ports.get(bridge.metadata.uid ?? ''),
+        ports: ports === 'share' ? undefined : ports, overShare: ports === 'share',
         agent: (node) => agents.get(node),
         refusal: (node) => this.#refusedAgents.get(node),
       };

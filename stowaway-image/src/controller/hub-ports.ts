@@ -10,8 +10,11 @@ import { hubPortRange } from '../../../protocol/ports.ts';
  */
 export type PortClaim = 'full' | 'held' | 'spare';
 
+export type HubPorts = AssignedPort[] | 'share' | undefined;
+
 export interface PortHolder {
   uid: string;
+  owner: string;
   claim: PortClaim;
   createdAt: string;
   ports: BridgeSpec['ports'];
@@ -19,10 +22,13 @@ export interface PortHolder {
   assigned: readonly AssignedPort[];
 }
 
+/** Nobody gets more than so many hub ports, so that others get some. */
+export const hubPortsOfOwner = 2000;
+
 const size = hubPortRange.last - hubPortRange.first + 1;
 
-/** Per uid; undefined when not every port of it has a hub port. Of two bridges that hold the same port the older one keeps it, unless only the other is to work. */
-export function assignHubPorts(holders: readonly PortHolder[]): Map<string, AssignedPort[] | undefined> {
+/** Per uid; 'share' when its owner has as many as he may have, undefined when otherwise not every port of it has a hub port. Of two bridges that hold the same port the older one keeps it, unless only the other is to work. */
+export function assignHubPorts(holders: readonly PortHolder[]): Map<string, HubPorts> {
   const taken = new Set<number>();
   const ordered = [...holders].sort((one, other) => (rank(one) < rank(other) ? -1 : 1));
   const kept = new Map<string, Map<string, number>>();
@@ -36,7 +42,11 @@ export function assignHubPorts(holders: readonly PortHolder[]): Map<string, Assi
     }
     kept.set(uid, mine);
   }
-  const result = new Map<string, AssignedPort[] | undefined>();
+  const result = new Map<string, HubPorts>();
+  /** Of those that work; what is spare is anybody's. */
+  const ofOwner = new Map<string, number>();
+  const count = (owner: string, more: number): void => { ofOwner.set(owner, (ofOwner.get(owner) ?? 0) + more); };
+  for (const { uid, owner, claim } of ordered) if (claim !== 'spare') count(owner, kept.get(uid)?.size ?? 0);
   const spare = ordered.filter(({ uid, claim }) => claim === 'spare' && kept.get(uid)?.size !== 0).map(({ uid }) => uid);
   /** Of the youngest spare one. */
   const takeBack = (): boolean => {
@@ -50,7 +60,15 @@ export function assignHubPorts(holders: readonly PortHolder[]): Map<string, Assi
     while (hubPort === undefined && takeBack()) hubPort = free(taken, seed);
     return hubPort;
   };
-  for (const { uid, claim, ports } of ordered) {
+  for (const { uid, owner, claim, ports } of ordered) {
+    const lacking = ports.length - (kept.get(uid)?.size ?? 0);
+    if (claim === 'full' && lacking > 0) {
+      if ((ofOwner.get(owner) ?? 0) + lacking > hubPortsOfOwner) {
+        result.set(uid, 'share');
+        continue;
+      }
+      count(owner, lacking);
+    }
     const assigned = ports.map((port) => {
       const hubPort = kept.get(uid)?.get(key(port)) ?? (claim === 'full' ? give(`${uid} ${key(port)}`) : undefined);
       if (hubPort !== undefined) taken.add(hubPort);

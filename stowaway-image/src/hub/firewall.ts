@@ -25,6 +25,8 @@ ${protocols.map((protocol) => `  set sources_${protocol.toLowerCase()} { type ip
   # addresses of bridges whose containers go out as a pod, and of the agents that lead them there
   set egress { type ipv4_addr; }
   set egress_agents { type ipv4_addr; }
+  # all agents that have bridged pods
+  set agents { type ipv4_addr; }
   # clients without heartbeat
   set silent { type ipv4_addr; }
   set heartbeats { type ipv4_addr; size 65535; flags dynamic,timeout; timeout 60s; }
@@ -58,6 +60,8 @@ ${protocols.map((protocol) => protocol.toLowerCase()).map((protocol) => `    iif
     iifname "${device}" oifname "${device}" drop
     ip daddr @silent meta l4proto tcp reject with tcp reset
     ip daddr @silent reject with icmp host-unreachable
+    # An agent's health is the kubelet's business.
+    iifname "${device}" ip daddr @agents tcp dport ${ports.health} reject with tcp reset
     tcp flags syn tcp option maxseg size set rt mtu
     ct state established,related accept
     iifname "${device}" accept
@@ -74,7 +78,7 @@ ${protocols.map((protocol) => protocol.toLowerCase()).map((protocol) => `    iif
 }
 
 /** The contents of all sets and maps, replaced in one transaction. */
-export function renderElements({ ports: planned, silent, egress }: Pick<HubPlan, 'ports' | 'silent' | 'egress'>): string {
+export function renderElements({ ports: planned, silent, egress, agents }: Pick<HubPlan, 'ports' | 'silent' | 'egress' | 'agents'>): string {
   const lines: string[] = [];
   for (const protocol of protocols) {
     const mine = planned.filter((port) => port.protocol === protocol).sort((one, other) => one.hubPort - other.hubPort);
@@ -85,6 +89,7 @@ export function renderElements({ ports: planned, silent, egress }: Pick<HubPlan,
   lines.push(...fill('set', 'silent', [...silent].sort()));
   lines.push(...fill('set', 'egress', egress.map(({ address }) => address).sort()));
   lines.push(...fill('set', 'egress_agents', [...new Set(egress.flatMap(({ agent }) => agent ?? []))].sort()));
+  lines.push(...fill('set', 'agents', [...agents].sort()));
   return `${lines.join('\n')}\n`;
 }
 

@@ -25,6 +25,8 @@ export interface HubPlan {
   peers: WgPeer[];
   ports: HubPort[];
   egress: HubEgress[];
+  /** Addresses of agents that have bridged pods. */
+  agents: string[];
   /** Addresses of clients that are silent: what is under way to them is refused. */
   silent: string[];
   /** Addresses of clients whose datagrams come over the API server, where packets may be larger. */
@@ -70,7 +72,7 @@ export function planHub({ clients, bridges, publicKey, isOnline, isRelayed }: Pl
     else silent.push(address);
   }
   const present = [...bridges].sort(byAge);
-  return { peers, refused, silent, relayed, ports: planPorts(present, served), egress: planEgress(present, owned, addresses) };
+  return { peers, refused, silent, relayed, ports: planPorts(present, served), egress: planEgress(present, owned, addresses), agents: agentsOf(present) };
 }
 
 /** A second address for the peer of the bridge's client: WireGuard lets nobody else use it. */
@@ -103,6 +105,10 @@ function planPorts(bridges: readonly Bridge[], served: ReadonlyMap<string, Clien
     }
   }
   return [...ports.values()];
+}
+
+function agentsOf(bridges: readonly Bridge[]): string[] {
+  return addresses(bridges.flatMap(({ status }) => (status?.pods ?? []).map(agentAddress)));
 }
 
 function agentAddress({ agent }: BridgePod): string {

@@ -59,7 +59,7 @@ export class Tunnel {
   #applying: Promise<boolean> = Promise.resolve(false);
   #relayed: readonly string[] = [];
   /** Goes on until the end. */
-  #egress: HubPlan['egress'] = [];
+  #lasting: Pick<HubPlan, 'egress' | 'agents'> = { egress: [], agents: [] };
   /** What the device was last seen to have. */
   #peers: WgPeer[] | undefined;
 
@@ -83,7 +83,7 @@ export class Tunnel {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#applying.catch(() => undefined);
-    await this.#tools.nft.apply(renderElements({ ports: [], silent: [], egress: this.#egress }));
+    await this.#tools.nft.apply(renderElements({ ports: [], silent: [], ...this.#lasting }));
   }
 
   async #change(plan: HubPlan): Promise<boolean> {
@@ -98,7 +98,7 @@ export class Tunnel {
     if (portsDiffer) {
       await nft.apply(elements);
       this.#elements = elements;
-      this.#egress = plan.egress;
+      this.#lasting = { egress: plan.egress, agents: plan.agents };
     }
     const egressDiffers = await egress.apply(plan.egress);
     if (peersDiffer) await wg.change(device, changes);

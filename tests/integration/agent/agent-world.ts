@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import type { Bridge, BridgePod, BridgePort, Client } from '../../../protocol/objects.ts';
 import type { Rule } from '../../../protocol/rule.ts';
 import { netnsPrefix } from '../../../stowaway-image/src/agent/pod-networks.ts';
+import { returnPriority } from '../../../stowaway-image/src/agent/netns/tables.ts';
 import type { NodePod, Probe } from '../../../stowaway-image/src/agent/pods/node-pod.ts';
 import { managedBy, labels } from '../../../protocol/names.ts';
 import { until } from '../../support/wait.ts';
@@ -128,11 +129,21 @@ export class AgentWorld {
 
   /** Names of our nftables tables in the pod. */
   async tables(): Promise<string[]> {
+    return (await this.inPodNetwork(['nft', 'list', 'tables', 'ip'])).split('\n').flatMap((line) => line.replace(/^table ip /, '').match(/^podbridge_\S+/) ?? []);
+  }
+
+  /** Policy rules of agents in the pod, and what their routing tables hold. */
+  async returnRoutes(): Promise<string[]> {
+    const found = await this.inPodNetwork(['sh', '-c', `ip -N -4 rule show priority ${returnPriority}; ip -4 route show table all | grep '^local default' || true`]);
+    return found.split('\n').filter((line) => line !== '');
+  }
+
+  /** Runs a tool of the image in the pod's network: the machine may not have it, and the agent may be dead. */
+  async inPodNetwork(argv: string[]): Promise<string> {
     const { stdout: pid } = await execa('docker', ['inspect', '--format', '{{.State.Pid}}', this.#name('pod')]);
-    // With the image's own nft: the machine may have none, and the agent may be dead.
     const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'NET_ADMIN'].flatMap((name) => ['--cap-add', name]);
-    const { stdout } = await execa('docker', ['run', '--rm', '--network', 'none', '--pid', 'host', '--cap-drop', 'ALL', ...capabilities, '--entrypoint', 'nsenter', this.#image, '-t', pid, '-n', 'nft', 'list', 'tables', 'ip']);
-    return stdout.split('\n').flatMap((line) => line.replace(/^table ip /, '').match(/^podbridge_\S+/) ?? []);
+    const { stdout } = await execa('docker', ['run', '--rm', '--network', 'none', '--pid', 'host', '--cap-drop', 'ALL', ...capabilities, '--entrypoint', 'nsenter', this.#image, '-t', pid, '-n', ...argv]);
+    return stdout;
   }
 
   async log(): Promise<string> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Bridge } from '../../../protocol/objects.ts';
-import { planAssignments, type Assignment } from '../../../stowaway-image/src/agent/plan.ts';
+import { loadLimits, LoadLimit, loadOf } from '../../../stowaway-image/src/agent/load-limit.ts';
+import { planAssignments, regexRules, type Assignment } from '../../../stowaway-image/src/agent/plan.ts';
 import type { NodePod } from '../../../stowaway-image/src/agent/pods/node-pod.ts';
 import { unusableValue } from '../../../stowaway-image/src/agent/proxy/rule-acl.ts';
 import { bridge, client, pod } from './fixtures.ts';
@@ -60,6 +61,32 @@ describe('which bridge on which pod', () => {
       client: (name) => ({ ...client(name, 'ann'), status: phase === undefined ? {} : { phase } }),
     });
     expect(assignment?.udp).toEqual([{ port: 53, hub: { address: '10.0.9.9', port: 20_000 }, silent }]);
+  });
+
+  test('one owner cannot load the agent beyond his share, nor all together beyond the node\'s; older bridges go first, others are not touched', () => {
+    const ports = Array.from({ length: 64 }, (_, index) => ({ port: 9000 + index, protocol: 'TCP' as const, local: 80 }));
+    const rules = Array.from({ length: 16 }, (_, index) => ({ headers: [{ name: 'x', match: 'exact' as const, value: `${'v'.repeat(180)}${index}` }] }));
+    const status = { podSelector: { labels: 'app=api' }, hubAddress: '10.0.9.9', ports: ports.map((port, index) => ({ ...port, hubPort: 20_100 + index })) };
+    const heavy = (name: string, owner: 'ann' | 'ben', day: number): Bridge => bridge(name, { owner, client: `${owner}-1`, ports, rules, status, created: `2026-01-${10 + day}T00:00:00Z` });
+    const anns = Array.from({ length: 40 }, (_, index) => heavy(`a${index}`, 'ann', index % 20));
+    const found = plan([...anns, bridge('small', { owner: 'ben', client: 'ben-1', rules: [{ mark: 'ben' }], created: '2026-02-02T00:00:00Z' })]);
+    const taken = found.filter(({ tcp }) => tcp.length > 0);
+    expect(loadOf(anns[0]!) * (taken.length - 1)).toBeLessThanOrEqual(loadLimits.ofOwner);
+    expect(taken.map(({ bridge: { metadata } }) => metadata.name)).toEqual(['a0', 'small']);
+    expect(found.filter(({ tcp }) => tcp.length === 0).map(({ trouble }) => trouble)).toEqual(Array.from({ length: 39 }, () => expect.stringContaining('the bridges of ann have more rules times ports')));
+    // Each pod counts.
+    const pods = Array.from({ length: 5 }, (_, index) => pod(`api-${index}`));
+    expect(plan([bridge('big', { ports, rules: rules.slice(0, 8), status })], pods).filter(({ tcp }) => tcp.length > 0)).toHaveLength(Math.floor(loadLimits.ofOwner / loadOf(bridge('big', { ports, rules: rules.slice(0, 8) }))));
+    const limit = new LoadLimit();
+    expect(['a', 'b', 'c', 'd', 'e'].map((owner) => limit.refuse(owner, loadLimits.ofOwner)?.slice(0, 11))).toEqual([undefined, undefined, undefined, undefined, 'all bridges']);
+  });
+
+  test('rules with regular expressions of bridges that are left out are not even looked at', () => {
+    const rules = [{ headers: [{ name: 'x', match: 'regex' as const, value: 'v'.repeat(1000) }] }];
+    const ports = Array.from({ length: 64 }, (_, index) => ({ port: 9000 + index, protocol: 'TCP' as const, local: 80 }));
+    const bridges = Array.from({ length: 20 }, (_, index) => bridge(`r${index}`, { ports, rules }));
+    const looked = regexRules({ bridges, pods: [pod('api-1')], client: (name) => clients.get(name) });
+    expect(looked).toHaveLength(Math.floor(loadLimits.ofOwner / loadOf(bridges[0]!)));
   });
 
   test('a bridge without ports is there for the identity', () => {

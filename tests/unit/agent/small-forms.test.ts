@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { connectionsIn } from '../../../stowaway-image/src/adapters/haproxy-process.ts';
+import { tablesNamed } from '../../../stowaway-image/src/adapters/netns.ts';
 import { parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
 import { isGoodMoment, isIdle } from '../../../stowaway-image/src/agent/drain.ts';
 import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
 import { freePort, listeningPorts, takenPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
 import { unboundFrontends } from '../../../stowaway-image/src/agent/proxy/bind-errors.ts';
 import { UnboundFrontends } from '../../../stowaway-image/src/agent/unbound.ts';
-import { renderRemoval, renderReturn, renderRules, ruledPorts, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
+import { renderRemoval, renderReturn, renderRules, returnRoute, ruledPorts, strayReturns, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
 import { parseServerStats, parseSessions, refusingHubPorts, servingHubPorts, sessionBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
 import { movedPeer } from '../../../stowaway-image/src/agent/proxy/source-port.ts';
 import { statusEntries } from '../../../stowaway-image/src/agent/status-entries.ts';
@@ -36,6 +37,13 @@ describe('nft tables', () => {
     expect(['in', 'udp', 'ret'].map((kind) => tableInstance(tableName('7_42', kind as 'in')))).toEqual(['7_42', '7_42', '7_42']);
     expect(['nat', 'podbridge', 'podbridge_x', 'podbridge_7_42_in_x', 'istio'].map(tableInstance)).toEqual([undefined, undefined, undefined, undefined, undefined]);
     expect(renderReturn('7_42')).toContain('table ip podbridge_7_42_ret {');
+  });
+  test('the way back of a dead agent is known by its number, also where no table is left', () => {
+    const [dead, living] = ['861_4430596', '900_5'].map((instance) => returnRoute(instance).table) as [number, number];
+    expect(dead).toBe(0x70b1_30c9);
+    expect(strayReturns([dead, living, 254, 255, 0x70b2_0001, 0x70b0_ffff], ['900_5', '7_42'])).toEqual([dead]);
+    expect(tablesNamed(`[{"priority":28849,"src":"all","fwmark":"0x70b130c9","table":"${dead}"},{"dst":"10.0.0.0/8"}]`)).toEqual([dead]);
+    expect(tablesNamed('\n')).toEqual([]);
   });
 });
 

@@ -36,6 +36,10 @@ describe('what the hub does for the present objects', () => {
     expect([...result.refused.keys()].sort()).toEqual(['a', 'c']);
   });
 
+  test('agents are known by the pods of all bridges', () => {
+    expect(plan({ bridges: [bridge('web', { status: served(20001, [attached('10.244.1.7:7080'), attached('10.244.0.9:7080')]) }), bridge('api', { status: served(20002, [attached('10.244.0.9:7080'), attached('x:1')]) })] }).agents).toEqual(['10.244.0.9', '10.244.1.7']);
+  });
+
   test('a hub port leads to the bridge\'s client, for the agents that the status names', () => {
     const result = plan({
       clients: [client('ann-1', { status: { address: '100.96.0.2' } })],
@@ -89,7 +93,7 @@ describe('nftables', () => {
       { protocol: 'TCP' as const, hubPort: 20001, address: '100.96.0.2', sources: [] },
       { protocol: 'UDP' as const, hubPort: 20003, address: '100.96.0.2', sources: ['10.0.0.3'] },
     ];
-    const text = renderElements({ ports, silent: ['100.96.0.9', '100.96.0.4'], egress: [{ address: '100.96.0.12', tunnel: 1, agent: '10.0.0.7' }, { address: '100.96.0.11', tunnel: 2, agent: undefined }] });
+    const text = renderElements({ ports, silent: ['100.96.0.9', '100.96.0.4'], egress: [{ address: '100.96.0.12', tunnel: 1, agent: '10.0.0.7' }, { address: '100.96.0.11', tunnel: 2, agent: undefined }], agents: ['10.0.0.9', '10.0.0.7'] });
     expect(text.split('\n')).toEqual([
       'flush map ip podbridge_hub clients_tcp',
       'add element ip podbridge_hub clients_tcp { 20001 : 100.96.0.2, 20002 : 100.96.0.3 }',
@@ -105,9 +109,11 @@ describe('nftables', () => {
       'add element ip podbridge_hub egress { 100.96.0.11, 100.96.0.12 }',
       'flush set ip podbridge_hub egress_agents',
       'add element ip podbridge_hub egress_agents { 10.0.0.7 }',
+      'flush set ip podbridge_hub agents',
+      'add element ip podbridge_hub agents { 10.0.0.7, 10.0.0.9 }',
       '',
     ]);
-    expect(renderElements({ ports: [...ports].reverse(), silent: ['100.96.0.4', '100.96.0.9'], egress: [{ address: '100.96.0.11', tunnel: 2, agent: undefined }, { address: '100.96.0.12', tunnel: 1, agent: '10.0.0.7' }] })).toBe(text);
+    expect(renderElements({ ports: [...ports].reverse(), silent: ['100.96.0.4', '100.96.0.9'], egress: [{ address: '100.96.0.11', tunnel: 2, agent: undefined }, { address: '100.96.0.12', tunnel: 1, agent: '10.0.0.7' }], agents: ['10.0.0.7', '10.0.0.9'] })).toBe(text);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * The agent's HTTP server: identities, counters and the way to files, each sealed for the one client that may read it, and /healthz. Anybody in the cluster
+ * The agent's HTTP server: identities, counters and the way to files, each sealed for the one client that may read it. Anybody in the cluster
  * may knock here, so it believes nothing and says little.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -9,6 +9,7 @@ import { identityPath, type IdentityAnswer, type Identity } from '../../../../pr
 import { rulesCheckPath, type PodRulesCheck, type RulesCheckAnswer } from '../../../../protocol/rules-check.ts';
 import type { TapAnswer } from '../../../../protocol/tap.ts';
 import { seal } from '../../../../protocol/seal.ts';
+import { keepRoom } from '../../keep-room.ts';
 
 const requestTimeoutMs = 5000;
 const mostConnections = 100;
@@ -25,8 +26,6 @@ export interface IdentityServerOptions {
   rules: (namespace: string, bridge: string) => Promise<{ pods: PodRulesCheck[]; publicKey: string } | undefined>;
   /** Requests that a bridge of mode tap asked for, behind number `after`. Undefined as for counters. */
   tapped: (namespace: string, bridge: string, after: number) => Promise<{ answer: TapAnswer; publicKey: string } | undefined>;
-  /** Why not healthy, in words. */
-  ailment: () => string | undefined;
   onError: (error: unknown) => void;
   signal: AbortSignal;
 }
@@ -39,7 +38,7 @@ export async function serveIdentities(options: IdentityServerOptions): Promise<{
       reply(response, 500, 'it could not be read');
     });
   });
-  server.maxConnections = mostConnections;
+  keepRoom(server, { connections: mostConnections });
   options.signal.addEventListener('abort', () => { server.close(); server.closeAllConnections(); }, { once: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -50,13 +49,8 @@ export async function serveIdentities(options: IdentityServerOptions): Promise<{
   return { port: typeof address === 'object' && address !== null ? address.port : options.port };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, { lookUp, files, counters, rules, tapped, ailment }: IdentityServerOptions): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, { lookUp, files, counters, rules, tapped }: IdentityServerOptions): Promise<void> {
   if (request.method !== 'GET') { reply(response, 405, 'only GET'); return; }
-  if (request.url === '/healthz') {
-    const reason = ailment();
-    reply(response, reason === undefined ? 200 : 503, reason ?? 'ok');
-    return;
-  }
   const names = /^\/v1\/bridges\/([a-z0-9.-]{1,253})\/([a-z0-9.-]{1,253})\/(?:identity|files|counters|rules)$/.exec(request.url ?? '');
   const [, namespace = '', bridge = ''] = names ?? [];
   if (names !== null && request.url === countersPath(namespace, bridge)) {

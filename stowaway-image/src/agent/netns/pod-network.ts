@@ -28,6 +28,7 @@ export class PodNetwork {
   readonly #unusable = new Set<number>();
   readonly #firstBytes = new Map<number, { answer: FirstByte; askedAt: number }>();
   #applied = '';
+  #returnBegun = false;
   #returns = false;
   /** The rules of ways out, while there are some. */
   #out = '';
@@ -106,8 +107,10 @@ export class PodNetwork {
   /** The way back for connections that HAProxy makes in the client's name. Before HAProxy makes any. */
   async prepareReturn(): Promise<void> {
     if (this.#returns) return;
-    await addReturnRoute(this.netns, returnRoute(this.#instance));
+    this.#returnBegun = true;
+    // A route is told to be a living agent's by the tables beside it.
     await nft.apply(renderReturn(this.#instance), this.netns);
+    await addReturnRoute(this.netns, returnRoute(this.#instance));
     this.#returns = true;
   }
 
@@ -184,9 +187,13 @@ export class PodNetwork {
   /** Removes every trace and the name. The pod may be gone already. */
   async leave(): Promise<void> {
     try {
-      for (const device of this.#egress.keys()) await closeTunnel(device, this.netns);
+      // Whatever one of them meets, the others are removed. The tables go last: without them nobody knows whose the route is.
+      const removed = await Promise.allSettled([
+        ...[...this.#egress.keys()].map(async (device) => await closeTunnel(device, this.netns)),
+        this.#returnBegun ? removeReturnRoute(this.netns, returnRoute(this.#instance)) : undefined,
+      ]);
       await nft.apply(renderRemoval(tableKinds.map((kind) => tableName(this.#instance, kind))), this.netns);
-      if (this.#returns) await removeReturnRoute(this.netns, returnRoute(this.#instance));
+      for (const each of removed) if (each.status === 'rejected') throw each.reason;
     } finally {
       await detachNetns(this.netns);
     }

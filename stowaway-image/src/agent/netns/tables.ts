@@ -19,9 +19,22 @@ export interface ReturnRoute {
   priority: number;
 }
 
+const upperHalf = 0x70b1;
+export const returnPriority = 28_849;
+
 export function returnRoute(instance: string): ReturnRoute {
-  const own = 0x70b1_0000 + createHash('sha256').update(instance).digest().readUInt16BE(0);
-  return { mark: own, table: own, priority: 28_849 };
+  return returnRouteOf(upperHalf * 0x1_0000 + createHash('sha256').update(instance).digest().readUInt16BE(0));
+}
+
+/** @param table its number, which is the mark's too */
+export function returnRouteOf(table: number): ReturnRoute {
+  return { mark: table, table, priority: returnPriority };
+}
+
+/** Routing tables of agents that are none of these instances'. @param tables numbers of any */
+export function strayReturns(tables: readonly number[], living: readonly string[]): number[] {
+  const theirs = new Set(living.map((instance) => returnRoute(instance).table));
+  return tables.filter((table) => table >>> 16 === upperHalf && !theirs.has(table));
 }
 
 export interface TcpPort {

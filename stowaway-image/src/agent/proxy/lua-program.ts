@@ -8,8 +8,11 @@
  *   delay   an action that waits.
  */
 
-/** A copy with a longer body is not sent; all copies of one thread together hold at most `heldBytes`, and `copies` are under way at most. */
-export const mirrorLimits = { bodyBytes: 1024 * 1024, heldBytes: 4 * 1024 * 1024, copies: 64, answerS: 30 } as const;
+/**
+ * A copy with a longer body is not sent; all copies of one thread together hold at most `heldBytes`, and `copies` are under way at most. Beyond half of
+ * that a bridge has its share only, so that its container cannot take everything from others. A copy is given up `answerS` after its beginning.
+ */
+export const mirrorLimits = { bodyBytes: 1024 * 1024, heldBytes: 4 * 1024 * 1024, copies: 64, share: { heldBytes: 1024 * 1024, copies: 16 }, answerS: 30 } as const;
 
 /** Of pairs of answers: how much of each is kept, and how many a second one thread tells of. */
 export const diffLimits = { bodyBytes: 8192, headBytes: 4096, perSecond: 20 } as const;
@@ -17,8 +20,12 @@ export const diffLimits = { bodyBytes: 8192, headBytes: 4096, perSecond: 20 } as
 /** Added to copies, with the bridge's name, so that the container can tell them from requests whose answer somebody gets. */
 export const mirrorHeader = 'x-bridge-mirror';
 
-export const luaProgram = `
-local under_way, held = 0, 0
+export function luaProgram({ answerS }: { answerS: number } = mirrorLimits): string {
+  return `
+-- Of all bridges, and of each by its name.
+local all, shares = { copies = 0, held = 0 }, {}
+-- Sockets of copies under way, and the second in which each is given up: a socket's own limit counts silence, and one byte a second is none.
+local ends, watching = {}, false
 -- Tasks that send copies: so many as there have been copies at the same time; the idle ones wait for the next.
 local idle, waiting = 0, core.queue()
 
@@ -30,11 +37,27 @@ local Mirror = { id = 'podbridge mirror', flags = filter.FLT_CFG_FL_HTX }
 Mirror.__index = Mirror
 
 function Mirror:new()
-  return setmetatable({ args = self.args, parts = {}, size = 0, taken = false }, Mirror)
+  return setmetatable({ args = self.args, share = self.share, parts = {}, size = 0, taken = false }, Mirror)
+end
+
+local function hold(self, bytes)
+  all.held, self.share.held = all.held + bytes, self.share.held + bytes
+end
+
+local function count(self, copies)
+  all.copies, self.share.copies = all.copies + copies, self.share.copies + copies
+end
+
+local limits = { copies = ${mirrorLimits.copies}, held = ${mirrorLimits.heldBytes} }
+local share = { copies = ${mirrorLimits.share.copies}, held = ${mirrorLimits.share.heldBytes} }
+
+local function is_over(what, self, more)
+  local wanted = all[what] + more
+  return wanted > limits[what] or (wanted > limits[what] / 2 and self.share[what] + more > share[what])
 end
 
 local function let_go(self)
-  held = held - self.size
+  hold(self, -self.size)
   self.taken, self.parts, self.size, self.pair = false, {}, 0, nil
 end
 
@@ -83,7 +106,7 @@ Mirror.http_headers = guarded(function(self, txn, message)
   local headers = message:get_headers()
   local kind = first(headers, 'content-type') or ''
   -- These are conversations: half of one makes no sense.
-  if headers['upgrade'] or kind:sub(1, 16) == 'application/grpc' or under_way >= ${mirrorLimits.copies} then return end
+  if headers['upgrade'] or kind:sub(1, 16) == 'application/grpc' or is_over('copies', self, 1) then return end
   local line = message:get_stline()
   local path = line.uri:gsub('^%a[%w+.-]*://[^/?#]*', '')
   if path:sub(1, 1) ~= '/' then path = '/' .. path end
@@ -117,15 +140,27 @@ Mirror.http_payload = guarded(function(self, txn, message)
   if not self.taken then return end
   local data = message:body()
   if not data or #data == 0 then return end
-  if self.size + #data > ${mirrorLimits.bodyBytes} or held + #data > ${mirrorLimits.heldBytes} then let_go(self) return end
+  if self.size + #data > ${mirrorLimits.bodyBytes} or is_over('held', self, #data) then let_go(self) return end
   self.parts[#self.parts + 1] = data
   self.size = self.size + #data
-  held = held + #data
+  hold(self, #data)
 end)
 
-local function send(copy)
-  local socket = core.tcp()
-  socket:settimeout(${mirrorLimits.answerS})
+local function give_up()
+  while true do
+    core.msleep(1000)
+    local now = core.now().sec
+    for socket, at in pairs(ends) do
+      if now >= at then
+        ends[socket] = nil
+        pcall(socket.close, socket)
+      end
+    end
+  end
+end
+
+local function exchange(copy, socket)
+  socket:settimeout(${answerS})
   local address, port = copy.args[1], tonumber(copy.args[2])
   local connected
   if copy.args[3] == 'tls' then connected = socket:connect_ssl(address, port) else connected = socket:connect(address, port) end
@@ -147,6 +182,13 @@ local function send(copy)
       if not data then break end
     end
   end
+end
+
+local function send(copy)
+  local socket = core.tcp()
+  ends[socket] = core.now().sec + ${answerS}
+  pcall(exchange, copy, socket)
+  ends[socket] = nil
   socket:close()
 end
 
@@ -158,8 +200,8 @@ local function work(copy)
       copy.pair.copied = true
       pcall(tell, copy)
     end
-    under_way = under_way - 1
-    held = held - copy.size
+    count(copy, -1)
+    hold(copy, -copy.size)
     copy = nil
     idle = idle + 1
     copy = waiting:pop_wait()
@@ -176,7 +218,11 @@ Mirror.http_end = guarded(function(self, txn, message)
   end
   if not self.taken then return end
   self.taken = false
-  under_way = under_way + 1
+  count(self, 1)
+  if not watching then
+    watching = true
+    core.register_task(give_up)
+  end
   if idle > 0 then
     idle = idle - 1
     waiting:push(self)
@@ -191,9 +237,11 @@ function Mirror:end_analyze(txn, channel)
 end
 
 core.register_filter('mirror', Mirror, function(mirror, args)
-  mirror.args = args
+  shares[args[4]] = shares[args[4]] or { copies = 0, held = 0 }
+  mirror.args, mirror.share = args, shares[args[4]]
   return mirror
 end)
 
 core.register_action('delay', { 'http-req' }, function(txn, milliseconds) core.msleep(tonumber(milliseconds)) end, 1)
 `;
+}

@@ -112,7 +112,7 @@ export class HaproxySupervisor {
     await Promise.all([
       writeFile(paths.config, launch.config(paths), { mode: 0o600 }),
       writeFile(paths.stateFile, launch.serverState, { mode: 0o600 }),
-      writeFile(luaFile(paths.socket), luaProgram, { mode: 0o600 }),
+      writeFile(luaFile(paths.socket), luaProgram(), { mode: 0o600 }),
     ]);
     const previous = this.current;
     // After a crash a replaced process may still have the listeners; a second set of them would get a part of the connections each.
