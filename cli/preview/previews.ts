@@ -1,7 +1,7 @@
 /** Previews stand in the spec of their bridge: made, listed and deleted there. */
 import { randomBytes } from 'node:crypto';
 import type { Bridge } from '../../protocol/objects.ts';
-import { accessOf, digestOf, mostPreviews, type Preview } from '../../protocol/preview.ts';
+import { accessOf, digestOf, mostPreviews, newSecret, type Preview } from '../../protocol/preview.ts';
 import { headersFor } from '../../protocol/rule.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
@@ -37,7 +37,7 @@ export function addedHeaders({ metadata, spec }: Bridge): NonNullable<ReturnType
 /** @returns the secret of the link besides: it is nowhere else */
 export async function makePreview(cluster: Cluster, bridge: Bridge, { entry, name, host, password, ttlMs }: PreviewWish, now: number): Promise<{ preview: Preview; secret: string }> {
   addedHeaders(bridge);
-  const secret = randomBytes(32).toString('base64url');
+  const secret = newSecret(bridge.metadata.uid ?? '');
   const access = await accessOf(secret, password);
   const base = entry.text.replace(/^[a-z]+\//, '').replace(/[^a-z0-9-].*$/, '').slice(0, 50);
   const preview: Preview = {
@@ -82,14 +82,14 @@ export async function deletePreview(cluster: Cluster, namespace: string, name: s
 
 const attempts = 5;
 
-/** The list is written as a whole: the object must not have changed since it was read. */
+/** The list is written as a whole: the object must not have changed since it was read, nor be another one of that name. */
 async function change(cluster: Cluster, bridge: Bridge, edit: (before: Preview[]) => Preview[]): Promise<void> {
-  const { name, namespace = '' } = bridge.metadata;
+  const { name, namespace = '', uid } = bridge.metadata;
   let current = bridge;
   for (let attempt = 1; ; attempt++) {
     const { resourceVersion } = current.metadata;
     try {
-      await cluster.patch<Bridge>(resources.Bridge, name, { metadata: { resourceVersion }, spec: { previews: edit(current.spec.previews ?? []) } }, { namespace });
+      await cluster.patch<Bridge>(resources.Bridge, name, { metadata: { uid, resourceVersion }, spec: { previews: edit(current.spec.previews ?? []) } }, { namespace });
       return;
     } catch (error) {
       if (attempt >= attempts || !isBridgeError(error) || error.facts.code !== 'cluster-conflict') throw error;

@@ -1,6 +1,6 @@
-/** The gateway's HAProxy configuration. The cookie decides which preview a request belongs to; everything without a valid one goes to the door (door.ts). */
+/** The gateway's HAProxy configuration. The cookie decides which preview a request belongs to: by its digest, and by the bridge that it says it is of; everything without a valid one goes to the door (door.ts). */
 import { ports } from '../../../protocol/ports.ts';
-import { previewCookie, type PreviewRoute } from '../../../protocol/preview.ts';
+import { previewCookie, previewKey, type PreviewRoute } from '../../../protocol/preview.ts';
 import { markBaggageKey } from '../../../protocol/rule.ts';
 import { headerName, quote } from '../agent/proxy/quote.ts';
 import type { LivePreview } from './plan.ts';
@@ -14,7 +14,7 @@ export interface GatewaySettings {
 }
 
 export function gatewayConfig(previews: readonly LivePreview[], settings: GatewaySettings): string {
-  const ordered = [...previews].sort((a, b) => (a.link < b.link ? -1 : 1));
+  const ordered = [...previews].sort((a, b) => (a.id < b.id ? -1 : 1));
   return [
     section('global', [
       `stats socket ${settings.socket} mode 600 level admin expose-fd listeners`, 'stats timeout 1d',
@@ -30,7 +30,10 @@ export function gatewayConfig(previews: readonly LivePreview[], settings: Gatewa
     ]),
     section('frontend preview', [
       `bind :${ports.preview}`,
-      `http-request set-var(txn.access) req.cook(${previewCookie}),sha2(256),hex,lower`,
+      // As keyOf makes it.
+      `http-request set-var(txn.cookie) req.cook(${previewCookie})`,
+      'http-request set-var(txn.digest) var(txn.cookie),sha2(256),hex,lower',
+      'http-request set-var(txn.key) var(txn.cookie),field(1,.),concat(:,txn.digest)',
       'acl own path_beg /.podbridge/',
       'acl grpc req.fhdr(content-type) -m beg -- application/grpc',
       'use_backend door if own',
@@ -54,16 +57,16 @@ export function backendsOf(preview: LivePreview): string[] {
   return preview.routes.flatMap((_, index) => [backendName(preview, index, false), backendName(preview, index, true)]);
 }
 
-function backendName({ link }: LivePreview, route: number, grpc: boolean): string {
-  return `p${link.slice(0, 16)}_${route}${grpc ? 'g' : ''}`;
+function backendName({ id }: LivePreview, route: number, grpc: boolean): string {
+  return `p${id}_${route}${grpc ? 'g' : ''}`;
 }
 
 /** Longest path first, an exact one before a prefix. */
 function toEntry(preview: LivePreview): string[] {
-  const name = `a${preview.link.slice(0, 16)}`;
+  const name = `a${preview.id}`;
   const routes = preview.routes.map((route, index) => ({ route, index })).sort((a, b) => b.route.path.length - a.route.path.length || (a.route.match === 'exact' ? -1 : 1));
   return [
-    `acl ${name} var(txn.access) -m str ${preview.access}`,
+    `acl ${name} var(txn.key) -m str ${previewKey(preview.tag, preview.access)}`,
     ...routes.flatMap(({ route, index }) => {
       const path = `${name}_${index}`;
       return [

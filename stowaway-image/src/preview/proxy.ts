@@ -15,6 +15,8 @@ interface Running extends HaproxyProcess {
   socket: string;
   config: string;
   replacedAt: number | undefined;
+  /** Backends of it were closed: it does not do any more what its configuration says. */
+  cut: boolean;
   /** It was found hung, and killed. */
   hung: boolean;
 }
@@ -44,17 +46,17 @@ export class GatewayProxy {
     return this.#processes.find(({ replacedAt, hung }) => replacedAt === undefined && !hung);
   }
 
-  /** Resolves when this configuration is in force. One that is already is left alone. */
+  /** Resolves when this configuration is in force. One that is already, and of which nothing was cut, is left alone. */
   async apply(render: (socket: string) => string): Promise<void> {
     const before = this.#current;
-    if (before !== undefined && render(before.socket) === before.config) return;
+    if (before?.cut === false && render(before.socket) === before.config) return;
     const number = ++this.#number;
     const [socket, file] = [join(this.#directory, `haproxy-${number}.sock`), join(this.#directory, `haproxy-${number}.cfg`)];
     const config = render(socket);
     await writeFile(file, config, { mode: 0o600 });
     const started = await startListening({ config: file, socket, onLine: () => undefined, ...(before === undefined ? {} : { inheritFrom: before.socket }) })
       .catch(async (error: unknown) => { await remove([socket, file]); throw error; });
-    const running: Running = { ...started, number, socket, config, replacedAt: undefined, hung: false };
+    const running: Running = { ...started, number, socket, config, replacedAt: undefined, cut: false, hung: false };
     if (before !== undefined) {
       before.replacedAt = Date.now();
       // Its soft stop: no more connections, idle ones are closed at once (what comes by them next would meet the old previews), the others with their next answer.
@@ -73,7 +75,9 @@ export class GatewayProxy {
   async cut(backends: readonly string[]): Promise<void> {
     if (backends.length === 0) return;
     const ended = new Set(backends);
-    await Promise.all(this.#processes.map(async ({ api }) => {
+    await Promise.all(this.#processes.map(async (process) => {
+      const { api } = process;
+      process.cut = true;
       try {
         for (const backend of backends) await api.ask(`set server ${backend}/s state maint`);
         // A process that stops softly takes no commands about servers any more, but about streams.

@@ -1,7 +1,7 @@
 /** The preview gateway: which links are good, what HAProxy is told, and what the door says. */
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Bridge } from '../../../protocol/objects.ts';
-import { accessOf, digestOf, previewCookie, previewPath, type Preview } from '../../../protocol/preview.ts';
+import { accessOf, bridgeTag, digestOf, keyOf, newSecret, previewCookie, previewPath, type Preview } from '../../../protocol/preview.ts';
 import { headersFor } from '../../../protocol/rule.ts';
 import { planPreviewPod, previewIdleMs } from '../../../stowaway-image/src/controller/preview-pod.ts';
 import type { SystemPod } from '../../../stowaway-image/src/controller/pods.ts';
@@ -13,23 +13,26 @@ import { haproxyWords } from '../agent/haproxy-words.ts';
 import { bridge } from '../stowaway/objects.ts';
 
 const now = 1_800_000_000_000;
-const secret = 'secret-of-the-link';
+const [uid, anotherUid] = ['3b4f0f6e-0000', '77e1c2aa-0000'];
+const tag = bridgeTag(uid);
+const secret = newSecret(uid);
+const old = `${tag}.old`;
 const at = (ms: number): string => new Date(now + ms).toISOString();
 const preview = (more: Partial<Preview> = {}): Preview => ({
   name: 'web', entry: 'svc/web:80', routes: [{ path: '/', match: 'prefix', service: 'web', port: 80 }], link: digestOf(secret), access: digestOf(secret), expiresAt: at(60_000), ...more,
 });
-const withPreviews = (previews: Preview[], more: Parameters<typeof bridge>[1] = {}, rules: Bridge['spec']['rules'] = [{ mark: 'ann' }]): Bridge => {
+const withPreviews = (previews: Preview[], more: Parameters<typeof bridge>[1] = {}, rules: Bridge['spec']['rules'] = [{ mark: 'ann' }], of = uid): Bridge => {
   const made = bridge('api-ann', { rules, ...more });
-  return { ...made, spec: { ...made.spec, previews } };
+  return { ...made, metadata: { ...made.metadata, uid: of }, spec: { ...made.spec, previews } };
 };
 
 describe('which are served', () => {
   test('those in time, of bridges that work; the others with their reason', () => {
-    const plan = planPreviews([withPreviews([preview(), preview({ name: 'old', link: digestOf('old'), access: digestOf('old'), expiresAt: at(-1) })])], now);
+    const plan = planPreviews([withPreviews([preview(), preview({ name: 'old', link: digestOf(old), access: digestOf(old), expiresAt: at(-1) })])], now);
     expect(plan.live.map(({ name, namespace, mark }) => [name, namespace, mark])).toEqual([['web', 'demo', 'ann']]);
-    expect(plan.ended.get(digestOf('old'))).toContain('It expired at');
+    expect(plan.ended.get(keyOf(old))).toContain('It expired at');
     expect(plan.nextAt).toBe(now + 60_000);
-    expect(planPreviews([withPreviews([preview()], { state: 'Draining' })], now)).toMatchObject({ live: [], ended: new Map([[digestOf(secret), 'Its bridge api-ann has ended.']]) });
+    expect(planPreviews([withPreviews([preview()], { state: 'Draining' })], now)).toMatchObject({ live: [], ended: new Map([[keyOf(secret), 'Its bridge api-ann has ended.']]) });
     expect(planPreviews([withPreviews([preview()], { status: { phase: 'Failed' } })], now).live).toEqual([]);
     expect(planPreviews([withPreviews([preview()], {}, [{ headers: [{ name: 'x', match: 'regex', value: '.' }] }])], now).live).toEqual([]);
   });
@@ -39,15 +42,31 @@ describe('which are served', () => {
     expect(planPreviews([bad, withPreviews([preview({ link: digestOf('b'), access: digestOf('b') })])], now).live).toHaveLength(1);
   });
 
+  test('a digest that is copied into another bridge stands for nothing there, whatever becomes of the first', () => {
+    const ended = new EndedPreviews();
+    const hers = withPreviews([preview()]);
+    const copies = withPreviews([preview(), preview({ name: 'expired', expiresAt: at(-1) })], { namespace: 'eve' }, [{ mark: 'eve' }], anotherUid);
+    const keys = (bridges: Bridge[]) => planPreviews(bridges, now).live.map(({ namespace, tag: of, access }) => [namespace, `${of}:${access}` === keyOf(secret)]);
+    expect(keys([copies, hers])).toEqual([['eve', false], ['demo', true]]);
+    const both = planPreviews([copies, hers], now);
+    ended.update(both, new Set());
+    expect(ended.why(keyOf(secret))).toBeUndefined();
+    // Of what is closed for the copy nothing is the original's.
+    const gone = ended.update(planPreviews([hers], now), new Set());
+    expect(gone.map(({ namespace }) => namespace)).toEqual(['eve']);
+    expect(backendsOf(gone[0]!).filter((name) => backendsOf(both.live[1]!).includes(name))).toEqual([]);
+    expect(keys([copies])).toEqual([['eve', false]]);
+  });
+
   test('one that is gone is remembered with the reason: deleted, or with its bridge', () => {
     const ended = new EndedPreviews();
     ended.update(planPreviews([withPreviews([preview()])], now), new Set(['demo/api-ann']));
-    expect(ended.why(digestOf(secret))).toBeUndefined();
+    expect(ended.why(keyOf(secret))).toBeUndefined();
     expect(ended.update(planPreviews([withPreviews([])], now), new Set(['demo/api-ann'])).map(({ name }) => name)).toEqual(['web']);
-    expect(ended.why(digestOf(secret))).toContain('deleted');
+    expect(ended.why(keyOf(secret))).toContain('deleted');
     ended.update(planPreviews([withPreviews([preview()])], now), new Set(['demo/api-ann']));
     ended.update(planPreviews([], now), new Set());
-    expect(ended.why(digestOf(secret))).toBe('Its bridge api-ann has ended.');
+    expect(ended.why(keyOf(secret))).toBe('Its bridge api-ann has ended.');
   });
 
   test('headers that satisfy a rule: a mark before others, never a regular expression', () => {
@@ -75,7 +94,7 @@ describe('the pod of the gateway', () => {
 });
 
 describe('the configuration', () => {
-  const live = (more: Partial<LivePreview> = {}): LivePreview => ({ ...preview(), namespace: 'demo', bridge: 'api-ann', mark: 'ann', headers: [], ...more });
+  const live = (more: Partial<LivePreview> = {}): LivePreview => ({ ...preview(), id: digestOf(JSON.stringify(more)), tag, namespace: 'demo', bridge: 'api-ann', mark: 'ann', headers: [], ...more });
   const render = (...previews: LivePreview[]) => gatewayConfig(previews, { socket: '/run/s', doorPort: 4000, domain: 'cluster.local' });
 
   test('every line can be read by HAProxy\'s rules for words, whatever users write', () => {
@@ -90,7 +109,7 @@ describe('the configuration', () => {
     const one = live({ routes, host: 'shop.example.com' });
     const text = render(one, live({ link: digestOf('a'), access: digestOf('a') }));
     expect(text).not.toContain(secret);
-    const uses = text.split('\n').filter((line) => line.includes('use_backend p') && line.includes(one.link.slice(0, 16)) && !line.endsWith('grpc')).map((line) => line.trim().split(' ')[1]);
+    const uses = text.split('\n').filter((line) => line.includes('use_backend p') && line.includes(one.id) && !line.endsWith('grpc')).map((line) => line.trim().split(' ')[1]);
     expect(uses).toEqual([backendsOf(one)[2], backendsOf(one)[0]]);
     expect(text).toContain('server s api.demo.svc.cluster.local:8443 resolvers cluster resolve-prefer ipv4 init-addr libc,none ssl verify none sni str(shop.example.com)');
     expect(render(one)).toContain(`backend ${backendsOf(one)[0]}`);
@@ -101,7 +120,7 @@ describe('the door', () => {
   let stop = new AbortController();
   afterEach(() => { stop.abort(); stop = new AbortController(); });
   const open = async (...previews: Preview[]): Promise<string> => {
-    const port = await openDoor({ live: () => previews.map((each) => ({ ...each, namespace: 'demo', bridge: 'api-ann', headers: [] })), ended: (digest) => (digest === digestOf('old') ? 'It expired.' : undefined), signal: stop.signal, patienceMs: 0, now: () => now });
+    const port = await openDoor({ live: () => previews.map((each) => ({ ...each, id: each.link, tag, namespace: 'demo', bridge: 'api-ann', headers: [] })), ended: (key) => (key === keyOf(old) ? 'It expired.' : undefined), signal: stop.signal, patienceMs: 0, now: () => now });
     return `http://127.0.0.1:${port}`;
   };
   const ask = (url: string, init: RequestInit = {}) => fetch(url, { redirect: 'manual', ...init });
@@ -121,13 +140,15 @@ describe('the door', () => {
     expect((await post('wrong')).status).toBe(403);
     const cookie = (await post('hunter22')).headers.get('set-cookie');
     expect(cookie).toContain(`${previewCookie}=${access};`);
-    expect(access).not.toContain(secret);
+    expect(access).not.toContain(secret.split('.')[1]);
+    // The first visitor's cookie is none without the bridge that it is of.
+    expect((await ask(`${base}/`, { headers: { cookie: `${previewCookie}=${access.split('.')[1]}` } })).status).toBe(410);
   });
 
   test('who has no good cookie is told why, and text of others is only text', async () => {
     const base = await open(preview({ entry: 'svc/<b>' }));
-    expect([(await ask(`${base}/`)).status, (await ask(`${base}/`, { headers: { cookie: `${previewCookie}=old` } })).status]).toEqual([404, 410]);
-    expect(await (await ask(`${base}${previewPath}old`)).text()).toContain('It expired.');
+    expect([(await ask(`${base}/`)).status, (await ask(`${base}/`, { headers: { cookie: `${previewCookie}=${old}` } })).status]).toEqual([404, 410]);
+    expect(await (await ask(`${base}${previewPath}${old}`)).text()).toContain('It expired.');
     expect(await (await ask(`${base}${previewPath}never`)).text()).toContain('not valid');
     expect(await (await ask(`${base}/nowhere`, { headers: { cookie: `a=1; ${previewCookie}=${secret}` } })).text()).toContain('svc/&lt;b&gt;');
   });

@@ -9,7 +9,7 @@ import { gatewayUrl } from '../../../cli/preview/where.ts';
 import { Steps } from '../../../cli/steps/steps.ts';
 import { main } from '../../../cli/main.ts';
 import { names, systemNamespace } from '../../../protocol/names.ts';
-import { digestOf, mostPreviews } from '../../../protocol/preview.ts';
+import { bridgeTag, digestOf, mostPreviews } from '../../../protocol/preview.ts';
 import { fakeHost } from '../cli/fake-host.ts';
 import { bridge, client } from '../stowaway/objects.ts';
 import { clusterError, fakeCluster } from '../support/fake-cluster.ts';
@@ -81,7 +81,8 @@ test('made, listed, deleted: the object has digests only; expired ones make room
   const cluster = world(bridge('api-ann', { rules: [{ mark: 'ann' }] }));
   const current = async () => chooseBridge(cluster, 'demo', 'api-ann', 'it is needed');
   const { preview, secret } = await makePreview(cluster, await current(), { entry, ttlMs: 60_000 }, now);
-  expect(JSON.stringify(await current())).not.toContain(secret);
+  expect(JSON.stringify(await current())).not.toContain(secret.split('.')[1]);
+  expect(secret.split('.')[0]).toBe(bridgeTag((await current()).metadata.uid!));
   expect(preview).toMatchObject({ link: digestOf(secret), access: digestOf(secret), expiresAt: new Date(now + 60_000).toISOString().replace('.000', '') });
   const locked = await makePreview(cluster, await current(), { entry, ttlMs: 60_000, password: 'hunter22', name: 'locked' }, now);
   expect(locked.preview.access).not.toBe(locked.preview.link);

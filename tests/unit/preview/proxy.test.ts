@@ -34,6 +34,16 @@ test('a configuration that is in force is left alone; a new one takes over', asy
   expect([ended, logged]).toEqual([[], []]);
 }, limitMs);
 
+test('of what was cut a process that serves all of it again is made, though the configuration is the same', async () => {
+  await apply('a');
+  await proxy.cut([]);
+  await apply('a');
+  expect(haproxy.started()).toEqual(['a']);
+  await proxy.cut(['p1']);
+  await apply('a');
+  expect(haproxy.started()).toEqual(['a', 'a takes over']);
+}, limitMs);
+
 test('one that hangs is killed, whoever waits for its answer is told, and the same configuration is started anew', async () => {
   await apply('a');
   process.kill(haproxy.pids()[0]!, 'SIGSTOP');
