@@ -48,6 +48,9 @@ export const previewsSchema: Schema = mapList(object({
   link: digest64, access: digest64, expiresAt: time,
 }, ['name', 'entry', 'routes', 'link', 'access', 'expiresAt']), ['name'], mostPreviews);
 
+/** Condition of a bridge, there while it is false: some of its previews the gateway does not show. */
+export const previewsServed = 'PreviewsServed';
+
 /** What is below it is the gateway's own, on every host. */
 export const previewPath = '/.podbridge/preview/';
 export const previewCookie = 'podbridge-preview';

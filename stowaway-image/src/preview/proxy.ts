@@ -23,6 +23,8 @@ interface Running extends HaproxyProcess {
 
 /** Replaced processes stay for long connections, but not for ever. */
 const replacedLimitMs = 600_000;
+/** Each takes memory: of more, the first ones end. */
+const mostReplaced = 5;
 const idleLookMs = 1000;
 
 export class GatewayProxy {
@@ -63,6 +65,7 @@ export class GatewayProxy {
       before.child.kill('SIGUSR1');
     }
     this.#processes.push(running);
+    for (const { child } of this.#processes.filter(({ replacedAt }) => replacedAt !== undefined).slice(0, -mostReplaced)) child.kill('SIGTERM');
     void running.child.ended.then((why) => {
       void remove([socket, file]);
       this.#processes = this.#processes.filter((each) => each !== running);

@@ -5,14 +5,17 @@ import { accessOf, bridgeTag, digestOf, keyOf, newSecret, previewCookie, preview
 import { headersFor } from '../../../protocol/rule.ts';
 import { planPreviewPod, previewIdleMs } from '../../../stowaway-image/src/controller/preview-pod.ts';
 import type { SystemPod } from '../../../stowaway-image/src/controller/pods.ts';
-import { backendsOf, gatewayConfig } from '../../../stowaway-image/src/preview/config.ts';
+import { backendsOf, gatewayConfig, previewPart } from '../../../stowaway-image/src/preview/config.ts';
 import { openDoor } from '../../../stowaway-image/src/preview/door.ts';
-import { EndedPreviews, planPreviews, type LivePreview } from '../../../stowaway-image/src/preview/plan.ts';
+import { EndedPreviews, planPreviews, unservedWords, type LivePreview } from '../../../stowaway-image/src/preview/plan.ts';
+import { share } from '../../../stowaway-image/src/preview/share.ts';
+import { Sieve } from '../../../stowaway-image/src/preview/sieve.ts';
 import { exposureFrom, previewData, previewEntrance } from '../../../cli/install/manifests/preview.ts';
 import { haproxyWords } from '../agent/haproxy-words.ts';
 import { bridge } from '../stowaway/objects.ts';
 
 const now = 1_800_000_000_000;
+const domain = 'cluster.local';
 const [uid, anotherUid] = ['3b4f0f6e-0000', '77e1c2aa-0000'];
 const tag = bridgeTag(uid);
 const secret = newSecret(uid);
@@ -28,44 +31,84 @@ const withPreviews = (previews: Preview[], more: Parameters<typeof bridge>[1] = 
 
 describe('which are served', () => {
   test('those in time, of bridges that work; the others with their reason', () => {
-    const plan = planPreviews([withPreviews([preview(), preview({ name: 'old', link: digestOf(old), access: digestOf(old), expiresAt: at(-1) })])], now);
+    const plan = planPreviews([withPreviews([preview(), preview({ name: 'old', link: digestOf(old), access: digestOf(old), expiresAt: at(-1) })])], now, domain);
     expect(plan.live.map(({ name, namespace, mark }) => [name, namespace, mark])).toEqual([['web', 'demo', 'ann']]);
     expect(plan.ended.get(keyOf(old))).toContain('It expired at');
     expect(plan.nextAt).toBe(now + 60_000);
-    expect(planPreviews([withPreviews([preview()], { state: 'Draining' })], now)).toMatchObject({ live: [], ended: new Map([[keyOf(secret), 'Its bridge api-ann has ended.']]) });
-    expect(planPreviews([withPreviews([preview()], { status: { phase: 'Failed' } })], now).live).toEqual([]);
-    expect(planPreviews([withPreviews([preview()], {}, [{ headers: [{ name: 'x', match: 'regex', value: '.' }] }])], now).live).toEqual([]);
+    expect(planPreviews([withPreviews([preview()], { state: 'Draining' })], now, domain)).toMatchObject({ live: [], ended: new Map([[keyOf(secret), 'Its bridge api-ann has ended.']]) });
+    expect(planPreviews([withPreviews([preview()], { status: { phase: 'Failed' } })], now, domain).live).toEqual([]);
+    expect(planPreviews([withPreviews([preview()], {}, [{ headers: [{ name: 'x', match: 'regex', value: '.' }] }])], now, domain).live).toEqual([]);
   });
 
   test('what cannot be written into the configuration holds up nobody else', () => {
     const bad = withPreviews([preview()], {}, [{ headers: [{ name: 'x', match: 'exact', value: 'y'.repeat(1023) }] }]);
-    expect(planPreviews([bad, withPreviews([preview({ link: digestOf('b'), access: digestOf('b') })])], now).live).toHaveLength(1);
+    // As a word it is short enough, with the slash after it not any more.
+    const quotes = preview({ name: 'quotes', routes: [{ path: `/${"'".repeat(255)}a`, match: 'prefix', service: 'web', port: 80 }] });
+    const plan = planPreviews([bad, withPreviews([quotes, preview({ name: 'twin' }), preview({ name: 'twins' })], {}, [{ mark: 'ann' }], anotherUid)], now, domain);
+    expect(plan.live.map(({ name }) => name)).toEqual(['twin', 'twins']);
+    expect(unservedWords(plan)).toEqual(new Map([['demo/api-ann', expect.stringMatching(/web: .*1024 bytes.*; quotes: more than 1024 bytes/)]]));
+    expect([plan.ended.get(keyOf(secret)), new Set(plan.live.flatMap(backendsOf)).size]).toEqual([expect.stringContaining('cannot be shown'), 4]);
+    const config = gatewayConfig(plan.live, { socket: '/run/s', doorPort: 4000, domain });
+    const sections = config.split('\n').filter((line) => /^\S/.test(line));
+    expect(new Set(sections).size).toBe(sections.length);
+  });
+
+  test('one with as many long names as it can have can be written', () => {
+    const service = (index: number) => `${'s'.repeat(61)}${String(index).padStart(2, '0')}`;
+    const routes = Array.from({ length: 32 }, (_, index) => ({ path: `/${index}`, match: 'prefix' as const, service: service(index), port: 80, tls: true }));
+    const plan = planPreviews([withPreviews([preview({ routes, host: `${'h'.repeat(248)}:8080` })], { namespace: 'n'.repeat(63) }, [{ headers: [{ name: 'x', match: 'exact', value: 'y'.repeat(1000) }] }])], now, domain);
+    expect(plan.live).toHaveLength(1);
+  });
+
+  test('where there is too little room each namespace has its share, the oldest bridge first', () => {
+    const of = (namespace: string, name: string): LivePreview => ({ ...preview({ name }), id: digestOf(namespace + name), tag, namespace, bridge: 'b', headers: [] });
+    const { entry, backends } = previewPart(of('many', '0'), domain);
+    const one = [...entry, ...backends].join('').length;
+    const many = Array.from({ length: 50 }, (_, index) => of('many', String(index)));
+    const { served, unserved } = share([...many, of('few', 'a'), of('few', 'b')], domain, one * 5.5);
+    expect(served.map(({ namespace, name }) => `${namespace}/${name}`).sort()).toEqual(['few/a', 'few/b', 'many/0', 'many/1', 'many/2']);
+    expect([unserved.length, unserved[0]!.why]).toEqual([47, 'the gateway has no room for more previews of namespace many']);
+    // The order is that of age.
+    const [younger, older] = [withPreviews([preview({ name: 'young' })]), withPreviews([preview({ name: 'old' })], { age: 60 }, undefined, anotherUid)];
+    expect(planPreviews([younger, older], now, domain).live.map(({ name }) => name)).toEqual(['old', 'young']);
+  });
+
+  test('of a configuration that HAProxy refuses the bad ones alone are left out, until they are changed', async () => {
+    const all = ['a', 'bad', 'c', 'd', 'worse'].map((name): LivePreview => ({ ...preview({ name }), id: name, tag, namespace: 'demo', bridge: 'b', headers: [] }));
+    const sieve = new Sieve((some) => Promise.resolve(some.some(({ name }) => ['bad', 'worse'].includes(name)) ? 'no' : undefined));
+    const names = (some: readonly LivePreview[]) => some.map(({ name }) => name);
+    expect(names(sieve.sift(all).good)).toEqual(names(all));
+    expect((await sieve.search(all)).map(({ preview: { name } }) => name)).toEqual(['bad', 'worse']);
+    expect([names(sieve.sift(all).good), names(sieve.sift(all).refused)]).toEqual([['a', 'c', 'd'], ['bad', 'worse']]);
+    expect(names(sieve.sift(all.map((each) => ({ ...each, mark: 'other' }))).good)).toEqual(names(all));
+    // The reason is none of theirs.
+    expect(await new Sieve(() => Promise.resolve(undefined)).search(all)).toEqual([]);
   });
 
   test('a digest that is copied into another bridge stands for nothing there, whatever becomes of the first', () => {
     const ended = new EndedPreviews();
     const hers = withPreviews([preview()]);
     const copies = withPreviews([preview(), preview({ name: 'expired', expiresAt: at(-1) })], { namespace: 'eve' }, [{ mark: 'eve' }], anotherUid);
-    const keys = (bridges: Bridge[]) => planPreviews(bridges, now).live.map(({ namespace, tag: of, access }) => [namespace, `${of}:${access}` === keyOf(secret)]);
-    expect(keys([copies, hers])).toEqual([['eve', false], ['demo', true]]);
-    const both = planPreviews([copies, hers], now);
+    const keys = (bridges: Bridge[]) => planPreviews(bridges, now, domain).live.map(({ namespace, tag: of, access }) => [namespace, `${of}:${access}` === keyOf(secret)]);
+    expect(keys([copies, hers])).toEqual([['demo', true], ['eve', false]]);
+    const both = planPreviews([copies, hers], now, domain);
     ended.update(both, new Set());
     expect(ended.why(keyOf(secret))).toBeUndefined();
     // Of what is closed for the copy nothing is the original's.
-    const gone = ended.update(planPreviews([hers], now), new Set());
+    const gone = ended.update(planPreviews([hers], now, domain), new Set());
     expect(gone.map(({ namespace }) => namespace)).toEqual(['eve']);
-    expect(backendsOf(gone[0]!).filter((name) => backendsOf(both.live[1]!).includes(name))).toEqual([]);
+    expect(backendsOf(gone[0]!).filter((name) => backendsOf(both.live[0]!).includes(name))).toEqual([]);
     expect(keys([copies])).toEqual([['eve', false]]);
   });
 
   test('one that is gone is remembered with the reason: deleted, or with its bridge', () => {
     const ended = new EndedPreviews();
-    ended.update(planPreviews([withPreviews([preview()])], now), new Set(['demo/api-ann']));
+    ended.update(planPreviews([withPreviews([preview()])], now, domain), new Set(['demo/api-ann']));
     expect(ended.why(keyOf(secret))).toBeUndefined();
-    expect(ended.update(planPreviews([withPreviews([])], now), new Set(['demo/api-ann'])).map(({ name }) => name)).toEqual(['web']);
+    expect(ended.update(planPreviews([withPreviews([])], now, domain), new Set(['demo/api-ann'])).map(({ name }) => name)).toEqual(['web']);
     expect(ended.why(keyOf(secret))).toContain('deleted');
-    ended.update(planPreviews([withPreviews([preview()])], now), new Set(['demo/api-ann']));
-    ended.update(planPreviews([], now), new Set());
+    ended.update(planPreviews([withPreviews([preview()])], now, domain), new Set(['demo/api-ann']));
+    ended.update(planPreviews([], now, domain), new Set());
     expect(ended.why(keyOf(secret))).toBe('Its bridge api-ann has ended.');
   });
 
@@ -95,7 +138,7 @@ describe('the pod of the gateway', () => {
 
 describe('the configuration', () => {
   const live = (more: Partial<LivePreview> = {}): LivePreview => ({ ...preview(), id: digestOf(JSON.stringify(more)), tag, namespace: 'demo', bridge: 'api-ann', mark: 'ann', headers: [], ...more });
-  const render = (...previews: LivePreview[]) => gatewayConfig(previews, { socket: '/run/s', doorPort: 4000, domain: 'cluster.local' });
+  const render = (...previews: LivePreview[]) => gatewayConfig(previews, { socket: '/run/s', doorPort: 4000, domain });
 
   test('every line can be read by HAProxy\'s rules for words, whatever users write', () => {
     const odd = live({ headers: [['x-user', `it's "100%" #1 \\ $HOME`]], routes: [{ path: `/it's$#"`, match: 'prefix', service: 'web', port: 80 }] });
@@ -113,6 +156,11 @@ describe('the configuration', () => {
     expect(uses).toEqual([backendsOf(one)[2], backendsOf(one)[0]]);
     expect(text).toContain('server s api.demo.svc.cluster.local:8443 resolvers cluster resolve-prefer ipv4 init-addr libc,none ssl verify none sni str(shop.example.com)');
     expect(render(one)).toContain(`backend ${backendsOf(one)[0]}`);
+    // Redirects to its own names, as HAProxy's expressions read them.
+    const redirects = render(one).split('\n').map(haproxyWords).filter(([, action, name]) => action === 'replace-header' && name === 'location').map(([, , , pattern]) => new RegExp(pattern!.replace('(?i)', ''), 'i'));
+    const rewritten = (location: string) => redirects.map((pattern) => pattern.exec(location)).find((found) => found !== null)?.[1];
+    for (const own of ['shop.example.com', 'web', 'api.demo', 'web.demo.svc:8080', 'API.demo.svc.cluster.local']) expect([own, rewritten(`http://${own}/a?b`)]).toEqual([own, 'a?b']);
+    for (const other of ['shopxexample.com', 'web.other', 'api.demo.svc.cluster', 'webapi', 'web.demo.evil.example']) expect([other, rewritten(`http://${other}/a`)]).toEqual([other, undefined]);
   });
 });
 

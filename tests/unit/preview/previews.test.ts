@@ -86,7 +86,10 @@ test('made, listed, deleted: the object has digests only; expired ones make room
   expect(preview).toMatchObject({ link: digestOf(secret), access: digestOf(secret), expiresAt: new Date(now + 60_000).toISOString().replace('.000', '') });
   const locked = await makePreview(cluster, await current(), { entry, ttlMs: 60_000, password: 'hunter22', name: 'locked' }, now);
   expect(locked.preview.access).not.toBe(locked.preview.link);
-  expect((await listPreviews(cluster, 'demo', now)).map(({ password, expired }) => [password, expired])).toEqual([[false, false], [true, false]]);
+  expect((await listPreviews(cluster, 'demo', now)).previews.map(({ password, expired }) => [password, expired])).toEqual([[false, false], [true, false]]);
+  const told = structuredClone(await current());
+  told.status = { conditions: [{ type: 'PreviewsServed', status: 'False', reason: 'PreviewsNotServed', message: 'The gateway does not show these previews. locked: why.', lastTransitionTime: '2027-01-15T08:00:00Z' }] };
+  expect((await listPreviews(world(told), 'demo', now)).unserved).toEqual([{ namespace: 'demo', bridge: 'api-ann', message: 'The gateway does not show these previews. locked: why.' }]);
   expect(JSON.stringify(await listPreviews(cluster, undefined, now))).not.toContain(preview.link);
   expect(await code(async () => makePreview(cluster, await current(), { entry, ttlMs: 1, name: 'locked' }, now))).toBe('preview-exists');
   while ((await current()).spec.previews!.length < mostPreviews) await makePreview(cluster, await current(), { entry, ttlMs: 60_000 }, now);

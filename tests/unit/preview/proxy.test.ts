@@ -44,6 +44,15 @@ test('of what was cut a process that serves all of it again is made, though the 
   expect(haproxy.started()).toEqual(['a', 'a takes over']);
 }, limitMs);
 
+test('of those that were replaced the newest few stay', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+  haproxy.stays();
+  for (const name of names) await apply(name);
+  const alive = (): number[] => haproxy.pids().filter((pid) => { try { return process.kill(pid, 0); } catch { return false; } });
+  await until('the oldest end', async () => (alive().length === 6 ? true : undefined), limitMs);
+  expect([alive(), ended]).toEqual([haproxy.pids().slice(2), []]);
+}, limitMs);
+
 test('one that hangs is killed, whoever waits for its answer is told, and the same configuration is started anew', async () => {
   await apply('a');
   process.kill(haproxy.pids()[0]!, 'SIGSTOP');
