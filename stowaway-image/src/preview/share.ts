@@ -8,6 +8,8 @@ import type { LivePreview, PreviewPlan } from './plan.ts';
  * it for a while (`mostReplaced` in proxy.ts): the limit of the pod (controller/preview-pod.ts) is for so many.
  */
 export const mostConfigBytes = 1_500_000;
+/** Of one preview: twice what 32 paths usually need, so that a few large ones do not take the room of all. */
+const mostPreviewBytes = 350_000;
 
 /**
  * Each preview is written for itself, so that one that cannot be written is left out alone. Where there is too little room, namespaces have
@@ -46,11 +48,12 @@ export function share(wanted: readonly LivePreview[], domain: string, room = mos
   return { served, unserved };
 }
 
-/** @returns words when it cannot be written */
+/** @returns words when it cannot be written, or is too large */
 function bytesOf(preview: LivePreview, domain: string): number | string {
   try {
     const { entry, backends } = previewPart(preview, domain);
-    return [...entry, ...backends].reduce((sum, { length }) => sum + length, 0);
+    const bytes = [...entry, ...backends].reduce((sum, { length }) => sum + length, 0);
+    return bytes > mostPreviewBytes ? `its paths and headers make ${bytes} bytes of configuration, of at most ${mostPreviewBytes}` : bytes;
   } catch (error) {
     if (error instanceof UnusableValue) return error.message;
     throw error;

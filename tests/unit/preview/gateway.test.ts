@@ -56,8 +56,11 @@ describe('which are served', () => {
   test('one with as many long names as it can have can be written', () => {
     const service = (index: number) => `${'s'.repeat(61)}${String(index).padStart(2, '0')}`;
     const routes = Array.from({ length: 32 }, (_, index) => ({ path: `/${index}`, match: 'prefix' as const, service: service(index), port: 80, tls: true }));
-    const plan = planPreviews([withPreviews([preview({ routes, host: `${'h'.repeat(248)}:8080` })], { namespace: 'n'.repeat(63) }, [{ headers: [{ name: 'x', match: 'exact', value: 'y'.repeat(1000) }] }])], now, domain);
-    expect(plan.live).toHaveLength(1);
+    const plan = planPreviews([withPreviews([preview({ routes, host: `${'h'.repeat(248)}:8080` })], { namespace: 'n'.repeat(63) }, [{ headers: [{ name: 'x', match: 'exact', value: 'y'.repeat(200) }] }])], now, domain);
+    expect([plan.live.length, plan.unserved[0]?.why]).toEqual([1, undefined]);
+    // But a few of those do not take all the room.
+    const headers = Array.from({ length: 16 }, (_, index) => ({ name: `x-${index}`, match: 'exact' as const, value: 'y'.repeat(1000) }));
+    expect(planPreviews([withPreviews([preview({ routes })], {}, [{ headers }])], now, domain).unserved).toMatchObject([{ why: expect.stringContaining('bytes of configuration, of at most 350000') }]);
   });
 
   test('where there is too little room each namespace has its share, the oldest bridge first', () => {
