@@ -23,8 +23,8 @@ interface Running extends HaproxyProcess {
 
 /** Replaced processes stay for long connections, but not for ever. */
 const replacedLimitMs = 600_000;
-/** Each takes memory: of more, the first ones end. */
-const mostReplaced = 5;
+/** What replaced ones may take beside the one that serves, in the pod's limit (controller/preview-pod.ts): of more, the first ones end. */
+const replacedMemoryBytes = 320_000_000;
 const idleLookMs = 1000;
 
 export class GatewayProxy {
@@ -65,7 +65,11 @@ export class GatewayProxy {
       before.child.kill('SIGUSR1');
     }
     this.#processes.push(running);
-    for (const { child } of this.#processes.filter(({ replacedAt }) => replacedAt !== undefined).slice(0, -mostReplaced)) child.kill('SIGTERM');
+    let memory = 0;
+    for (const process of this.#processes.filter(({ replacedAt }) => replacedAt !== undefined).reverse()) {
+      memory += memoryOf(process);
+      if (memory > replacedMemoryBytes) process.child.kill('SIGTERM');
+    }
     void running.child.ended.then((why) => {
       void remove([socket, file]);
       this.#processes = this.#processes.filter((each) => each !== running);
@@ -108,6 +112,11 @@ export class GatewayProxy {
       if (process.replacedAt !== undefined) await endWhenIdle(process, Date.now() - process.replacedAt, replacedLimitMs);
     }));
   }
+}
+
+/** Bytes, as measured with HAProxy 3.0, rounded up. */
+function memoryOf({ config }: Running): number {
+  return 16_000_000 + 30 * config.length;
 }
 
 async function remove(paths: readonly string[]): Promise<void> {

@@ -5,7 +5,7 @@ import type { LivePreview, PreviewPlan } from './plan.ts';
 
 /**
  * Bytes of configuration: some 400 routes. A process of HAProxy takes 25 to 35 times as much memory, and some that were replaced stand beside
- * it for a while (`mostReplaced` in proxy.ts): the limit of the pod (controller/preview-pod.ts) is for so many.
+ * it for a while (proxy.ts): the limit of the pod (controller/preview-pod.ts) is for so many.
  */
 export const mostConfigBytes = 1_500_000;
 /** Of one preview: twice what 32 paths usually need, so that a few large ones do not take the room of all. */
