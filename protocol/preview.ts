@@ -1,9 +1,10 @@
 /**
  * Preview links: a URL on the gateway in the cluster that adds what a bridge's rule asks for, so that a browser sees the system
  * as the bridge's owner does. Part of a bridge's spec, so that a preview ends with its bridge. Objects hold digests only: who
- * reads them cannot use the link.
+ * reads them cannot use the link. A secret names the one bridge that it is good for, so a digest that is copied into another bridge
+ * stands for nothing there.
  */
-import { createHash, scrypt } from 'node:crypto';
+import { createHash, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { list, mapList, object, oneLine, portNumber, text, time, flag, word, type Schema } from './schema.ts';
 
@@ -16,7 +17,7 @@ export interface Preview {
   routes: PreviewRoute[];
   /** Host header of the requests; absent: as the browser asked. */
   host?: string;
-  /** SHA-256, hex, of the secret in the link. */
+  /** SHA-256, hex, of the secret in the link: {@link newSecret} of this bridge. */
   link: string;
   /** SHA-256, hex, of what {@link accessOf} makes of secret and password: equal to `link` where there is no password. */
   access: string;
@@ -47,12 +48,35 @@ export const previewsSchema: Schema = mapList(object({
   link: digest64, access: digest64, expiresAt: time,
 }, ['name', 'entry', 'routes', 'link', 'access', 'expiresAt']), ['name'], mostPreviews);
 
+/** Condition of a bridge, there while it is false: some of its previews the gateway does not show. */
+export const previewsServed = 'PreviewsServed';
+
 /** What is below it is the gateway's own, on every host. */
 export const previewPath = '/.podbridge/preview/';
 export const previewCookie = 'podbridge-preview';
 
 export function digestOf(value: string): string {
   return createHash('sha256').update(value).digest('hex');
+}
+
+/** What secrets of a bridge begin with, before a dot: 128 bits of the SHA-256 of its uid, which nobody can choose and no other bridge ever has. */
+export function bridgeTag(uid: string): string {
+  return createHash('sha256').update(`podbridge preview of ${uid}`).digest('base64url').slice(0, 22);
+}
+
+/** For a link. @param uid of the bridge */
+export function newSecret(uid: string): string {
+  return `${bridgeTag(uid)}.${randomBytes(32).toString('base64url')}`;
+}
+
+/** What a preview with this digest is known by: equal to {@link keyOf} of a secret only when that is of its bridge, and has the digest. */
+export function previewKey(tag: string, digest: string): string {
+  return `${tag}:${digest}`;
+}
+
+/** @param secret of a link or a cookie, whatever somebody sent */
+export function keyOf(secret: string): string {
+  return previewKey(secret.split('.', 1)[0]!, digestOf(secret));
 }
 
 /**
@@ -62,7 +86,7 @@ export function digestOf(value: string): string {
 export async function accessOf(secret: string, password: string | undefined): Promise<string> {
   if (password === undefined) return secret;
   const key = await promisify<string, string, number, Buffer>(scrypt)(password, `podbridge preview ${secret}`, 32);
-  return key.toString('base64url');
+  return `${secret.split('.', 1)[0]}.${key.toString('base64url')}`;
 }
 
 /** How the gateway is reached from outside, as the ConfigMap of the installation says it. */

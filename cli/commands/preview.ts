@@ -54,9 +54,10 @@ async function create(context: CommandContext, cluster: Cluster, namespace: stri
 
 async function list(context: CommandContext, cluster: Cluster, namespace: string): Promise<CommandResult> {
   const [{ listPreviews }, { table }] = await Promise.all([import('../preview/previews.ts'), import('../ui/table.ts')]);
-  const previews = await listPreviews(cluster, flag(context, 'allNamespaces') ? undefined : namespace, Date.now());
+  const { previews, unserved } = await listPreviews(cluster, flag(context, 'allNamespaces') ? undefined : namespace, Date.now());
+  for (const { namespace: place, bridge, message } of unserved) context.reporter.emit({ type: 'note', text: `Bridge ${place}/${bridge}: ${message}`, at: context.host.now() });
   const rows = previews.map(({ namespace: place, name, bridge, entry, host = '', expiresAt, expired, password, owner }) => [place, name, bridge, entry, host, expired ? 'expired' : expiresAt, password ? 'yes' : 'no', owner]);
-  return { data: { previews }, text: rows.length === 0 ? `There are no previews${flag(context, 'allNamespaces') ? '' : ` in namespace ${namespace}`}.` : table(['NAMESPACE', 'NAME', 'BRIDGE', 'ENTRY', 'HOST', 'UNTIL', 'PASSWORD', 'OWNER'], rows) };
+  return { data: { previews, unserved }, text: rows.length === 0 ? `There are no previews${flag(context, 'allNamespaces') ? '' : ` in namespace ${namespace}`}.` : table(['NAMESPACE', 'NAME', 'BRIDGE', 'ENTRY', 'HOST', 'UNTIL', 'PASSWORD', 'OWNER'], rows) };
 }
 
 export const command: Command = {

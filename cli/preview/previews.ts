@@ -1,7 +1,7 @@
 /** Previews stand in the spec of their bridge: made, listed and deleted there. */
 import { randomBytes } from 'node:crypto';
 import type { Bridge } from '../../protocol/objects.ts';
-import { accessOf, digestOf, mostPreviews, type Preview } from '../../protocol/preview.ts';
+import { accessOf, digestOf, mostPreviews, newSecret, previewsServed, type Preview } from '../../protocol/preview.ts';
 import { headersFor } from '../../protocol/rule.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
@@ -37,7 +37,7 @@ export function addedHeaders({ metadata, spec }: Bridge): NonNullable<ReturnType
 /** @returns the secret of the link besides: it is nowhere else */
 export async function makePreview(cluster: Cluster, bridge: Bridge, { entry, name, host, password, ttlMs }: PreviewWish, now: number): Promise<{ preview: Preview; secret: string }> {
   addedHeaders(bridge);
-  const secret = randomBytes(32).toString('base64url');
+  const secret = newSecret(bridge.metadata.uid ?? '');
   const access = await accessOf(secret, password);
   const base = entry.text.replace(/^[a-z]+\//, '').replace(/[^a-z0-9-].*$/, '').slice(0, 50);
   const preview: Preview = {
@@ -62,16 +62,26 @@ export interface ListedPreview extends Omit<Preview, 'link' | 'access'> {
   expired: boolean;
 }
 
+/** Of bridges with previews that the gateway does not show: it says which and why. */
+export interface UnservedPreviews {
+  namespace: string;
+  bridge: string;
+  message: string;
+}
+
 /** @param namespace absent: all */
-export async function listPreviews(cluster: Cluster, namespace: string | undefined, now: number): Promise<ListedPreview[]> {
+export async function listPreviews(cluster: Cluster, namespace: string | undefined, now: number): Promise<{ previews: ListedPreview[]; unserved: UnservedPreviews[] }> {
   const { items } = await cluster.list<Bridge>(resources.Bridge, namespace === undefined ? {} : { namespace });
-  return items.flatMap(({ metadata, spec }) => (spec.previews ?? []).map(({ link, access, ...rest }) => ({
+  const unserved = items.flatMap(({ metadata, status }) => (status?.conditions ?? []).filter(({ type, status: holds }) => type === previewsServed && holds === 'False')
+    .map(({ message }) => ({ namespace: metadata.namespace ?? '', bridge: metadata.name, message })));
+  const previews = items.flatMap(({ metadata, spec }) => (spec.previews ?? []).map(({ link, access, ...rest }) => ({
     ...rest, namespace: metadata.namespace ?? '', bridge: metadata.name, owner: spec.owner, password: link !== access, expired: Date.parse(rest.expiresAt) <= now,
   })));
+  return { previews, unserved };
 }
 
 export async function deletePreview(cluster: Cluster, namespace: string, name: string): Promise<ListedPreview> {
-  const all = await listPreviews(cluster, namespace, 0);
+  const { previews: all } = await listPreviews(cluster, namespace, 0);
   const found = all.find((each) => each.name === name);
   if (found === undefined) {
     throw new BridgeError({ kind: 'usage', code: 'preview-not-found', what: `there is no preview ${name} in namespace ${namespace}`, why: all.length === 0 ? 'there are none' : `there ${all.length === 1 ? 'is' : 'are'}: ${all.map((each) => each.name).join(', ')}`, next: 'bridge preview list' });
@@ -82,14 +92,14 @@ export async function deletePreview(cluster: Cluster, namespace: string, name: s
 
 const attempts = 5;
 
-/** The list is written as a whole: the object must not have changed since it was read. */
+/** The list is written as a whole: the object must not have changed since it was read, nor be another one of that name. */
 async function change(cluster: Cluster, bridge: Bridge, edit: (before: Preview[]) => Preview[]): Promise<void> {
-  const { name, namespace = '' } = bridge.metadata;
+  const { name, namespace = '', uid } = bridge.metadata;
   let current = bridge;
   for (let attempt = 1; ; attempt++) {
     const { resourceVersion } = current.metadata;
     try {
-      await cluster.patch<Bridge>(resources.Bridge, name, { metadata: { resourceVersion }, spec: { previews: edit(current.spec.previews ?? []) } }, { namespace });
+      await cluster.patch<Bridge>(resources.Bridge, name, { metadata: { uid, resourceVersion }, spec: { previews: edit(current.spec.previews ?? []) } }, { namespace });
       return;
     } catch (error) {
       if (attempt >= attempts || !isBridgeError(error) || error.facts.code !== 'cluster-conflict') throw error;

@@ -3,9 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { buildChangedApi, buildShop, shopImages } from '../../examples/shop/build.ts';
-import { names, systemNamespace } from '../../protocol/names.ts';
-import { resources } from '../../cli/adapters/cluster/index.ts';
-import type { Bridge } from '../../protocol/objects.ts';
+import { groupVersion, names, systemNamespace } from '../../protocol/names.ts';
+import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
+import type { Preview } from '../../protocol/preview.ts';
+import type { Bridge, Client } from '../../protocol/objects.ts';
 import { loadImages } from '../cluster/index.ts';
 import { bridge, bridgeOk } from '../support/bridge-command.ts';
 import { startBrowser, type Browser, type View } from '../support/browser.ts';
@@ -20,6 +21,7 @@ jest.setTimeout(testLimitMs);
 const namespace = 'e2e-preview';
 const shopBridge = 'e2e-preview-api';
 const echoBridge = 'e2e-preview-echo';
+const eve = 'e2e-preview-eve';
 const endedLimitMs = 60_000;
 /** Where to put screenshots, to look at them. */
 const pictures = process.env.PODBRIDGE_SCREENSHOTS;
@@ -174,6 +176,54 @@ describe('what passes', () => {
     const redirected = await ask(`${base}/reply`, headers);
     expect(redirected.status).toBe(404);
   });
+});
+
+test('somebody else\'s bridge gets no visitor by a copy of what this one stores, and its bad previews harm nobody: neither while they are there, nor a gateway that starts, nor by going', async () => {
+  const [hers, { username }] = await Promise.all([preview('--bridge', echoBridge, '--entry', 'svc/echo:web'), suite.kube.whoAmI()]);
+  const { spec } = await suite.kube.get<Bridge>(resources.Bridge, echoBridge, namespace);
+  const { link, access, expiresAt, ...stored } = spec.previews!.find(({ name }) => name === hers.name)!;
+  const cookie = await enter(hers.url);
+  const page = new URL('/', hers.url).href;
+  const seen = async (): Promise<string> => {
+    const answer = await ask(page, { cookie });
+    return answer.ok ? (await answer.json() as { who: string }).who : String(answer.status);
+  };
+  const digest = (start: string): string => start.padEnd(64, '0');
+  const bad = (name: string, more: Partial<Preview>): Preview => ({ ...stored, name, link: digest('1'), access, expiresAt, routes: [{ path: '/', match: 'prefix', service: 'web', port: 80 }], ...more });
+  const client: Client = { apiVersion: groupVersion, kind: 'Client', metadata: { name: eve, namespace: systemNamespace }, spec: { owner: username, publicKey: `${'e'.repeat(42)}A=` } };
+  const copy: Bridge = {
+    apiVersion: groupVersion, kind: 'Bridge', metadata: { name: eve, namespace },
+    spec: { owner: username, client: eve, target: { kind: 'Deployment', name: 'echo', container: 'echo' }, ports: [], rules: [{ mark: 'eve' }], previews: [
+      bad('copy', {}), bad('same-link', { link }), bad('half', { link: digest(link.slice(0, 16)) }), bad('twin', { access: digest('2') }), bad('other-twin', { access: digest('2') }),
+      bad('quotes', { routes: [{ path: `/${"'".repeat(255)}a`, match: 'prefix', service: 'web', port: 80 }], expiresAt: '9999-11-30T00:00:00Z' }),
+    ] },
+  };
+  await suite.kube.create(client);
+  await suite.kube.create(copy);
+  await until('what the cluster says of it', async () => {
+    const { status } = await suite.kube.get<Bridge>(resources.Bridge, eve, namespace);
+    expect(status?.phase).not.toBe('Failed');
+    return status?.conditions?.some(({ type, message }) => type === 'PreviewsServed' && /previews\. quotes: more than 1024 bytes/.test(message)) === true ? true : undefined;
+  }, endedLimitMs);
+  const listed = JSON.parse((await suite.bridge(['preview', 'list', '-o', 'json'])).stdout) as { unserved: { bridge: string }[] };
+  expect(listed.unserved).toMatchObject([{ bridge: eve }]);
+  // A configuration with all of these is in force when a preview that was made later is served.
+  const later = await preview('--bridge', echoBridge, '--entry', 'svc/echo:web');
+  await enter(later.url);
+  expect(await seen()).toBe('local');
+
+  const pod = await suite.kube.get<KubeObject>(resources.Pod, names.preview, systemNamespace);
+  await suite.kube.delete(resources.Pod, names.preview, { namespace: systemNamespace });
+  await until('another gateway', async () => {
+    const next = await suite.kube.get<KubeObject>(resources.Pod, names.preview, systemNamespace).catch(() => pod);
+    return next.metadata.uid !== pod.metadata.uid && await seen().catch(() => '') === 'local' ? true : undefined;
+  }, endedLimitMs);
+  expect((await ask(hers.url)).status).toBe(303);
+
+  await suite.kube.delete(resources.Bridge, eve, { namespace });
+  await suite.kube.delete(resources.Client, eve, { namespace: systemNamespace });
+  await enter((await preview('--bridge', echoBridge, '--entry', 'svc/echo:web')).url);
+  expect(await seen()).toBe('local');
 });
 
 describe('a link ends', () => {

@@ -3,6 +3,7 @@ import { shorten, summaryLengths } from '../../../protocol/bridge-summary.ts';
 import { systemNamespace } from '../../../protocol/names.ts';
 import type { AssignedPort, Bridge, BridgeEgress, BridgePhase, BridgePod, BridgeStatus, Client, PodSelector } from '../../../protocol/objects.ts';
 import { describeRule } from '../../../protocol/rule.ts';
+import { previewsServed } from '../../../protocol/preview.ts';
 import { targetWords } from '../../../protocol/target.ts';
 import type { Mode } from '../../../protocol/traffic.ts';
 import type { NewCondition } from '../conditions.ts';
@@ -28,6 +29,8 @@ export interface BridgeFacts {
   egress?: { address: string | undefined; before: BridgeEgress | undefined };
   /** Another bridge has the requests that this one claims. */
   taken?: Problem;
+  /** Which of its previews the gateway does not show, and why; absent: none. */
+  unserved?: string;
   /** The agent of a node. */
   agent: (node: string) => SystemPod | undefined;
   /** Why the cluster does not let a node's agent be made; absent when no agent is refused. */
@@ -130,6 +133,7 @@ function judge(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[], e
     condition('TargetFound', target === undefined ? 'Unknown' : 'selector' in target, target !== undefined && 'problem' in target ? target.problem : { reason: target === undefined ? 'Resolving' : 'Found', message: targetWords(bridge.spec.target) }),
     condition('ClientOnline', client?.status?.phase === 'Online', clientState(bridge, client)),
     condition('HubRunning', hubRuns, hubRuns ? { reason: 'Running', message: 'The hub runs.' } : hubTrouble(hub)),
+    ...(facts.unserved === undefined ? [] : [condition(previewsServed, false, { reason: 'PreviewsNotServed', message: facts.unserved })]),
     condition('PodsAttached', wanted.length > 0 && attached.length === wanted.length, attachment(facts, wanted, attached)),
   ];
   const say = (phase: BridgePhase, ready: Problem): Judgement => ({ phase, ready, others });

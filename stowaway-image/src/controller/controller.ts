@@ -18,6 +18,7 @@ import { clusterRanges, hubEndpoints } from './cluster-facts.ts';
 import { bridgeGarbage, clientGarbage, type Removal } from './garbage.ts';
 import { heldBefore, judgeCollisions } from './collisions.ts';
 import { assignHubPorts, type HubPorts } from './hub-ports.ts';
+import { planPreviews, unservedWords } from '../preview/plan.ts';
 import { planPreviewPod, previewPod } from './preview-pod.ts';
 import type { SystemPod, TargetPod } from './pods.ts';
 import { ordered, RecentWrites } from './recent-writes.ts';
@@ -127,6 +128,7 @@ export class Controller {
     }));
     const agents = new Map([...systemPods.values()].filter(isAgent).map((agent) => [agent.node, agent]));
     const hub = systemPods.get({ namespace: systemNamespace, name: names.hubPod });
+    const unserved = unservedWords(planPreviews(bridges, now, this.#options.dns.domain));
     const facts = bridges.map((bridge): BridgeFacts => {
       const target = targets.of(bridge, now);
       const ports = this.#ports.get(bridge.metadata.uid ?? '');
@@ -136,6 +138,7 @@ export class Controller {
         ...(bridge.spec.egress === 'pod' ? { egress: { address: this.#addresses.get(bridge.metadata.uid ?? ''), before: this.#egress.get(bridge.metadata.uid ?? '') ?? bridge.status?.egress } } : {}),
         pods: this.#podsOf(bridge, target),
         ports: ports === 'share' ? undefined : ports, overShare: ports === 'share',
+        ...(unserved.has(keyOf(bridge)) ? { unserved: unserved.get(keyOf(bridge))! } : {}),
         agent: (node) => agents.get(node),
         refusal: (node) => this.#refusedAgents.get(node),
       };

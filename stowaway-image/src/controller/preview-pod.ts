@@ -52,7 +52,7 @@ export function previewPod({ image, version, priorityClassName, owner }: AgentSe
         env: [{ name: 'PODBRIDGE_VERSION', value: version }],
         ports: [{ name: 'http', containerPort: ports.preview, protocol: 'TCP' }],
         ...patientProbes(ports.health),
-        resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '192Mi' } },
+        resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '512Mi' } },
         securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
         volumeMounts: [{ name: 'run', mountPath: '/run' }],
       }],

@@ -1,8 +1,8 @@
-/** The gateway's HAProxy configuration. The cookie decides which preview a request belongs to; everything without a valid one goes to the door (door.ts). */
+/** The gateway's HAProxy configuration. The cookie decides which preview a request belongs to: by its digest, and by the bridge that it says it is of; everything without a valid one goes to the door (door.ts). */
 import { ports } from '../../../protocol/ports.ts';
-import { previewCookie, type PreviewRoute } from '../../../protocol/preview.ts';
+import { previewCookie, previewKey, type PreviewRoute } from '../../../protocol/preview.ts';
 import { markBaggageKey } from '../../../protocol/rule.ts';
-import { headerName, quote } from '../agent/proxy/quote.ts';
+import { headerName, quote, UnusableValue } from '../agent/proxy/quote.ts';
 import type { LivePreview } from './plan.ts';
 
 export interface GatewaySettings {
@@ -14,7 +14,7 @@ export interface GatewaySettings {
 }
 
 export function gatewayConfig(previews: readonly LivePreview[], settings: GatewaySettings): string {
-  const ordered = [...previews].sort((a, b) => (a.link < b.link ? -1 : 1));
+  const parts = [...previews].sort((a, b) => (a.id < b.id ? -1 : 1)).map((preview) => previewPart(preview, settings.domain));
   return [
     section('global', [
       `stats socket ${settings.socket} mode 600 level admin expose-fd listeners`, 'stats timeout 1d',
@@ -25,25 +25,49 @@ export function gatewayConfig(previews: readonly LivePreview[], settings: Gatewa
     section('defaults', [
       // Server-sent events at once.
       'mode http', 'option http-no-delay', 'option forwardfor',
-      'timeout http-request 30s', 'timeout http-keep-alive 60s', 'timeout connect 5s', 'timeout client 1h', 'timeout server 1h', 'timeout tunnel 24h',
+      'timeout http-request 10s', 'timeout http-keep-alive 60s', 'timeout connect 5s', 'timeout client 1h', 'timeout server 1h', 'timeout tunnel 24h',
       'retries 2', 'option redispatch',
     ]),
     section('frontend preview', [
       `bind :${ports.preview}`,
-      `http-request set-var(txn.access) req.cook(${previewCookie}),sha2(256),hex,lower`,
+      // As keyOf makes it.
+      `http-request set-var(txn.cookie) req.cook(${previewCookie})`,
+      'http-request set-var(txn.digest) var(txn.cookie),sha2(256),hex,lower',
+      'http-request set-var(txn.key) var(txn.cookie),field(1,.),concat(:,txn.digest)',
       'acl own path_beg /.podbridge/',
       'acl grpc req.fhdr(content-type) -m beg -- application/grpc',
       'use_backend door if own',
-      ...ordered.flatMap(toEntry),
+      ...parts.flatMap(({ entry }) => entry),
       'default_backend door',
     ]),
     section('backend door', [
-      ...forwarded, `server door 127.0.0.1:${settings.doorPort}`,
+      // What has no cookie has no time for its body either.
+      'option http-buffer-request', ...forwarded, `server door 127.0.0.1:${settings.doorPort}`,
     ]),
-    ...ordered.flatMap((preview) => preview.routes.flatMap((route, index) => [false, true].map((grpc) => entryBackend(preview, route, backendName(preview, index, grpc), grpc, settings)))),
+    ...parts.flatMap(({ backends }) => backends),
     '',
   ].join('\n\n');
 }
+
+interface PreviewPart {
+  /** Lines of the frontend. */
+  entry: string[];
+  /** Sections. */
+  backends: string[];
+}
+
+/** What a preview adds to the configuration. @throws UnusableValue when it cannot be written so that HAProxy reads it */
+export function previewPart(preview: LivePreview, domain: string): PreviewPart {
+  const entry = toEntry(preview);
+  const shared = entryLines(preview, domain);
+  const backends = preview.routes.flatMap((route, index) => [false, true].map((grpc) => section(`backend ${backendName(preview, index, grpc)}`, [...shared, serverLine(preview, route, grpc, domain)])));
+  const longest = Math.max(...[...entry, ...shared].map((line) => Buffer.byteLength(line)));
+  if (longest > mostLineBytes) throw new UnusableValue(`more than ${mostLineBytes} bytes in a line cannot be written`);
+  return { entry, backends };
+}
+
+/** Of 2048, with the indent and an end. */
+const mostLineBytes = 2040;
 
 function section(head: string, lines: readonly string[]): string {
   return [head, ...lines.map((line) => `  ${line}`)].join('\n');
@@ -54,16 +78,16 @@ export function backendsOf(preview: LivePreview): string[] {
   return preview.routes.flatMap((_, index) => [backendName(preview, index, false), backendName(preview, index, true)]);
 }
 
-function backendName({ link }: LivePreview, route: number, grpc: boolean): string {
-  return `p${link.slice(0, 16)}_${route}${grpc ? 'g' : ''}`;
+function backendName({ id }: LivePreview, route: number, grpc: boolean): string {
+  return `p${id}_${route}${grpc ? 'g' : ''}`;
 }
 
 /** Longest path first, an exact one before a prefix. */
 function toEntry(preview: LivePreview): string[] {
-  const name = `a${preview.link.slice(0, 16)}`;
+  const name = `a${preview.id}`;
   const routes = preview.routes.map((route, index) => ({ route, index })).sort((a, b) => b.route.path.length - a.route.path.length || (a.route.match === 'exact' ? -1 : 1));
   return [
-    `acl ${name} var(txn.access) -m str ${preview.access}`,
+    `acl ${name} var(txn.key) -m str ${previewKey(preview.tag, preview.access)}`,
     ...routes.flatMap(({ route, index }) => {
       const path = `${name}_${index}`;
       return [
@@ -89,11 +113,15 @@ const forwarded = [
   'http-request set-header x-forwarded-host %[req.hdr(host)] unless { req.fhdr(x-forwarded-host) -m found }',
 ];
 
-function entryBackend(preview: LivePreview, route: PreviewRoute, name: string, grpc: boolean, { domain }: GatewaySettings): string {
-  const { namespace, mark, headers, host } = preview;
-  const service = `${route.service}.${namespace}.svc.${domain}`;
+function serverLine({ namespace, host }: LivePreview, route: PreviewRoute, grpc: boolean, domain: string): string {
   const encrypted = route.tls === true ? ` ssl verify none sni ${host === undefined ? 'req.hdr(host),field(1,:)' : `str(${host})`} alpn ${grpc ? 'h2' : 'http/1.1'}` : grpc ? ' proto h2' : '';
-  return section(`backend ${name}`, [
+  return `server s ${route.service}.${namespace}.svc.${domain}:${route.port} resolvers cluster resolve-prefer ipv4 init-addr libc,none${encrypted}`;
+}
+
+/** The same for all routes. */
+function entryLines(preview: LivePreview, domain: string): string[] {
+  const { mark, headers, host } = preview;
+  return [
     ...forwarded,
     // The application is not told the secret.
     `http-request replace-header cookie ${quote(`^(.*; ?)?${previewCookie}=[^;]*(?:; ?)?(.*)$`)} ${quote(String.raw`\1\2`)}`,
@@ -106,8 +134,7 @@ function entryBackend(preview: LivePreview, route: PreviewRoute, name: string, g
     `http-response replace-header set-cookie ${quote('(?i)^(.*?);[[:space:]]*domain=[^;]*(.*)$')} ${quote(String.raw`\1\2`)}`,
     // A browser that came without TLS would not keep those.
     ...['secure', 'samesite=none'].map((word) => `http-response replace-header set-cookie ${quote(`(?i)^(.*?);[[:space:]]*${word}[[:space:]]*(;.*)?$`)} ${quote(String.raw`\1\2`)} if { var(txn.proto) -m str http }`),
-    `server s ${service}:${route.port} resolvers cluster resolve-prefer ipv4 init-addr libc,none${encrypted}`,
-  ]);
+  ];
 }
 
 /** One member of ours, whatever the browser sent; in one line, because some libraries read the first only. */
@@ -125,6 +152,15 @@ function markLines(mark: string): string[] {
 /** Redirects to the entry's own names stay with the preview. */
 function ownNames({ namespace, routes, host }: LivePreview, domain: string): string[] {
   const services = [...new Set(routes.map(({ service }) => service))];
-  const names = [...(host === undefined ? [] : [host.split(':')[0]!]), ...services.flatMap((service) => [service, `${service}.${namespace}`, `${service}.${namespace}.svc`, `${service}.${namespace}.svc.${domain}`])];
-  return names.map((name) => `http-response replace-header location ${quote(`(?i)^https?://${name.replaceAll('.', String.raw`\.`)}(?::[0-9]+)?(?:/(.*))?$`)} ${quote(String.raw`/\1`)}`);
+  const exactly = (name: string): string => name.replaceAll('.', String.raw`\.`);
+  const names = [
+    ...(host === undefined ? [] : [exactly(host.split(':')[0]!)]),
+    // Few expressions: each costs memory in each backend.
+    ...Array.from({ length: Math.ceil(services.length / namesInLine) }, (_, index) => services.slice(index * namesInLine, (index + 1) * namesInLine))
+      .map((some) => String.raw`(?:${some.join('|')})(?:\.${namespace}(?:\.svc(?:\.${exactly(domain)})?)?)?`),
+  ];
+  return names.map((name) => `http-response replace-header location ${quote(`(?i)^https?://${name}(?::[0-9]+)?(?:/(.*))?$`)} ${quote(String.raw`/\1`)}`);
 }
+
+/** Of up to 63 characters each: a line holds them. */
+const namesInLine = 8;

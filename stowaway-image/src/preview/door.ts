@@ -5,15 +5,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { accessOf, digestOf, previewCookie, previewPath } from '../../../protocol/preview.ts';
+import { accessOf, keyOf, previewCookie, previewKey, previewPath } from '../../../protocol/preview.ts';
 import { endedPage, noLinkPage, nothingHerePage, passwordPage, unknownPage } from './pages.ts';
 import type { LivePreview } from './plan.ts';
 
 export interface DoorOptions {
   /** Those that HAProxy serves now. */
   live: () => readonly LivePreview[];
-  /** Why a digest is not good any more. */
-  ended: (digest: string) => string | undefined;
+  /** Why what has this key is not good any more. */
+  ended: (key: string) => string | undefined;
   signal: AbortSignal;
   /** How long a link that nobody knows is waited for. */
   patienceMs?: number;
@@ -31,10 +31,10 @@ export async function openDoor({ live, ended, signal, patienceMs = 3000, now = D
   let guesses: Promise<unknown> = Promise.resolve();
 
   /** A link may be quicker here than the news of it. */
-  async function known(digest: string): Promise<LivePreview | undefined> {
+  async function known(key: string): Promise<LivePreview | undefined> {
     for (const until = performance.now() + patienceMs; ; await sleep(pollMs)) {
-      const preview = live().find(({ link }) => link === digest);
-      if (preview !== undefined || ended(digest) !== undefined || performance.now() >= until) return preview;
+      const preview = live().find(({ tag, link }) => previewKey(tag, link) === key);
+      if (preview !== undefined || ended(key) !== undefined || performance.now() >= until) return preview;
     }
   }
 
@@ -42,9 +42,9 @@ export async function openDoor({ live, ended, signal, patienceMs = 3000, now = D
     const url = new URL(request.url ?? '/', 'http://door');
     if (!url.pathname.startsWith(previewPath)) return withoutCookie(request, response);
     const secret = url.pathname.slice(previewPath.length);
-    const digest = digestOf(secret);
-    const preview = await known(digest);
-    if (preview === undefined) return show(response, 410, whyEnded(digest));
+    const key = keyOf(secret);
+    const preview = await known(key);
+    if (preview === undefined) return show(response, 410, whyEnded(key));
     const to = url.searchParams.get('to') ?? '/';
     const target = ownPath.test(to) ? to : '/';
     const protectedByPassword = preview.access !== preview.link;
@@ -54,7 +54,7 @@ export async function openDoor({ live, ended, signal, patienceMs = 3000, now = D
     const tried = guesses.then(() => accessOf(secret, password));
     guesses = tried.catch(() => undefined);
     const access = await tried;
-    if (digestOf(access) !== preview.access) return show(response, 403, passwordPage(true));
+    if (keyOf(access) !== previewKey(preview.tag, preview.access)) return show(response, 403, passwordPage(true));
     enter(request, response, preview, access, target);
   }
 
@@ -67,14 +67,14 @@ export async function openDoor({ live, ended, signal, patienceMs = 3000, now = D
   function withoutCookie(request: IncomingMessage, response: ServerResponse): void {
     const cookie = new RegExp(`(?:^|; ?)${previewCookie}=([^;]*)`).exec(request.headers.cookie ?? '')?.[1];
     if (cookie === undefined) return show(response, 404, noLinkPage());
-    const digest = digestOf(cookie);
-    const preview = live().find(({ access }) => access === digest);
+    const key = keyOf(cookie);
+    const preview = live().find(({ tag, access }) => previewKey(tag, access) === key);
     if (preview !== undefined) return show(response, 404, nothingHerePage(preview.entry));
-    show(response, 410, whyEnded(digest));
+    show(response, 410, whyEnded(key));
   }
 
-  const whyEnded = (digest: string): string => {
-    const why = ended(digest);
+  const whyEnded = (key: string): string => {
+    const why = ended(key);
     return why === undefined ? unknownPage() : endedPage(why);
   };
 

@@ -15,12 +15,16 @@ interface Running extends HaproxyProcess {
   socket: string;
   config: string;
   replacedAt: number | undefined;
+  /** Backends of it were closed: it does not do any more what its configuration says. */
+  cut: boolean;
   /** It was found hung, and killed. */
   hung: boolean;
 }
 
 /** Replaced processes stay for long connections, but not for ever. */
 const replacedLimitMs = 600_000;
+/** What replaced ones may take beside the one that serves, in the pod's limit (controller/preview-pod.ts): of more, the first ones end. */
+const replacedMemoryBytes = 320_000_000;
 const idleLookMs = 1000;
 
 export class GatewayProxy {
@@ -44,23 +48,28 @@ export class GatewayProxy {
     return this.#processes.find(({ replacedAt, hung }) => replacedAt === undefined && !hung);
   }
 
-  /** Resolves when this configuration is in force. One that is already is left alone. */
+  /** Resolves when this configuration is in force. One that is already, and of which nothing was cut, is left alone. */
   async apply(render: (socket: string) => string): Promise<void> {
     const before = this.#current;
-    if (before !== undefined && render(before.socket) === before.config) return;
+    if (before?.cut === false && render(before.socket) === before.config) return;
     const number = ++this.#number;
     const [socket, file] = [join(this.#directory, `haproxy-${number}.sock`), join(this.#directory, `haproxy-${number}.cfg`)];
     const config = render(socket);
     await writeFile(file, config, { mode: 0o600 });
     const started = await startListening({ config: file, socket, onLine: () => undefined, ...(before === undefined ? {} : { inheritFrom: before.socket }) })
       .catch(async (error: unknown) => { await remove([socket, file]); throw error; });
-    const running: Running = { ...started, number, socket, config, replacedAt: undefined, hung: false };
+    const running: Running = { ...started, number, socket, config, replacedAt: undefined, cut: false, hung: false };
     if (before !== undefined) {
       before.replacedAt = Date.now();
       // Its soft stop: no more connections, idle ones are closed at once (what comes by them next would meet the old previews), the others with their next answer.
       before.child.kill('SIGUSR1');
     }
     this.#processes.push(running);
+    let memory = 0;
+    for (const process of this.#processes.filter(({ replacedAt }) => replacedAt !== undefined).reverse()) {
+      memory += memoryOf(process);
+      if (memory > replacedMemoryBytes) process.child.kill('SIGTERM');
+    }
     void running.child.ended.then((why) => {
       void remove([socket, file]);
       this.#processes = this.#processes.filter((each) => each !== running);
@@ -73,7 +82,9 @@ export class GatewayProxy {
   async cut(backends: readonly string[]): Promise<void> {
     if (backends.length === 0) return;
     const ended = new Set(backends);
-    await Promise.all(this.#processes.map(async ({ api }) => {
+    await Promise.all(this.#processes.map(async (process) => {
+      const { api } = process;
+      process.cut = true;
       try {
         for (const backend of backends) await api.ask(`set server ${backend}/s state maint`);
         // A process that stops softly takes no commands about servers any more, but about streams.
@@ -101,6 +112,11 @@ export class GatewayProxy {
       if (process.replacedAt !== undefined) await endWhenIdle(process, Date.now() - process.replacedAt, replacedLimitMs);
     }));
   }
+}
+
+/** Bytes, as measured with HAProxy 3.0, rounded up. */
+function memoryOf({ config }: Running): number {
+  return 16_000_000 + 30 * config.length;
 }
 
 async function remove(paths: readonly string[]): Promise<void> {

@@ -34,6 +34,26 @@ test('a configuration that is in force is left alone; a new one takes over', asy
   expect([ended, logged]).toEqual([[], []]);
 }, limitMs);
 
+test('of what was cut a process that serves all of it again is made, though the configuration is the same', async () => {
+  await apply('a');
+  await proxy.cut([]);
+  await apply('a');
+  expect(haproxy.started()).toEqual(['a']);
+  await proxy.cut(['p1']);
+  await apply('a');
+  expect(haproxy.started()).toEqual(['a', 'a takes over']);
+}, limitMs);
+
+test('of those that were replaced only as many stay as there is memory for, the newest', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+  haproxy.stays();
+  // The program reads the first lines only.
+  for (const name of names) await proxy.apply((socket) => `${haproxy.config(name, socket)}${'#'.repeat(1_500_000)}`);
+  const alive = (): number[] => haproxy.pids().filter((pid) => { try { return process.kill(pid, 0); } catch { return false; } });
+  await until('the oldest end', async () => (alive().length === 6 ? true : undefined), limitMs);
+  expect([alive(), ended]).toEqual([haproxy.pids().slice(2), []]);
+}, limitMs);
+
 test('one that hangs is killed, whoever waits for its answer is told, and the same configuration is started anew', async () => {
   await apply('a');
   process.kill(haproxy.pids()[0]!, 'SIGSTOP');

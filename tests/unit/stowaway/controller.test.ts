@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { labels, managedBy, names, systemNamespace, unclaimedAnnotation } from '../../../protocol/names.ts';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
+import type { Preview } from '../../../protocol/preview.ts';
 import { agentManager, agentPodName } from '../../../stowaway-image/src/agent-names.ts';
 import { Controller } from '../../../stowaway-image/src/controller/controller.ts';
 import { bridgeGarbage } from '../../../stowaway-image/src/controller/garbage.ts';
@@ -225,6 +226,17 @@ describe('a bridge', () => {
     await settle();
     expect(see(kube).status).toMatchObject({ phase: 'Attaching', podSelector: { labels: 'app=web' }, summary: { target: 'svc/web' } });
     expect(readiness(kube, 'out')).toMatchObject({ phase: 'Failed', reason: 'TargetWithoutPods' });
+  });
+
+  test('says which of its previews the gateway does not show, and works as ever', async () => {
+    const kube = cluster();
+    await controller(kube);
+    const made = bridge('web-ann', { rules: [{ mark: 'ann' }] });
+    const preview: Preview = { name: 'shop', entry: 'svc/web:80', routes: [{ path: '/', match: 'prefix', service: 'web', port: 80 }], link: '1'.repeat(64), access: '1'.repeat(64), expiresAt: '9999-01-01T00:00:00Z' };
+    kube.seed(resources.bridges, { ...made, spec: { ...made.spec, previews: [preview, { ...preview, name: 'odd', routes: [{ ...preview.routes[0]!, path: `/${"'".repeat(300)}` }] }] } } as KubeObject);
+    await settle();
+    await attachAll(kube);
+    expect([see(kube).status!.conditions!.find(({ type }) => type === 'PreviewsServed')?.message, readiness(kube).phase]).toEqual(['The gateway does not show these previews. odd: more than 1024 bytes cannot be matched.', 'Ready']);
   });
 
   test('to another owner\'s client fails and gets no agent', async () => {

@@ -3,13 +3,13 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 
 const program = `#!${process.execPath}
-const { readFileSync, appendFileSync } = require('node:fs');
+const { readFileSync, appendFileSync, existsSync } = require('node:fs');
 const config = process.argv[process.argv.indexOf('-f') + 1];
 const [socket, started, name] = readFileSync(config, 'utf8').split('\\n');
 appendFileSync(started, name + (process.argv.includes('-x') ? ' takes over' : '') + '\\n');
 appendFileSync(started + '-pids', process.pid + '\\n');
 // Its soft stop.
-process.on('SIGUSR1', () => process.exit());
+process.on('SIGUSR1', () => existsSync(started + '-stays') || process.exit());
 require('node:net').createServer((client) => client.on('error', () => {}).on('data', (data) => {
   for (const command of String(data).trim().split('\\n')) client.write((command === 'show info' ? 'CurrConns: 1' : '') + '\\n> ');
 })).listen(socket);
@@ -24,6 +24,8 @@ export interface FakeHaproxy {
   started: () => string[];
   /** In the same order. */
   pids: () => number[];
+  /** From now on those that are stopped softly stay, as with an open stream. */
+  stays: () => void;
   remove: () => void;
 }
 
@@ -37,7 +39,7 @@ export function fakeHaproxy(): FakeHaproxy {
   const lines = (file: string): string[] => readFileSync(`${directory}/${file}`, 'utf8').trim().split('\n');
   return {
     directory, config: (name, socket) => `${socket}\n${directory}/started\n${name}\n`,
-    started: () => lines('started'), pids: () => lines('started-pids').map(Number),
+    started: () => lines('started'), pids: () => lines('started-pids').map(Number), stays: () => writeFileSync(`${directory}/started-stays`, ''),
     remove: () => {
       process.env['PATH'] = path;
       rmSync(directory, { recursive: true });
