@@ -1,7 +1,6 @@
 /** The program's entry. Node's version is checked before anything newer than it is loaded. */
 import module from 'node:module';
-import { processHost, signalHandlers as handlers } from './process-host.ts';
-import { tellStuck } from './stuck.ts';
+import { processHost, signalHandlers as handlers, tellStuck } from './process-host.ts';
 
 const oldestNode = 22;
 /**

@@ -99,7 +99,7 @@ test('who waits for a link that is away is kept alive by that', async () => {
 
 test('a program that waits for nothing that can come says so, and shows no source', async () => {
   const { exitCode, stderr } = await alone(`
-    import { tellStuck } from './cli/stuck.ts';
+    import { tellStuck } from './cli/process-host.ts';
     tellStuck();
     await new Promise(() => undefined);
   `);
