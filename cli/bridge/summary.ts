@@ -26,8 +26,8 @@ function portWords(ports: RunSummary['ports']): string {
 /** A word for a shell: quoted where it must be. */
 const quoted = (word: string): string => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-/** An HTTP request that one of the rules takes, as words for curl, the last of them the URL; undefined when it cannot be told, and where every request is taken. */
-export function curlWords(rules: Rule[]): string[] | undefined {
+/** An HTTP request that one of the rules takes, as words for curl, the last of them the URL; undefined when it cannot be told. @param host what stands for it where no path follows */
+export function curlWords(rules: Rule[], host = '...'): string[] | undefined {
   const rule = rules.find((candidate) => candidate.path?.match !== 'regex' && !(candidate.headers ?? []).some((header) => header.match === 'regex'));
   if (rule === undefined) return undefined;
   const method = rule.methods?.[0];
@@ -35,7 +35,7 @@ export function curlWords(rules: Rule[]): string[] | undefined {
     ...(method === undefined || method === 'GET' ? [] : method === 'HEAD' ? ['-I'] : ['-X', method]),
     ...(rule.mark === undefined ? [] : ['-H', quoted(`baggage: ${markBaggageKey}=${rule.mark}`)]),
     ...(rule.headers ?? []).flatMap((header) => ['-H', quoted(`${header.name}: ${header.value}`)]),
-    quoted(`http://...${rule.path?.value ?? ''}`),
+    quoted(`http://${rule.path === undefined ? host : `...${rule.path.value}`}`),
   ];
 }
 
@@ -55,7 +55,7 @@ function snippet({ mark, headers }: NonNullable<ReturnType<typeof headersFor>>):
 
 /** How to make a request that comes to the container. */
 export function tryLines({ rules }: RunSummary): string[] {
-  const words = curlWords(rules);
+  const words = rules.length === 0 ? undefined : curlWords(rules);
   return words === undefined ? [] : [`  try:  curl ${words.join(' ')}`];
 }
 
