@@ -42,7 +42,7 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
       act: () => ensureInstalled({ cluster, host, reporter, yes, install: () => installHere({ cluster, docker: () => Promise.resolve(docker), host, steps }) }),
     });
     const link = await steps.run<Link>({
-      id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created }) => `${way}${created ? '' : ', was connected'}`,
+      id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created, revived }) => `${way}${created ? '' : revived === true ? ', its container was started again' : ', was connected'}`,
       act: async ({ signal, waiting, undo }) => {
         const cargoImage = ensureImage('cargo', { docker, host, waiting, signal }).then(({ reference }) => reference);
         const connected = await connectLink({ docker, cluster, cargoImage, signal, waiting, ahead, ...(transport === undefined ? {} : { transport }), ...(ttl === undefined ? {} : { ttl }) });
