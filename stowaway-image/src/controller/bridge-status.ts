@@ -130,7 +130,7 @@ function judge(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[], e
     condition('TargetFound', target === undefined ? 'Unknown' : 'selector' in target, target !== undefined && 'problem' in target ? target.problem : { reason: target === undefined ? 'Resolving' : 'Found', message: targetWords(bridge.spec.target) }),
     condition('ClientOnline', client?.status?.phase === 'Online', clientState(bridge, client)),
     condition('HubRunning', hubRuns, hubRuns ? { reason: 'Running', message: 'The hub runs.' } : hubTrouble(hub)),
-    condition('PodsAttached', wanted.length > 0 && attached.length === wanted.length, attachment(facts, wanted, attached)),
+    condition('PodsAttached', wanted.length > 0 && attached.length === wanted.length, facts.taken ?? attachment(facts, wanted, attached)),
   ];
   const say = (phase: BridgePhase, ready: Problem): Judgement => ({ phase, ready, others });
   if (failed !== undefined) return say('Failed', failed);
