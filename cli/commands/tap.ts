@@ -57,7 +57,7 @@ and nobody notices. Values that look like secrets are masked, in headers and in 
         ...(container === undefined ? {} : { container }), ...(count === undefined ? {} : { count }),
         link: () => openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes') }),
         onTarget(target) {
-          for (const { next: _, ...warning } of ports.length === 0 ? [] : undeclaredPorts(target)) reporter.emit({ type: 'warning', ...warning, at: host.now() });
+          for (const { code, text: words } of ports.length === 0 ? [] : undeclaredPorts(target)) reporter.emit({ type: 'warning', code, text: words, at: host.now() });
         },
         onReady(bridge) {
           const pods = (bridge.status?.pods ?? []).map(({ name }) => name);

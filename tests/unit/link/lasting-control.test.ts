@@ -104,5 +104,5 @@ test('a program that waits for nothing that can come says so, and shows no sourc
     await new Promise(() => undefined);
   `);
   expect(exitCode).toBe(1);
-  expect(stderr).toBe('error: the command waited for something that cannot come any more\n  why:  this is a defect of podbridge\n  next: report it with what was typed, and with `bridge version -o json`\n');
+  expect(stderr).toBe('error: the command waited for something that cannot come any more\n  why:  this is a defect of podbridge\n  next: report it with what was typed, and with `bridge version -o json`');
 });
