@@ -1,7 +1,7 @@
 /** The course of a run over faked Docker, cluster and link: what is made, and that every failure and Ctrl-C leave nothing of it. */
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cluster, KubeObject } from '../../../cli/adapters/cluster/index.ts';
 import type { ContainerSpec, Docker } from '../../../cli/adapters/docker/index.ts';
 import type { BridgeWatch } from '../../../cli/bridge/bridge-watch.ts';
@@ -12,7 +12,6 @@ import { run } from '../../../cli/bridge/run.ts';
 import type { RunParts, RunRequest } from '../../../cli/bridge/run-request.ts';
 import type { RunSummary } from '../../../cli/bridge/summary.ts';
 import { BridgeError, isBridgeError } from '../../../cli/errors.ts';
-import { timing } from '../../../cli/timing.ts';
 import type { UiEvent } from '../../../cli/ui/events.ts';
 import type { Bridge } from '../../../protocol/objects.ts';
 import { fakeHost } from './fake-host.ts';
@@ -326,41 +325,37 @@ describe('who has ended a bridge, and why', () => {
 
 describe('what is told of a bridge while its run stands', () => {
   const state = (phase: string, serving: boolean, reason = '') => ({ spec: { ports: [{ protocol: 'TCP', local: 8080 }] }, status: { phase, pods: [{ serving }], conditions: [{ type: 'Ready', reason, message: reason }] } }) as unknown as Bridge;
-  const follow = (reachable: boolean) => {
+  const follow = (life?: () => Promise<string | undefined>) => {
     let listener: () => void = () => undefined;
     const watch = { ref: { namespace: 'shop', name: 'api-ann' }, current: state('Ready', true) as Bridge | undefined, onChange: (told: () => void) => { listener = told; return () => undefined; } };
     const told: string[] = [];
     const abort = new AbortController();
-    let looks = 0;
-    void followBridge({ watch: watch as unknown as BridgeWatch, now: () => 0, signal: abort.signal, reachable: async () => { looks++; return reachable; }, reporter: { emit: (event) => { if (event.type === 'note' || event.type === 'warning') told.push(event.type === 'warning' ? event.code : event.text); } } });
-    return { told, abort, looks: () => looks, becomes: (bridge: Bridge | undefined) => { watch.current = bridge; listener(); } };
+    void followBridge({ watch: watch as unknown as BridgeWatch, now: () => 0, signal: abort.signal, ...(life === undefined ? {} : { life }), reporter: { emit: (event) => { if (event.type === 'note' || event.type === 'warning') told.push(event.type === 'warning' ? event.code : event.text); } } });
+    return { told, abort, becomes: (...bridges: Bridge[]) => bridges.forEach((bridge) => { watch.current = bridge; listener(); }) };
   };
-  beforeEach(() => void jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] }));
-  afterEach(() => void jest.useRealTimers());
 
   test('silent, then taken over, then ended: nothing comes back in between', () => {
-    const { told, abort, becomes } = follow(true);
-    for (const bridge of [state('Suspended', false), state('Failed', false, 'TakenOver'), state('Draining', false)]) becomes(bridge);
-    jest.advanceTimersByTime(60_000);
+    const { told, abort, becomes } = follow();
+    becomes(state('Suspended', false), state('Failed', false, 'TakenOver'), state('Draining', false));
     expect(told).toEqual(['link-silent', 'taken-over']);
     abort.abort();
   });
 
   test('what comes back is told when it is there', () => {
-    const { told, abort, becomes } = follow(true);
-    for (const bridge of [state('Suspended', false), state('Pending', false), state('Attaching', false)]) becomes(bridge);
+    const { told, abort, becomes } = follow();
+    becomes(state('Suspended', false), state('Pending', false), state('Attaching', false));
     expect(told).toEqual(['link-silent']);
-    becomes(state('Ready', true));
-    for (const bridge of [state('Failed', true, 'TakenOver'), state('Ready', true)]) becomes(bridge);
+    becomes(state('Ready', true), state('Failed', true, 'TakenOver'), state('Ready', true));
     expect(told).toEqual(['link-silent', 'The link is back', 'taken-over', 'The requests come to the container again']);
     abort.abort();
   });
 
-  test.each([[true, ['not-listening']], [false, []]])('nothing listens, and the container can be reached: %p', async (reachable, words) => {
-    const { told, abort, looks, becomes } = follow(reachable);
-    becomes(state('Ready', false));
-    await jest.advanceTimersByTimeAsync(timing.notListeningDelayMs * 2.5);
-    expect([told, looks()]).toEqual([words, reachable ? 1 : 2]);
-    abort.abort();
-  });
+  test('that nothing listens is told only while the container can be reached, and not of a silent link', async () => {
+    const [runs, silent, suspended] = [follow(), follow(async () => undefined), follow()];
+    for (const { becomes } of [runs, silent, suspended]) becomes(state('Ready', false));
+    suspended.becomes(state('Suspended', false));
+    while (runs.told.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([runs.told, silent.told, suspended.told]).toEqual([['not-listening'], [], ['link-silent']]);
+    for (const { abort } of [runs, silent, suspended]) abort.abort();
+  }, 30_000);
 });
