@@ -59,8 +59,8 @@ function tellEnd(exitCode: number, name: string, { host, reporter }: RunParts): 
 async function stopWithBridge({ docker, containerId, link }: Standing, watch: BridgeWatch, { host, reporter }: RunParts, signal: AbortSignal, onEnded: (bridge: Bridge | undefined) => void): Promise<void> {
   const life = async (): Promise<string | undefined> => {
     const container = await docker.containers.find(containerId());
-    const answers = container?.state === 'running' && await link.control.call('status', {}).then(isAlive, () => false);
-    return answers ? `${container.id} ${container.startedAt}` : undefined;
+    if (container?.state !== 'running') return undefined;
+    return await link.control.call('status', {}).then(isAlive, () => false) ? `${container.id} ${container.startedAt}` : undefined;
   };
   onEnded(await followBridge({ watch, reporter, now: () => host.now(), signal, life }));
   await docker.containers.stop(containerId(), timing.containerStopTimeoutMs / 1000).catch(() => undefined);
