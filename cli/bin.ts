@@ -1,6 +1,6 @@
 /** The program's entry. Node's version is checked before anything newer than it is loaded. */
 import module from 'node:module';
-import { processHost, signalHandlers as handlers } from './process-host.ts';
+import { processHost, signalHandlers as handlers, tellStuck } from './process-host.ts';
 
 const oldestNode = 22;
 /**
@@ -46,6 +46,7 @@ async function start(): Promise<number> {
   return main(host.argv, host);
 }
 
+tellStuck();
 const exitCode = await start();
 await Promise.all([drained(process.stdout), drained(process.stderr)]);
 process.exit(exitCode);

@@ -58,7 +58,7 @@ export const clientCrd = definition({
     { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
     { name: 'Address', type: 'string', jsonPath: '.status.address' },
     { name: 'Transport', type: 'string', jsonPath: '.status.transport' },
-    { name: 'Last Seen', type: 'date', jsonPath: '.status.lastSeen', description: 'When the phase last changed' },
+    { name: 'Phase Since', type: 'date', jsonPath: '.status.lastSeen', description: 'When the phase last changed' },
     { name: 'Message', type: 'string', jsonPath: ready('message'), priority: 1 },
     age,
   ],

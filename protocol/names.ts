@@ -43,6 +43,8 @@ export const labels = {
  * controller removes it. The CLI takes it away as soon as cargo holds its lifeline; killed before that, it cannot.
  */
 export const unclaimedAnnotation = 'podbridge.dev/unclaimed';
+/** On a Bridge that is ended by a command: the link of the machine where it was typed. Only for the words of whoever stands on the bridge; nothing is decided by it in the cluster. */
+export const endedByAnnotation = 'podbridge.dev/ended-by';
 
 /** On what an invitation made (`bridge clients invite`): the guest's name. */
 export const guestLabel = `${apiGroup}/guest`;

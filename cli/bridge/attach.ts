@@ -53,7 +53,7 @@ export function attach({ request, egress, cluster, client, owner, link, target, 
       });
       const handle = undo(`End bridge ${name}`, async (force, waiting) => {
         watch.close();
-        await endBridge(cluster, ref, force, waiting);
+        await endBridge(cluster, ref, client, force, waiting);
         // The cluster sends nothing any more: what cargo still keeps is only tidied up.
         await link.then(async ({ control }) => {
           await control.call('unforward', { bridge: ref });

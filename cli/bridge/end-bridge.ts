@@ -1,6 +1,7 @@
 /** Ends a Bridge without losing a request: draining first, then the object goes. */
 import type { BridgeRef } from '../../protocol/heartbeat.ts';
 import type { Bridge } from '../../protocol/objects.ts';
+import { endedByAnnotation } from '../../protocol/names.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import { isBridgeError } from '../errors.ts';
 import { timing } from '../timing.ts';
@@ -12,11 +13,13 @@ function isGone(error: unknown): boolean {
 /**
  * Agents give new connections to the originals at once, let open requests finish, and take their entries out of the status;
  * then the Bridge is deleted. `force` ends the waiting. False when there was no such bridge.
+ *
+ * @param link of this machine
  */
-export async function endBridge(cluster: Cluster, { namespace, name }: BridgeRef, force: AbortSignal, waiting: (waitingFor: string) => void = () => undefined): Promise<boolean> {
+export async function endBridge(cluster: Cluster, { namespace, name }: BridgeRef, link: string, force: AbortSignal, waiting: (waitingFor: string) => void = () => undefined): Promise<boolean> {
   if (!force.aborted) {
     try {
-      const bridge = await cluster.patch<Bridge>(resources.Bridge, name, { spec: { state: 'Draining' } }, { namespace });
+      const bridge = await cluster.patch<Bridge>(resources.Bridge, name, { metadata: { annotations: { [endedByAnnotation]: link } }, spec: { state: 'Draining' } }, { namespace });
       if ((bridge.status?.pods ?? []).length > 0) {
         await cluster.until<Bridge>(resources.Bridge, name, (current) => {
           const left = current?.status?.pods?.length ?? 0;

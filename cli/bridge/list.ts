@@ -115,8 +115,10 @@ function portWords({ ports }: ListedBridge): string {
   return ports.map(({ port, protocol, local }) => `${port}${local === port ? '' : `:${local}`}${protocol === 'UDP' ? '/udp' : ''}`).join(',') || '-';
 }
 
-function servingWords({ pods, container }: ListedBridge): string {
+/** What agents see of the container says something about the app only while there is a way to it. */
+function servingWords({ pods, container, phase, client }: ListedBridge, links: Listed['links']): string {
   if (container === null) return '';
+  if (phase === 'Suspended' || phase === 'Failed' || links.some(({ link, condition }) => link === client && condition !== 'up')) return container.state;
   const known = pods.filter((pod) => pod.serving !== undefined);
   return known.length > 0 && known.every((pod) => pod.serving === false) ? `${container.state}, not listening` : container.state;
 }
@@ -127,7 +129,7 @@ export function listText(listed: Listed, wide: boolean, now: number): string {
     const headings = ['NAMESPACE', 'BRIDGE', 'TARGET', 'PORTS', 'RULES', 'PODS', 'PHASE', 'CONTAINER', 'OWNER', 'AGE', ...(wide ? ['LINK', 'IMAGE', 'ADDRESS', 'NODES', 'EGRESS'] : [])];
     sections.push(table(headings, listed.bridges.map((bridge) => [
       bridge.namespace, bridge.name, longTargetWords(bridge.target), portWords(bridge), takenWords(bridge.rules.join(' | ') || 'all traffic', bridge), podWords(bridge), `${bridge.phase}${frozenWords(bridge.pods)}`,
-      bridge.container === null ? (bridge.mine ? '(gone)' : '(elsewhere)') : servingWords(bridge), bridge.owner, age(bridge.created ?? undefined, now),
+      bridge.container === null ? (bridge.mine ? '(gone)' : '(elsewhere)') : servingWords(bridge, listed.links), bridge.owner, age(bridge.created ?? undefined, now),
       ...(wide ? [bridge.client, bridge.container?.image ?? '', bridge.container?.address ?? '', [...new Set(bridge.pods.map((pod) => pod.node))].join(','), bridge.egress === null ? 'hub' : bridge.egress.pod ?? '(no pod)'] : []),
     ])));
   }

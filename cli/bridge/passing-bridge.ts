@@ -26,6 +26,8 @@ export interface PassingQuestion<L extends PassingLink = UsableLink> {
   container?: string;
   /** Gives it up, as Ctrl-C does. */
   signal?: AbortSignal;
+  /** Told as soon as it is known. */
+  onTarget?: (target: ResolvedTarget) => void;
 }
 
 export interface PassingParts {
@@ -65,6 +67,7 @@ export async function withPassingBridge<T, L extends PassingLink>(question: Pass
       detail: (resolved) => (traffic === undefined ? `container ${resolved.container.name}` : `port ${resolved.ports.map(({ port }) => port).join(', ')}`),
       act: () => resolveTarget(cluster, { ref, namespace, ...(traffic === undefined ? { ports: [], withoutPorts: true } : { ports: traffic.ports, withRules: true }), ...(container === undefined ? {} : { container }) }),
     });
+    question.onTarget?.(target);
     const link = await opened;
     // Of its own name: the same workload may be bridged just now.
     const name = `${purpose}-${defaultBridgeName(ref.name, link.owner).slice(0, nameRoom - purpose.length).replace(/-+$/, '')}-${randomBytes(3).toString('hex')}`;

@@ -84,7 +84,7 @@ async function endOrphans({ docker, cluster, link, force, now }: Omit<RecoverReq
     return bridge === undefined || uids.has(bridge.metadata.uid) ? [] : [{ ref, orphan: isOrphan(bridge, { uids, sessions, now }) }];
   }))).flat();
   const orphans = alone.filter(({ orphan }) => orphan).map(({ ref }) => ref);
-  await Promise.all(orphans.map((ref) => endBridge(cluster, ref, force)));
+  await Promise.all(orphans.map((ref) => endBridge(cluster, ref, link, force)));
   await withCargo(docker, link, async (control) => {
     for (const bridge of orphans) await control.call('unforward', { bridge });
   }).catch(() => undefined);

@@ -2,7 +2,7 @@
  * Rules from flags. Headers and methods hold together (AND); several marks or paths are alternatives (OR), each with all
  * headers and methods.
  */
-import { markPattern, type HeaderMatch, type MatchKind, type Rule, type StringMatch } from '../../protocol/rule.ts';
+import { markBaggageKey, markPattern, type HeaderMatch, type MatchKind, type Rule, type StringMatch } from '../../protocol/rule.ts';
 import type { Options } from '../command.ts';
 import { BridgeError } from '../errors.ts';
 
@@ -60,6 +60,7 @@ function parsePaths(flags: RuleFlags): StringMatch[] {
 function parseMark(value: string): Pick<Rule, 'mark' | 'headers'> {
   if (value.includes('=')) {
     const header = parseHeader(value, 'mark');
+    if (header.name.toLowerCase() === markBaggageKey) throw fail('mark', value, `that would be a header called ${header.name}; a mark is already sent as baggage: ${markBaggageKey}=...`, `--mark ${header.value === '' ? 'ann' : header.value}`);
     if (header.match !== 'exact' || header.value === '') throw fail('mark', value, 'a mark is one value of a header, because it is also what is sent', '--mark x-developer=ann');
     return { headers: [header] };
   }

@@ -4,10 +4,13 @@ import { signalExitCodes, watchInterrupts } from './interrupts.ts';
 import type { RunParts, RunRequest } from './run-request.ts';
 import type { Standing } from './stand-up.ts';
 import type { BridgeWatch } from './bridge-watch.ts';
+import { endedByOthers, endedByOwnCommand } from './ended-elsewhere.ts';
 import { followBridge } from './follow-bridge.ts';
+import type { Bridge } from '../../protocol/objects.ts';
+import { isAlive } from '../link/connect-tunnel.ts';
 import { timing } from '../timing.ts';
 
-/** @returns the exit code of the container, or of the signal that ended it; 0 when detached */
+/** @returns the exit code of the container, or of the signal that ended it; 0 when detached. Throws `bridge-ended` when somebody else has ended its bridge. */
 export async function run(request: RunRequest, parts: RunParts): Promise<number> {
   const { host, reporter } = parts;
   const interrupts = watchInterrupts(host, () => {
@@ -28,11 +31,13 @@ export async function run(request: RunRequest, parts: RunParts): Promise<number>
       const { followEvents } = await import('./tap.ts');
       void followEvents(standing.watch, standing.link.control, { onEvent: onDifference, onLost: () => undefined }, begun.signal);
     }
-    if (standing.watch !== undefined) void stopWithBridge(standing, standing.watch, parts, begun.signal);
+    let ended: Bridge | undefined;
+    if (standing.watch !== undefined) void stopWithBridge(standing, standing.watch, parts, begun.signal, (bridge) => { ended = bridge; });
     const outcome = await Promise.race([standing.exited, interrupts.first]);
     if (typeof outcome === 'number') await standing.io?.finished;
     if (typeof outcome === 'number' && parts.amongOthers !== undefined) tellEnd(outcome, parts.amongOthers, parts);
     await begun.end(interrupts.force);
+    if (ended !== undefined && typeof outcome === 'number' && !endedByOwnCommand(ended)) throw await endedByOthers(await parts.cluster(), ended);
     return typeof outcome === 'number' ? outcome : signalExitCodes[outcome];
   } catch (error) {
     await begun.end(interrupts.force);
@@ -50,12 +55,13 @@ function tellEnd(exitCode: number, name: string, { host, reporter }: RunParts): 
   reporter.emit(exitCode === 0 ? { type: 'note', text: `${name}: ${text}`, at: host.now() } : { type: 'warning', code: 'container-ended', text, at: host.now() });
 }
 
-/** A bridge that somebody else has ended (`bridge stop`, an uninstall) leaves a container that nobody talks to: it ends too, and gives the run its exit code. */
-async function stopWithBridge({ docker, containerId }: Standing, watch: BridgeWatch, { host, reporter }: RunParts, signal: AbortSignal): Promise<void> {
+/** A bridge that was ended from elsewhere (`bridge stop`, an uninstall) leaves a container that nobody talks to: it ends too, and gives the run its exit code. */
+async function stopWithBridge({ docker, containerId, link }: Standing, watch: BridgeWatch, { host, reporter }: RunParts, signal: AbortSignal, onEnded: (bridge: Bridge | undefined) => void): Promise<void> {
   const life = async (): Promise<string | undefined> => {
     const container = await docker.containers.find(containerId());
-    return container?.running === true ? `${container.id} ${container.startedAt}` : undefined;
+    if (container?.state !== 'running') return undefined;
+    return await link.control.call('status', {}).then(isAlive, () => false) ? `${container.id} ${container.startedAt}` : undefined;
   };
-  await followBridge({ watch, reporter, now: () => host.now(), signal, life });
+  onEnded(await followBridge({ watch, reporter, now: () => host.now(), signal, life }));
   await docker.containers.stop(containerId(), timing.containerStopTimeoutMs / 1000).catch(() => undefined);
 }

@@ -43,7 +43,7 @@ export async function stopBridge({ docker, cluster, steps, link, ref, container,
   const name = ref?.name ?? container?.name ?? '';
   let ended = false;
   if (ref !== undefined) {
-    ended = await steps.run({ id: `end-${ref.namespace}-${name}`, title: `End bridge ${name} in ${ref.namespace}`, act: ({ waiting }) => endBridge(cluster, ref, force, waiting) });
+    ended = await steps.run({ id: `end-${ref.namespace}-${name}`, title: `End bridge ${name} in ${ref.namespace}`, act: ({ waiting }) => endBridge(cluster, ref, link, force, waiting) });
     await unforward(docker, link, ref).catch(() => undefined);
   }
   if (container !== undefined) {

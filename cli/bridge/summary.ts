@@ -23,15 +23,19 @@ function portWords(ports: RunSummary['ports']): string {
   return ports.map(({ port, protocol, local }) => `${port}${protocol === 'UDP' ? '/udp' : ''}${local === port ? '' : ` -> ${local}`}`).join(', ');
 }
 
-/** An HTTP request that one of the rules takes, as options of curl; undefined when it cannot be told. */
-export function curlOptions(rules: Rule[]): string[] | undefined {
+/** A word for a shell: quoted where it must be. */
+const quoted = (word: string): string => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+/** An HTTP request that one of the rules takes, as words for curl, the last of them the URL; undefined when it cannot be told. @param host what stands for it where no path follows */
+export function curlWords(rules: Rule[], host = '...'): string[] | undefined {
   const rule = rules.find((candidate) => candidate.path?.match !== 'regex' && !(candidate.headers ?? []).some((header) => header.match === 'regex'));
   if (rule === undefined) return undefined;
   const method = rule.methods?.[0];
   return [
-    ...(method === undefined || method === 'GET' ? [] : ['-X', method]),
-    ...(rule.mark === undefined ? [] : ['-H', `'baggage: ${markBaggageKey}=${rule.mark}'`]),
-    ...(rule.headers ?? []).flatMap((header) => ['-H', `'${header.name}: ${header.value}'`]),
+    ...(method === undefined || method === 'GET' ? [] : method === 'HEAD' ? ['-I'] : ['-X', method]),
+    ...(rule.mark === undefined ? [] : ['-H', quoted(`baggage: ${markBaggageKey}=${rule.mark}`)]),
+    ...(rule.headers ?? []).flatMap((header) => ['-H', quoted(`${header.name}: ${header.value}`)]),
+    quoted(`http://${rule.path === undefined ? host : `...${rule.path.value}`}`),
   ];
 }
 
@@ -51,8 +55,8 @@ function snippet({ mark, headers }: NonNullable<ReturnType<typeof headersFor>>):
 
 /** How to make a request that comes to the container. */
 export function tryLines({ rules }: RunSummary): string[] {
-  const options = rules.length === 0 ? undefined : curlOptions(rules);
-  return options === undefined || options.length === 0 ? [] : [`  try:  curl ${options.join(' ')} http://...`];
+  const words = rules.length === 0 ? undefined : curlWords(rules);
+  return words === undefined ? [] : [`  try:  curl ${words.join(' ')}`];
 }
 
 export function bridgedText(summary: RunSummary, detached: boolean): string {

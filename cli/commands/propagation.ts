@@ -32,7 +32,7 @@ the mark is lost somewhere.`,
     if (given === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no entry was named', next: 'bridge propagation check --entry svc/NAME' });
     if (!Number.isInteger(count) || count < 1 || count > 50) throw new BridgeError({ kind: 'usage', code: 'usage', what: `--count ${text(context, 'count')} is no number from 1 to 50`, next: '--count 5' });
     if (!/^\/[!-~]*$/.test(path)) throw new BridgeError({ kind: 'usage', code: 'usage', what: `--path ${path} is no path`, next: '--path /' });
-    const [{ connectCluster }, { connectDocker }, { openLink }, { Steps }, { check }, { judge }, { verdictText }, { findEntry }, { probeCommand, readAnswers }, { ownContainer }, { runOwn }, { watchable }, { ensureImage }, { interruptible }] = await Promise.all([
+    const [{ connectCluster }, { connectDocker }, { openLink }, { Steps }, { check }, { judge }, { verdictText }, { findEntry }, { probeCommand, readAnswers }, { ownContainer }, { runOwn }, { podAddresses, watchable }, { ensureImage }, { interruptible }] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../steps/steps.ts'), import('../propagation/check.ts'), import('../propagation/verdict.ts'),
       import('../propagation/report.ts'), import('../preview/entry.ts'), import('../propagation/probe-command.ts'), import('../preview/own-view.ts'), import('./own-run.ts'), import('../propagation/watchable.ts'), import('../image/build.ts'), import('../bridge/interrupts.ts'),
     ]);
@@ -59,10 +59,10 @@ the mark is lost somewhere.`,
           readAnswers(lines, probes, Date.now());
         }, detail: () => String(probes.length) });
         const { probes, sights } = await check({ host, cluster, steps: () => new Steps(reporter, () => host.now()), signal: steps.signal, link: () => link.another(), namespace, workloads, count, send });
-        const verdict = judge(workloads, probes, sights);
+        const verdict = judge(workloads, probes, sights, await podAddresses(cluster, namespace));
         const failed = probes.filter(({ status }) => status === undefined);
         if (failed.length === probes.length) throw new BridgeError({ kind: 'environment', code: 'entry-silent', what: `${entry.text} did not answer`, why: 'nothing listens there, or its name is not known in the cluster', next: `bridge curl ${given}` });
-        return { data: { entry: entry.text, statuses: probes.map(({ status }) => status ?? null), ...verdict }, text: verdictText(verdict, entry.text), exitCode: verdict.drops.length > 0 ? exitCodes.environment : exitCodes.ok };
+        return { data: { entry: entry.text, statuses: probes.map(({ status }) => status ?? null), ...verdict }, text: verdictText(verdict, entry.text), exitCode: verdict.hops.some(({ state }) => state === 'lost') ? exitCodes.environment : exitCodes.ok };
       });
     } finally {
       await steps.undo();

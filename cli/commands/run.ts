@@ -115,9 +115,9 @@ async function readEnvFile(file: string, cwd: string): Promise<{ name: string; c
   }
 }
 
-/** In the foreground every other code is the container's, so what fails before it ran is 125 (and 127, as in docker, when it has no such program). */
+/** In the foreground every other code is the container's (but that of a bridge which somebody else has ended), so what fails before it ran is 125 (and 127, as in docker, when it has no such program). */
 function beforeContainer(error: unknown): unknown {
-  if (!isBridgeError(error)) return error;
+  if (!isBridgeError(error) || error.facts.exitCode !== undefined) return error;
   return new BridgeError({ ...error.facts, exitCode: error.facts.code === 'command-not-found' ? exitCodes.notFound : exitCodes.notRun });
 }
 
@@ -128,7 +128,8 @@ export const command: Command = {
   description: `The container gets the environment, files, DNS and network of the target's pods, and their traffic comes to it: all of it, or with
 rules only the requests that match. Headers and methods must all hold; several marks or paths are alternatives. Traffic goes
 to the container only while its port accepts connections, otherwise to the pods. Without --target it only stands in the
-cluster's network, with the DNS of a namespace. Ctrl-C undoes everything that the run has made; the exit code is the container's.
+cluster's network, with the DNS of a namespace. Ctrl-C undoes everything that the run has made; the exit code is the container's, also when bridge stop
+or bridge down ends it from another terminal, and 4 when somebody else has ended its bridge.
 A link that was up already stays up then, as it does while other containers use it: bridge down ends it.`,
   examples: [
     { command: 'bridge run --image api:dev --target deploy/api', explains: 'all traffic of deployment api comes to a container of api:dev' },

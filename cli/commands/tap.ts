@@ -35,9 +35,9 @@ and nobody notices. Values that look like secrets are masked, in headers and in 
   ],
   async run(context) {
     const { host, reporter, output } = context;
-    const [{ connectCluster }, { connectDocker }, { openLink }, { tap, tapLine }, { Steps }, { parseTarget }, { rulesFromOptions }, { trafficFromFlags }] = await Promise.all([
+    const [{ connectCluster }, { connectDocker }, { openLink }, { tap, tapLine }, { Steps }, { parseTarget }, { rulesFromOptions }, { trafficFromFlags }, { undeclaredPorts }] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../link/open-link.ts'), import('../bridge/tap.ts'), import('../steps/steps.ts'),
-      import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/traffic.ts'),
+      import('../target/parse-target.ts'), import('../bridge/rules.ts'), import('../bridge/traffic.ts'), import('../bridge/take-place.ts'),
     ]);
     const ref = parseTarget(context.args[0] ?? '', (target) => `bridge tap ${target}`);
     const rules = rulesFromOptions(context.options);
@@ -50,11 +50,15 @@ and nobody notices. Values that look like secrets are masked, in headers and in 
     const namespace = text(context, 'namespace') ?? cluster.context.namespace;
     const steps = new Steps(reporter, () => host.now());
     const json = output === 'json';
+    const ports = texts(context, 'port');
     try {
       await tap({
-        host, cluster, steps, ref, namespace, rules, ports: texts(context, 'port'), traffic: { ...traffic, ...(flag(context, 'headers') ? { tapHeaders: true } : {}) },
+        host, cluster, steps, ref, namespace, rules, ports, traffic: { ...traffic, ...(flag(context, 'headers') ? { tapHeaders: true } : {}) },
         ...(container === undefined ? {} : { container }), ...(count === undefined ? {} : { count }),
         link: () => openLink({ docker, cluster, steps, host, reporter, yes: flag(context, 'yes') }),
+        onTarget(target) {
+          for (const { code, text: words } of ports.length === 0 ? [] : undeclaredPorts(target)) reporter.emit({ type: 'warning', code, text: words, at: host.now() });
+        },
         onReady(bridge) {
           const pods = (bridge.status?.pods ?? []).map(({ name }) => name);
           if (json) host.stdout.write(`${JSON.stringify({ type: 'ready', bridge: { namespace, name: bridge.metadata.name }, pods })}\n`);

@@ -1,8 +1,18 @@
 import { resolve } from 'node:path';
 import type { Command } from '../command.ts';
+import { BridgeError, isBridgeError } from '../errors.ts';
 import type { TransportChoice } from '../link/transport.ts';
 import { clusterChoice, flag, text } from './choices.ts';
 import { ttlOf } from './ttl.ts';
+
+/** What is wrong with a kubeconfig, said of an invitation: nobody who was given one knows what a context is. */
+function asInvitation(error: unknown, file: string): unknown {
+  if (!isBridgeError(error) || !['kubeconfig-missing', 'kubeconfig-invalid', 'context-missing', 'context-unset'].includes(error.facts.code)) return error;
+  const { what, why } = error.facts;
+  return new BridgeError({
+    kind: 'usage', code: 'invite-unreadable', what: `${file} is no invitation that can be used`, why: why === undefined ? what : `${what}: ${why}`, next: 'bridge up --invite FILE, with the whole file that bridge clients invite has written', cause: error,
+  });
+}
 
 export const command: Command = {
   name: 'up',
@@ -26,7 +36,7 @@ export const command: Command = {
     ]);
     const { host, reporter } = context;
     const invitation = text(context, 'invite');
-    const [cluster, docker] = await Promise.all([connectCluster(host, invitation === undefined ? clusterChoice(context) : { kubeconfig: invitation }), connectDocker(host)]);
+    const [cluster, docker] = await Promise.all([invitation === undefined ? connectCluster(host, clusterChoice(context)) : connectCluster(host, { kubeconfig: invitation }).catch((error: unknown) => { throw asInvitation(error, invitation); }), connectDocker(host)]);
     const steps = new Steps(reporter, () => host.now());
     const startedAt = host.now();
     try {

@@ -50,7 +50,7 @@ export async function composeUp(request: UpRequest & { policy: EndPolicy }, part
     }
     const docker = await parts.docker();
     keepRenewed({ docker, cluster: await parts.cluster(), link: link.client }, link.control, steps.signal);
-    const ended = watches.map((watch) => followBridge({ watch, reporter, now: () => host.now(), signal: steps.signal }));
+    const ended = watches.map((watch) => followBridge({ watch, reporter, now: () => host.now(), signal: steps.signal }).then(() => undefined));
     const enough = new AbortController();
     const { onLine } = parts;
     if (onLine === undefined) await reporter.share?.();

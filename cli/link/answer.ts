@@ -4,11 +4,11 @@ import type { Link } from './connect-link.ts';
 import type { Disconnected } from './disconnect-link.ts';
 
 export function upAnswer(link: Omit<Link, 'control'>, context: string, elapsedMs: number): CommandResult {
-  const { client, owner, transport, endpoint, network, subnet, address, created, cargo, status } = link;
+  const { client, owner, transport, endpoint, network, subnet, address, created, revived = false, cargo, status } = link;
   const rttMs = status.rttMs.at(-1) ?? null;
   return {
-    data: { link: client, context, owner, transport, endpoint, network, subnet, address, container: cargo, rttMs, created, elapsedMs },
-    text: `${created ? 'Connected' : 'Connected already'} to context ${context} as ${client}: ${transport} by ${endpoint}${rttMs === null ? '' : `, ${rttMs} ms`}. Containers of network ${network} are in the cluster's network.`,
+    data: { link: client, context, owner, transport, endpoint, network, subnet, address, container: cargo, rttMs, created, revived, elapsedMs },
+    text: `${created ? 'Connected' : revived ? 'Connected again' : 'Connected already'} to context ${context} as ${client}: ${transport} by ${endpoint}${rttMs === null ? '' : `, ${rttMs} ms`}. Containers of network ${network} are in the cluster's network.`,
   };
 }
 

@@ -31,6 +31,8 @@ export interface RunningCargo {
   control: Control;
   hello: ControlMethods['hello']['result'];
   created: boolean;
+  /** It was there, but did not run. */
+  revived?: true;
   /** What an older cargo led to containers; it has to be set up again once the link is configured. */
   carriedOver: ControlMethods['status']['result']['forwards'];
 }
@@ -128,11 +130,12 @@ export async function ensureCargo(request: CargoRequest): Promise<RunningCargo> 
     const { id, created } = await makeOrFind(request, image.id, carriedOver);
     try {
       const state = created ? undefined : await docker.containers.find(id);
+      const runs = state?.running === true && state.state !== 'paused';
       if (state?.state === 'paused') await docker.containers.restart(id, 0);
-      else if (state?.running !== true) await docker.containers.start(id);
+      else if (!runs) await docker.containers.start(id);
       const control = await request.ahead?.take(id) ?? await openControl(docker, id);
       try {
-        return { id, name, control, hello: await control.call('hello', {}, timing.cargoHelloTimeoutMs), created, carriedOver };
+        return { id, name, control, hello: await control.call('hello', {}, timing.cargoHelloTimeoutMs), created, ...(created || runs ? {} : { revived: true as const }), carriedOver };
       } catch (error) {
         control.close();
         throw error;

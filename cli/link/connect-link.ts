@@ -52,6 +52,8 @@ export interface Link {
   status: LinkStatus;
   /** False when it was up already. */
   created: boolean;
+  /** Its container was there, but did not run. */
+  revived?: true;
   control: Control;
 }
 
@@ -147,7 +149,7 @@ export async function connectLink(request: LinkRequest): Promise<Link> {
       for (const { bridge, forwards } of cargo.carriedOver) await cargo.control.call('forward', { bridge, forwards });
       return {
         client: name, owner, network: network.name, gateway: network.subnet.cargo, subnet: network.subnet.cidr, address: client.address, domain: client.cluster.dns.domain,
-        cargo: cargo.name, cargoId: cargo.id, transport: status.transport, endpoint: status.endpoint, status, created: cargo.created || client.created, control: lastingControl(docker, cargo.name, cargo.control),
+        cargo: cargo.name, cargoId: cargo.id, transport: status.transport, endpoint: status.endpoint, status, created: cargo.created || client.created, ...(cargo.revived === true ? { revived: true as const } : {}), control: lastingControl(docker, name, cargo.control),
       };
     } catch (error) {
       cargo.control.close();

@@ -68,7 +68,7 @@ async function namespacesOfCargo(docker: Docker, link: string): Promise<string[]
 
 export async function disconnectLink({ docker, cluster, link, force = new AbortController().signal, waiting }: DisconnectRequest): Promise<Disconnected> {
   const bridges = await bridgesOfLink(docker, cluster, link);
-  await Promise.all(bridges.map((bridge) => endBridge(cluster, bridge, force, waiting)));
+  await Promise.all(bridges.map((bridge) => endBridge(cluster, bridge, link, force, waiting)));
   return { bridges, ...await withLinkLock(link, () => takeDownLink({ docker, cluster, link })) };
 }
 

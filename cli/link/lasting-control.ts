@@ -5,13 +5,30 @@
 import type { BridgeRef, SessionRef } from '../../protocol/heartbeat.ts';
 import type { ControlMethod, ControlMethods } from '../../protocol/control.ts';
 import type { Docker } from '../adapters/docker/index.ts';
-import { isBridgeError } from '../errors.ts';
+import { BridgeError, isBridgeError } from '../errors.ts';
 import { timing } from '../timing.ts';
 import { connectionGone, openControl, type Control } from './control-client.ts';
+import { cargoName, networkName } from './link-name.ts';
 
-async function expired(deadline: number): Promise<never> {
-  await new Promise<void>((resolve) => { setTimeout(resolve, deadline - Date.now()).unref(); });
-  throw connectionGone('');
+/** Its timer keeps the program alive: it may be all that is left to wait for. */
+async function before<T>(deadline: number, wanted: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => reject(connectionGone('')), deadline - Date.now()); });
+  try {
+    return await Promise.race([wanted, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A cargo that is replaced keeps the link's network; `bridge down` takes both. */
+async function isTakenDown(docker: Docker, link: string): Promise<boolean> {
+  const [cargo, network] = await Promise.all([docker.containers.find(cargoName(link)), docker.networks.find(networkName(link))]);
+  return cargo === undefined && network === undefined;
+}
+
+function takenDown(link: string): BridgeError {
+  return new BridgeError({ kind: 'environment', code: 'link-taken-down', what: `the link ${link} was taken down from elsewhere (bridge down)`, why: 'neither its container nor its network is there', next: 'bridge up' });
 }
 
 const same = (a: BridgeRef, b: BridgeRef): boolean => a.namespace === b.namespace && a.name === b.name;
@@ -20,8 +37,8 @@ function isGone(error: unknown): boolean {
   return isBridgeError(error) && error.facts.code === 'cargo-gone';
 }
 
-/** @param container its name: a cargo that replaces this one has the same */
-export function lastingControl(docker: Docker, container: string, first: Control): Control {
+/** Throws `link-taken-down` as soon as the link is no more, and `cargo-gone` when its container stays away too long. */
+export function lastingControl(docker: Docker, link: string, first: Control): Control {
   let current: Promise<Control> = Promise.resolve(first);
   let held: SessionRef[] = [];
   let closed = false;
@@ -35,19 +52,21 @@ export function lastingControl(docker: Docker, container: string, first: Control
       if (closed) return first;
       let control: Control | undefined;
       try {
-        control = await openControl(docker, container);
+        control = await openControl(docker, cargoName(link));
         for (const bridge of held) await control.call('lifeline', { bridge });
         watch(control);
         return control;
       } catch {
         control?.close();
       }
+      if (await isTakenDown(docker, link).catch(() => false)) throw takenDown(link);
     }
   }
   function watch(control: Control): void {
     void control.ended.then(() => {
       if (closed) return finish();
       current = reopen();
+      current.catch(() => undefined);
     });
   }
   watch(first);
@@ -56,7 +75,7 @@ export function lastingControl(docker: Docker, container: string, first: Control
     const deadline = Date.now() + timing.controlReopenLimitMs;
     for (;;) {
       try {
-        const control = await Promise.race([current, expired(deadline)]);
+        const control = await before(deadline, current);
         return await control.call(method, params, timeoutMs);
       } catch (error) {
         if (closed || !isGone(error) || Date.now() > deadline) throw error;

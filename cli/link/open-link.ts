@@ -42,15 +42,16 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
       act: () => ensureInstalled({ cluster, host, reporter, yes, install: () => installHere({ cluster, docker: () => Promise.resolve(docker), host, steps }) }),
     });
     const link = await steps.run<Link>({
-      id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created }) => `${way}${created ? '' : ', was connected'}`,
+      id: 'link', title: 'Connect to the cluster', detail: ({ transport: way, created, revived }) => `${way}${created ? '' : revived === true ? ', its container was started again' : ', was connected'}`,
       act: async ({ signal, waiting, undo }) => {
         const cargoImage = ensureImage('cargo', { docker, host, waiting, signal }).then(({ reference }) => reference);
         const connected = await connectLink({ docker, cluster, cargoImage, signal, waiting, ahead, ...(transport === undefined ? {} : { transport }), ...(ttl === undefined ? {} : { ttl }) });
         if (connected.created) {
           undo('disconnect from the cluster', async () => {
-            if (await inUse(docker, connected.client)) return;
             connected.control.close();
-            await withLinkLock(connected.client, () => takeDownLink({ docker, cluster, link: connected.client }));
+            await withLinkLock(connected.client, async () => {
+              if (await isOurs(docker, connected)) await takeDownLink({ docker, cluster, link: connected.client });
+            });
           });
         }
         return connected;
@@ -58,9 +59,15 @@ export async function openLink({ docker, cluster, steps, host, reporter, yes, tr
     });
     return {
       ...link,
-      another: async () => ({ ...link, control: lastingControl(docker, link.cargo, await openControl(docker, link.cargo)) }),
+      another: async () => ({ ...link, control: lastingControl(docker, link.client, await openControl(docker, link.cargo)) }),
     };
   } finally {
     ahead.drop();
   }
+}
+
+/** Not when containers of other commands hang on the link, nor when another command has made it anew meanwhile. */
+async function isOurs(docker: Docker, { client, cargo, cargoId }: Link): Promise<boolean> {
+  const [used, now] = await Promise.all([inUse(docker, client), docker.containers.find(cargo)]);
+  return !used && (now === undefined || now.id === cargoId);
 }

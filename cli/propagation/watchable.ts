@@ -12,3 +12,14 @@ export async function watchable(cluster: Cluster, namespace: string): Promise<st
     .map(({ metadata }) => targetWords({ kind, name: metadata.name }))));
   return lists.flat().sort();
 }
+
+interface Pod extends KubeObject {
+  spec?: { hostNetwork?: boolean };
+  status?: { podIP?: string };
+}
+
+/** Of the pods of a namespace by their names; those that share their node's are left out. */
+export async function podAddresses(cluster: Cluster, namespace: string): Promise<Map<string, string>> {
+  const { items } = await cluster.list<Pod>(resources.Pod, { namespace });
+  return new Map(items.flatMap(({ metadata, spec, status }) => (spec?.hostNetwork === true || status?.podIP === undefined ? [] : [[metadata.name, status.podIP] as const])));
+}

@@ -1,15 +1,15 @@
 /** A Bridge object in the words of a status. */
 import type { Bridge } from '../../protocol/objects.ts';
-import { curlOptions } from '../bridge/summary.ts';
+import { curlWords } from '../bridge/summary.ts';
 import { toldTreatment } from '../bridge/taken-words.ts';
 import type { StatusBridge } from './snapshot.ts';
 
-/** `curl -H 'baggage: bridge=ann' http://`; null when the rules cannot be put into a command. */
+/** `curl -H 'baggage: bridge=ann' http://`, for a path `http://.../view`; null when the rules cannot be put into a command. */
 export function curlLine(bridge: Pick<Bridge, 'spec'>): string | null {
   const { rules = [], ports } = bridge.spec;
   if (!ports.some(({ protocol }) => protocol === 'TCP')) return null;
-  const options = rules.length === 0 ? [] : curlOptions(rules);
-  return options === undefined ? null : ['curl', ...options, 'http://'].join(' ');
+  const words = rules.length === 0 ? ['http://'] : curlWords(rules, '');
+  return words === undefined ? null : ['curl', ...words].join(' ');
 }
 
 export function servingOf(bridge: Pick<Bridge, 'status'>): boolean | null {

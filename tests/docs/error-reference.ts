@@ -84,7 +84,7 @@ export function errorReference(): string {
   return `${[
     '# Errors',
     'Written by `npm run docs` from the source. Every error has a code that does not change, says what happened, mostly why, and what to do next; with `-o json` it is one object `{"error": {"code", "kind", "what", "why", "next"}}` on stdout.',
-    'A code ending in `…` has one form for each case. "…" stands for what is filled in. `bridge run` in the foreground ends with 125 instead of the exit code, because its other codes are the container\'s.',
+    'A code ending in `…` has one form for each case. "…" stands for what is filled in. `bridge run` in the foreground ends with 125 instead of the exit code, because its other codes are the container\'s; with 4 when somebody else has ended its bridge (`bridge-ended`).',
     ['| code | kind | exit code | what | why | next |', '|---|---|---|---|---|---|', ...rows].join('\n'),
   ].join('\n\n')}\n`;
 }

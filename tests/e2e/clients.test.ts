@@ -1,5 +1,5 @@
 /** People without credentials of the cluster: invited, at work, seen by others, and out again. */
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -57,6 +57,9 @@ test('an invitation is a file that nobody else reads, for named namespaces, with
   expect(await code(['clients', 'invite', 'other', '-n', namespace, '--out', file], suite.admin)).toEqual([2, 'invite-unwritable']);
   expect(await code(['clients', 'invite', 'Other', '-n', namespace, '--out', join(folder, 'x')], suite.admin)).toEqual([2, 'guest-malformed']);
   expect(await code(['clients', 'revoke', 'nobody-there'], suite.admin)).toEqual([2, 'guest-not-found']);
+  const garbage = join(folder, 'garbage.yaml');
+  await writeFile(garbage, 'no: invitation\n');
+  for (const wrong of [garbage, join(folder, 'nowhere.yaml')]) expect(await code(['up', '--invite', wrong], suite.user)).toEqual([2, 'invite-unreadable']);
 });
 
 test('the guest links with the file alone and bridges there, not elsewhere; events of the target tell who, what and when', async () => {

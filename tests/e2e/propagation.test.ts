@@ -49,6 +49,14 @@ test('without baggage in api: it is named, with the advice', async () => {
   expect(stdout).toContain('deploy/api drops the mark on the way to deploy/orders. It passes the trace context on, but not the baggage');
 });
 
+test('switched off in web: only web is to blame, also for what lies behind the next one', async () => {
+  await suite.kube.patch(resources.Deployment, 'web', { spec: { template: { spec: { containers: [{ name: 'web', env: [{ name: 'OTEL_SDK_DISABLED', value: 'true' }] }] } } } }, { namespace, strategy: 'strategic' });
+  await untilReady(suite.kube, [{ type: resources.Deployment, name: 'web', namespace }]);
+  const { exitCode, drops, hops } = await check(...chain);
+  expect({ exitCode, drops }).toEqual({ exitCode: 3, drops: [{ by: 'deploy/web', to: 'deploy/api', traced: false }] });
+  expect(hops.find(({ workload }) => workload === 'deploy/orders')).toMatchObject({ state: 'lost', callers: ['deploy/api'] });
+});
+
 test('an entry that nobody answers at is told from marks that get lost', async () => {
   const { exitCode, stdout } = await suite.bridge(['propagation', 'check', '--entry', 'http://nobody.invalid/', '--count', '1', '-o', 'json', 'deploy/web']);
   expect([exitCode, JSON.parse(stdout)]).toMatchObject([3, { error: { code: 'entry-silent', next: 'bridge curl http://nobody.invalid/' } }]);

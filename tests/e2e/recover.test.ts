@@ -119,7 +119,8 @@ describe('a bridge that somebody deletes with kubectl', () => {
     const running = startBridge([...argsOf(name), '--progress', 'json'], as(ann));
     await until('the container answers', async () => ((await who(name).catch(() => ({ [name]: 0 })))[name] === 20 ? true : undefined), goneLimitMs);
     await removeBridge();
-    const { stderr } = await running;
+    const { stderr, exitCode } = await running;
+    expect(exitCode).toBe(4);
     const events = stderr.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as { type: string; code?: string; text?: string });
     expect(events).toContainEqual(expect.objectContaining({ type: 'warning', code: 'bridge-ended', text: `bridge ${name} was ended from elsewhere` }));
     expect(await leftovers()).toEqual([]);
@@ -136,4 +137,22 @@ describe('a bridge that somebody deletes with kubectl', () => {
     expect(JSON.parse(listed.stdout)).toMatchObject({ bridges: [], containers: [] });
     expect(await leftovers()).toEqual([]);
   });
+});
+
+test('bridge down in another terminal ends a run in the foreground and a tap, at once and with words', async () => {
+  const name = 'e2e-downed';
+  const running = startBridge([...argsOf(name), '--progress', 'plain'], as(ann));
+  const tapping = startBridge(['tap', 'deploy/web', '--port', 'http', '-n', namespace, '--progress', 'plain'], as(ann));
+  let tapped = '';
+  tapping.stderr.on('data', (chunk: Buffer) => { tapped += String(chunk); });
+  await until('the container answers', async () => ((await who(name).catch(() => ({ [name]: 0 })))[name] === 20 ? true : undefined), goneLimitMs);
+  await until('the tap watches', async () => (tapped.includes('Watching') ? true : undefined), goneLimitMs);
+  await bridgeOk(['down'], as(ann));
+  const [run, tap] = await Promise.all([running, tapping]);
+  // The container's: of SIGTERM, or of its removal.
+  expect([[0, 143, 137].includes(run.exitCode ?? -1), tap.exitCode]).toEqual([true, 3]);
+  expect(run.stderr).toContain(`bridge ${name} was ended from elsewhere`);
+  expect(tap.stderr).toContain('the tap of deployment web was ended');
+  expect(run.stderr + tap.stderr).not.toMatch(/unsettled|defect|at file:/);
+  expect(await leftovers()).toEqual([]);
 });

@@ -32,19 +32,21 @@ function kindOf({ mode, ports }: Bridge['spec']): { reason: string; verb: string
   return { reason: 'Bridged', verb: 'bridges', ended: 'BridgeEnded' };
 }
 
-/** One for the beginning and one for the end of each incarnation of a bridge: their names are fixed, so nothing is told twice. @param uid of the target, so that `kubectl describe` finds the event */
-export function auditEvent({ metadata, spec, status }: Bridge, what: 'begun' | 'ended', uid: string | undefined, now: Date): AuditEvent {
+/** One for the beginning and one for the end of each incarnation of a bridge: their names are fixed, so nothing is told twice. @param uid of the target, so that `kubectl describe` finds the event. @param from whose requests it has taken over */
+export function auditEvent({ metadata, spec, status }: Bridge, what: 'begun' | 'ended', uid: string | undefined, now: Date, from: readonly Bridge[] = []): AuditEvent {
   const { name, namespace = '', uid: own = '' } = metadata;
   const { kind, name: target } = spec.target;
   const { reason, verb, ended } = kindOf(spec);
   const { target: text = target, ports = '', match = 'all' } = status?.summary ?? {};
-  const requests = spec.ports.length === 0 ? '' : `, port ${ports}: ${match}`;
+  // What is done with them, the verb says.
+  const requests = spec.ports.length === 0 ? '' : `, port ${ports}: ${match.replace(/^(copies of|only told of) /, '')}`;
+  const taken = from.length === 0 ? '' : `, taken over from ${from.map((other) => `bridge ${other.metadata.name} of ${other.spec.owner}`).join(', ')}, whose link was silent`;
   const at = timestamp(now);
   return {
     metadata: { name: `${name}.${own.slice(0, 8)}.${what}`, namespace },
     involvedObject: { apiVersion: apiVersionOf(spec.target), kind, namespace, name: target, ...(uid === undefined ? {} : { uid }) },
     type: 'Normal', reason: what === 'begun' ? reason : ended,
-    message: what === 'begun' ? `${spec.owner} ${verb} ${text}${requests} (bridge ${name}).` : `Bridge ${name} of ${spec.owner} has ended${requests}.`,
+    message: what === 'begun' ? `${spec.owner} ${verb} ${text}${requests} (bridge ${name})${taken}.` : `Bridge ${name} of ${spec.owner} has ended${requests}.`,
     source: { component: names.controller }, firstTimestamp: at, lastTimestamp: at, count: 1,
   };
 }

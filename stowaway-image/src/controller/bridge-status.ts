@@ -134,7 +134,7 @@ function judge(facts: BridgeFacts, wanted: TargetPod[], attached: TargetPod[], e
     condition('ClientOnline', client?.status?.phase === 'Online', clientState(bridge, client)),
     condition('HubRunning', hubRuns, hubRuns ? { reason: 'Running', message: 'The hub runs.' } : hubTrouble(hub)),
     ...(facts.unserved === undefined ? [] : [condition(previewsServed, false, { reason: 'PreviewsNotServed', message: facts.unserved })]),
-    condition('PodsAttached', wanted.length > 0 && attached.length === wanted.length, attachment(facts, wanted, attached)),
+    condition('PodsAttached', wanted.length > 0 && attached.length === wanted.length, facts.taken ?? attachment(facts, wanted, attached)),
   ];
   const say = (phase: BridgePhase, ready: Problem): Judgement => ({ phase, ready, others });
   if (failed !== undefined) return say('Failed', failed);

@@ -13,13 +13,22 @@ import type { Problem } from './problem.ts';
 export interface Verdict {
   /** By uid of the bridge that must stand back. */
   losers: Map<string, Problem>;
+  /** By uid of a bridge that has taken requests over: from whom. */
+  takenOver: Map<string, Bridge[]>;
   /** Uids of those that have what they claim: to be handed in again the next time. */
   held: Set<string>;
 }
 
 export function judgeCollisions(facts: readonly BridgeFacts[], held: ReadonlySet<string>): Verdict {
   const losers = new Map<string, Problem>();
+  const takenOver = new Map<string, Bridge[]>();
   const winners = new Winners();
+  const lose = (loser: BridgeFacts, winner: BridgeFacts, found: Collision): void => {
+    const problem = lost(loser, winner, found);
+    losers.set(uidOf(loser.bridge), problem);
+    const uid = uidOf(winner.bridge);
+    if (problem.reason === collisionReasons.takenOver) takenOver.set(uid, [...takenOver.get(uid) ?? [], loser.bridge]);
+  };
   for (const fact of inOrder(facts.filter(claims), held)) {
     const rivals = winners.beside(fact).flatMap((winner) => {
       const found = collision(fact.bridge.spec, winner.bridge.spec);
@@ -27,18 +36,18 @@ export function judgeCollisions(facts: readonly BridgeFacts[], held: ReadonlySet
     });
     const strong = rivals.find(({ winner }) => !yields(winner, fact));
     if (strong !== undefined) {
-      losers.set(uidOf(fact.bridge), lost(fact, strong.winner, strong.found));
+      lose(fact, strong.winner, strong.found);
       continue;
     }
     for (const { winner, found } of rivals) {
       winners.delete(winner);
-      losers.set(uidOf(winner.bridge), lost(winner, fact, found));
+      lose(winner, fact, found);
     }
     winners.add(fact);
   }
   // After a start nothing is known of the targets for a moment: what was held stays held.
   const unknown = facts.filter(({ bridge, target }) => target === undefined && held.has(uidOf(bridge)));
-  return { losers, held: new Set([...winners.all, ...unknown].map(({ bridge }) => uidOf(bridge))) };
+  return { losers, takenOver, held: new Set([...winners.all, ...unknown].map(({ bridge }) => uidOf(bridge))) };
 }
 
 /** After a start of the controller: those that agents serve. */

@@ -65,6 +65,7 @@ export class Controller {
   readonly #refusedAgents = new Map<string, string>();
   /** Bridges whose beginning was told, with the uid of their target. */
   readonly #audited = new Map<string, string | undefined>();
+  #takenOver: ReadonlyMap<string, readonly Bridge[]> = new Map();
   #previewIdleSince: number | undefined;
   #missingSince = new Map<string, number>();
   #pool: string | undefined;
@@ -143,8 +144,9 @@ export class Controller {
         refusal: (node) => this.#refusedAgents.get(node),
       };
     });
-    const { losers, held } = judgeCollisions(facts, this.#held ?? heldBefore(bridges));
+    const { losers, takenOver, held } = judgeCollisions(facts, this.#held ?? heldBefore(bridges));
     this.#held = held;
+    this.#takenOver = takenOver;
     return facts.map((fact) => {
       const taken = losers.get(fact.bridge.metadata.uid ?? '');
       return taken === undefined ? fact : { ...fact, taken };
@@ -236,7 +238,7 @@ export class Controller {
     // One that never was attached has done nothing.
     if (what === 'begun') this.#audited.set(uid, targetUid(this.#world.targets.of(bridge, this.#now())));
     else if (!this.#audited.has(uid) && bridge.status?.phase !== 'Ready' && bridge.status?.phase !== 'Draining') return;
-    const event = auditEvent(bridge, what, this.#audited.get(uid), new Date(this.#now()));
+    const event = auditEvent(bridge, what, this.#audited.get(uid), new Date(this.#now()), this.#takenOver.get(uid));
     if (what === 'ended') this.#audited.delete(uid);
     try {
       await this.#options.kube.create(resources.events, event);

@@ -9,16 +9,20 @@ const start = 1_800_000_000_000;
 const workloads = ['deploy/orders', 'deploy/api', 'deploy/web'];
 const probes: Probe[] = Array.from({ length: 5 }, (_, index) => ({ mark: `check-${index}`, trace: `${index}`.repeat(32), sentAt: start + index * 1000, answeredAt: start + index * 1000 + 200, status: 200 }));
 
-function sight(workload: string, index: number, delay: number, carries: 'mark' | 'trace' | 'nothing', headers: TapEvent['requestHeaders'] = []): Sight {
+const podOf = (workload: string): string => `${workload.replace('deploy/', '')}-1`;
+const addresses = new Map(workloads.map((workload) => [podOf(workload), `address of ${podOf(workload)}`]));
+
+/** @param from the caller */
+function sight(workload: string, index: number, delay: number, carries: 'mark' | 'trace' | 'nothing', headers: TapEvent['requestHeaders'] = [], from?: string): Sight {
   const { mark, trace } = probes[index]!;
   return { workload, event: {
-    at: new Date(start + index * 1000 + delay).toISOString(), pod: 'p', port: 8080, client: 'c', method: 'GET', path: '/', ms: 200 - delay, version: '1.1', tls: false, by: 'original', bytes: 0,
+    at: new Date(start + index * 1000 + delay).toISOString(), pod: podOf(workload), port: 8080, client: from === undefined ? 'c' : `address of ${from}-1`, method: 'GET', path: '/', ms: 200 - delay, version: '1.1', tls: false, by: 'original', bytes: 0,
     ...(carries === 'mark' ? { mark } : {}), requestHeaders: [...headers, ...(carries === 'trace' ? [['traceparent', `00-${trace}-00f067aa0ba902b7-01`] as [string, string]] : [])],
   } };
 }
-const all = (workload: string, delay: number, carries: Parameters<typeof sight>[3]): Sight[] => probes.map((_, index) => sight(workload, index, delay, carries));
+const all = (workload: string, delay: number, carries: Parameters<typeof sight>[3], from?: string): Sight[] => probes.map((_, index) => sight(workload, index, delay, carries, [], from));
 const brief = (sights: Sight[]) => {
-  const { hops, drops } = judge(workloads, probes, sights);
+  const { hops, drops } = judge(workloads, probes, sights, addresses);
   return { hops: hops.map(({ workload, state }) => `${workload} ${state}`), drops };
 };
 
@@ -27,14 +31,26 @@ test('all arrived, in the order of the way', () => {
 });
 
 describe('lost', () => {
-  test('with the trace context still there: the one before it is named', () => {
-    expect(brief([...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'mark'), ...all('deploy/orders', 40, 'trace')]).drops).toEqual([{ by: 'deploy/api', to: 'deploy/orders', traced: true }]);
+  test('with the trace context still there: who calls it is named', () => {
+    const sights = [...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'mark', 'web'), ...all('deploy/orders', 40, 'trace', 'api')];
+    expect(brief(sights).drops).toEqual([{ by: 'deploy/api', to: 'deploy/orders', traced: true }]);
+    // In the order of time api is the last, too; but web calls it.
+    expect(brief([...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'mark', 'web'), ...all('deploy/orders', 40, 'trace', 'web')]).drops).toEqual([{ by: 'deploy/web', to: 'deploy/orders', traced: true }]);
   });
 
-  test('with nothing: by keeping step with the probes', () => {
-    expect(brief([...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'nothing'), ...all('deploy/orders', 40, 'nothing')]).drops).toEqual([
-      { by: 'deploy/web', to: 'deploy/api', traced: false }, { by: 'deploy/web', to: 'deploy/orders', traced: false },
-    ]);
+  test('with nothing, by keeping step with the probes: only who had the mark is to blame', () => {
+    const sights = [...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'nothing', 'web'), ...all('deploy/orders', 40, 'nothing', 'api')];
+    expect(brief(sights).drops).toEqual([{ by: 'deploy/web', to: 'deploy/api', traced: false }]);
+    const text = verdictText(judge(workloads, probes, sights, addresses), 'svc/web:80/');
+    expect(text).toContain('- deploy/web drops the mark on the way to deploy/api.');
+    expect(text).toContain('OTEL_SDK_DISABLED=true');
+    expect(text).toContain('- deploy/orders is called by deploy/api, which had no mark to pass on.');
+  });
+
+  test('nobody saw who calls whom: between whom it got lost', () => {
+    const sights = [...all('deploy/web', 0, 'mark'), ...all('deploy/api', 20, 'nothing'), ...all('deploy/orders', 40, 'nothing')];
+    expect(brief(sights).drops).toEqual([{ by: 'deploy/web', to: 'deploy/api', traced: false }, { by: 'deploy/web', to: 'deploy/orders', traced: false, between: true }]);
+    expect(verdictText(judge(workloads, probes, sights), 'svc/web:80/')).toContain('- the mark gets lost somewhere between deploy/web and deploy/orders; who calls deploy/orders could not be seen.');
   });
 
   test('before all of them', () => expect(brief(all('deploy/web', 0, 'nothing')).drops).toEqual([{ by: null, to: 'deploy/web', traced: false }]));

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { tryLines, type RunSummary } from '../../../cli/bridge/summary.ts';
+import { curlLine } from '../../../cli/status/bridge-state.ts';
 import { parseHeader, rulesFromFlags, type RuleFlags } from '../../../cli/bridge/rules.ts';
 
 const none: RuleFlags = { header: [], mark: [], path: [], pathPrefix: [], pathRegex: [], method: [] };
@@ -33,3 +35,18 @@ test('a mark may be a header of one\'s own', () => {
 test.each([
   [{ mark: ['x-a^=b'] }], [{ mark: ['x-a='] }], [{ mark: ['=ann'] }], [{ mark: ['a b'] }], [{ mark: [''] }], [{ path: ['x'] }], [{ pathPrefix: ['x'] }], [{ pathRegex: ['('] }], [{ pathRegex: ['['] }], [{ method: ['G ET'] }], [{ mark: ['-a'] }],
 ])('%j is refused', (flags) => expect(() => rulesFromFlags({ ...none, ...flags })).toThrow(/is no rule/));
+
+describe('a request that is taken, to be typed', () => {
+  const hint = (flags: Partial<RuleFlags>) => tryLines({ rules: rulesFromFlags({ ...none, ...flags }) } as RunSummary);
+  test.each([
+    [{ mark: ['ann'] }, "curl -H 'baggage: bridge=ann' http://..."], [{ mark: ['ann'], path: ['/view'] }, "curl -H 'baggage: bridge=ann' http://.../view"],
+    [{ header: ['x-user=ann'], pathPrefix: ['/catalog'] }, "curl -H 'x-user: ann' http://.../catalog"], [{ path: ["/a b'c"], method: ['POST'] }, "curl -X POST 'http://.../a b'\\''c'"],
+    [{ method: ['HEAD'] }, 'curl -I http://...'],
+  ])('%j', (flags, line) => expect(hint(flags)).toEqual([`  try:  ${line}`]));
+  test.each([[{ pathRegex: ['^/a'] }], [{}]])('%j: none', (flags) => expect(hint(flags)).toEqual([]));
+  test('of a status', () => expect(curlLine({ spec: { rules: [{ mark: 'ann', path: { match: 'prefix', value: '/view' } }], ports: [{ protocol: 'TCP' }] } } as unknown as Parameters<typeof curlLine>[0])).toBe("curl -H 'baggage: bridge=ann' http://.../view"));
+});
+
+test.each([['bridge=ben', '--mark ben'], ['Bridge=ben', '--mark ben'], ['bridge=', '--mark ann']])('--mark %s is the hint typed as a header', (mark, next) => {
+  expect(() => rulesFromFlags({ ...none, mark: [mark] })).toThrow(expect.objectContaining({ facts: expect.objectContaining({ code: 'rule-malformed', why: expect.stringContaining('already sent as baggage: bridge='), next }) }));
+});

@@ -4,6 +4,9 @@ import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cluster, KubeObject } from '../../../cli/adapters/cluster/index.ts';
 import type { ContainerSpec, Docker } from '../../../cli/adapters/docker/index.ts';
+import type { BridgeWatch } from '../../../cli/bridge/bridge-watch.ts';
+import { endedByOthers } from '../../../cli/bridge/ended-elsewhere.ts';
+import { followBridge } from '../../../cli/bridge/follow-bridge.ts';
 import type { UsableLink } from '../../../cli/bridge/needs.ts';
 import { run } from '../../../cli/bridge/run.ts';
 import type { RunParts, RunRequest } from '../../../cli/bridge/run-request.ts';
@@ -287,11 +290,72 @@ describe('Ctrl-C', () => {
   });
 });
 
-test('a bridge that somebody else ends takes its container with it', async () => {
-  const { go, isReady, cluster, events } = stage();
-  const running = go();
-  await isReady;
-  cluster.set(undefined);
-  expect(await running).toBe(143);
-  expect(events).toContainEqual(expect.objectContaining({ type: 'warning', code: 'bridge-ended' }));
+describe('a bridge that is ended from elsewhere takes its container with it', () => {
+  test('by somebody else: an error, after everything was undone', async () => {
+    const { go, isReady, cluster, events } = stage();
+    const running = go();
+    await isReady;
+    cluster.set(undefined);
+    await expect(running).rejects.toMatchObject({ facts: { code: 'bridge-ended', kind: 'refused', exitCode: 4, why: expect.stringMatching(/^the cluster has no link ann-\w+ any more: an administrator has revoked it/) } });
+    expect(events).toContainEqual(expect.objectContaining({ type: 'warning', code: 'bridge-ended' }));
+    expect(undoing()).toEqual(expect.arrayContaining(['remove container', 'link down']));
+  });
+
+  test('by a command of the same machine: the container\'s exit code', async () => {
+    const { go, isReady, cluster } = stage();
+    const running = go();
+    await isReady;
+    cluster.set({ ...cluster.bridge!, metadata: { ...cluster.bridge!.metadata, annotations: { 'podbridge.dev/ended-by': cluster.bridge!.spec.client } } });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    cluster.set(undefined);
+    expect(await running).toBe(143);
+  });
+});
+
+describe('who has ended a bridge, and why', () => {
+  const bridge = { metadata: { name: 'api-ann', namespace: 'shop' }, spec: { client: 'ann-1' } } as unknown as Bridge;
+  const why = async (found: unknown, more: object = {}) => (await endedByOthers({ find: async () => { if (found instanceof Error) throw found; return found; } } as unknown as Cluster, { ...bridge, spec: { ...bridge.spec, ...more } })).facts.why;
+  const refusal = (code: string) => new BridgeError({ kind: 'refused', code, what: 'no' });
+  test.each([
+    [undefined, {}, /^the cluster has no link ann-1 any more: an administrator has revoked it/], [{ metadata: {}, status: { phase: 'Gone' } }, {}, /silent for longer than its --ttl/],
+    [{ metadata: {} }, {}, /^it was deleted: by an administrator/], [{ metadata: {} }, { lifetime: '2h' }, /^its lifetime of 2h is over, or it was deleted/],
+    [refusal('cluster-unauthorized'), {}, /revoked them, or they have expired$/], [refusal('cluster-forbidden'), {}, /taken the rights away/], [refusal('cluster-kind-missing'), {}, /^podbridge was removed from the cluster$/], [refusal('cluster-unreachable'), {}, /^it was deleted/],
+  ])('%#: as far as can be told', async (found, more, words) => expect(await why(found, more)).toMatch(words));
+});
+
+describe('what is told of a bridge while its run stands', () => {
+  const state = (phase: string, serving: boolean, reason = '') => ({ spec: { ports: [{ protocol: 'TCP', local: 8080 }] }, status: { phase, pods: [{ serving }], conditions: [{ type: 'Ready', reason, message: reason }] } }) as unknown as Bridge;
+  const follow = (life?: () => Promise<string | undefined>) => {
+    let listener: () => void = () => undefined;
+    const watch = { ref: { namespace: 'shop', name: 'api-ann' }, current: state('Ready', true) as Bridge | undefined, onChange: (told: () => void) => { listener = told; return () => undefined; } };
+    const told: string[] = [];
+    const abort = new AbortController();
+    void followBridge({ watch: watch as unknown as BridgeWatch, now: () => 0, signal: abort.signal, ...(life === undefined ? {} : { life }), reporter: { emit: (event) => { if (event.type === 'note' || event.type === 'warning') told.push(event.type === 'warning' ? event.code : event.text); } } });
+    return { told, abort, becomes: (...bridges: Bridge[]) => bridges.forEach((bridge) => { watch.current = bridge; listener(); }) };
+  };
+
+  test('silent, then taken over, then ended: nothing comes back in between', () => {
+    const { told, abort, becomes } = follow();
+    becomes(state('Suspended', false), state('Failed', false, 'TakenOver'), state('Draining', false));
+    expect(told).toEqual(['link-silent', 'taken-over']);
+    abort.abort();
+  });
+
+  test('what comes back is told when it is there', () => {
+    const { told, abort, becomes } = follow();
+    becomes(state('Suspended', false), state('Pending', false), state('Attaching', false));
+    expect(told).toEqual(['link-silent']);
+    becomes(state('Ready', true), state('Failed', true, 'TakenOver'), state('Ready', true));
+    expect(told).toEqual(['link-silent', 'The link is back', 'taken-over', 'The requests come to the container again']);
+    abort.abort();
+  });
+
+  test('that nothing listens is told only while the container can be reached, and not of a silent link', async () => {
+    const [runs, silent, suspended] = [follow(), follow(async () => undefined), follow()];
+    for (const { becomes } of [runs, silent, suspended]) becomes(state('Ready', false));
+    suspended.becomes(state('Suspended', false));
+    while (runs.told.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([runs.told, silent.told, suspended.told]).toEqual([['not-listening'], [], ['link-silent']]);
+    for (const { abort } of [runs, silent, suspended]) abort.abort();
+  }, 30_000);
 });

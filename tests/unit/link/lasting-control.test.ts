@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { execa } from 'execa';
 import { openControl } from '../../../cli/link/control-client.ts';
 import { lastingControl } from '../../../cli/link/lasting-control.ts';
+import { cargoName, networkName } from '../../../cli/link/link-name.ts';
 import { fakeDocker, type CargoAnswers } from '../support/fake-docker.ts';
 
 const api = { namespace: 'shop', name: 'api' };
@@ -9,15 +12,16 @@ const web = { namespace: 'shop', name: 'web' };
 async function setup(answers: CargoAnswers = {}) {
   const docker = fakeDocker(answers);
   docker.state.images.set('cargo', 'sha256:c');
+  const network = await docker.networks.create({ name: networkName('ann'), labels: {}, subnet: '10.87.0.0/24', gateway: '10.87.0.1' });
   const make = async (): Promise<string> => {
-    const id = await docker.containers.create({ name: 'cargo', image: 'cargo', labels: {} });
+    const id = await docker.containers.create({ name: cargoName('ann'), image: 'cargo', labels: {} });
     await docker.containers.start(id);
     return id;
   };
   const id = await make();
-  const connection = await openControl(docker, 'cargo');
+  const connection = await openControl(docker, id);
   const methods = (): unknown[] => docker.asked.map(({ method, params }) => [method, (params as { bridge?: { name: string } }).bridge?.name]);
-  return { docker, make, id, connection, control: lastingControl(docker, 'cargo', connection), methods };
+  return { docker, make, id, network, connection, control: lastingControl(docker, 'ann', connection), methods };
 }
 
 test('a broken connection is opened anew, and every lifeline is held again', async () => {
@@ -62,4 +66,43 @@ test('closed on purpose: nothing is opened again', async () => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   await expect(control.call('status', {})).rejects.toMatchObject({ facts: { code: 'cargo-gone' } });
   expect(docker.asked).toEqual([]);
+});
+
+test('a link that somebody else takes down is not waited for: neither by what was under way nor by what is asked later', async () => {
+  const { docker, control, id, network, connection } = await setup({ unforward: () => new Promise(() => undefined) });
+  const asked = control.call('unforward', { bridge: api });
+  asked.catch(() => undefined);
+  await docker.containers.remove(id);
+  connection.close();
+  await docker.networks.remove(network);
+  const takenDown = { facts: { code: 'link-taken-down', what: 'the link ann was taken down from elsewhere (bridge down)' } };
+  await expect(asked).rejects.toMatchObject(takenDown);
+  await expect(control.call('release', { bridge: api })).rejects.toMatchObject(takenDown);
+});
+
+/** In a process of its own, that ends when nothing is left to wait for. */
+const alone = (code: string) => execa(process.execPath, ['--input-type=module', '--eval', code], { cwd: join(import.meta.dirname, '..', '..', '..'), reject: false, extendEnv: false });
+
+test('who waits for a link that is away is kept alive by that', async () => {
+  const { stdout, stderr } = await alone(`
+    import { lastingControl } from './cli/link/lasting-control.ts';
+    const gone = async () => { throw new Error('gone'); };
+    let looks = 0;
+    const docker = { containers: { execStream: gone, find: async () => (++looks < 3 ? {} : undefined) }, networks: { find: async () => undefined } };
+    const first = { ended: Promise.resolve(), call: gone, close() {} };
+    const control = lastingControl(docker, 'ann', first);
+    await new Promise((resolve) => setImmediate(resolve));
+    await control.call('status', {}).catch(({ facts }) => console.log(facts.code));
+  `);
+  expect([stdout, stderr]).toEqual(['link-taken-down', '']);
+});
+
+test('a program that waits for nothing that can come says so, and shows no source', async () => {
+  const { exitCode, stderr } = await alone(`
+    import { tellStuck } from './cli/process-host.ts';
+    tellStuck();
+    await new Promise(() => undefined);
+  `);
+  expect(exitCode).toBe(1);
+  expect(stderr).toBe('error: the command waited for something that cannot come any more\n  why:  this is a defect of podbridge\n  next: report it with what was typed, and with `bridge version -o json`');
 });

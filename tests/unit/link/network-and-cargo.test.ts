@@ -88,10 +88,15 @@ describe('cargo', () => {
     first.control.close();
     await docker.containers.stop(first.id);
     const again = await ensure();
-    expect(again).toMatchObject({ id: first.id, created: false });
+    expect(again).toMatchObject({ id: first.id, created: false, revived: true });
     again.control.close();
     Object.assign(docker.state.containers.get(first.id)!, { state: 'paused' });
-    (await ensure()).control.close();
+    const unpaused = await ensure();
+    expect(unpaused.revived).toBe(true);
+    unpaused.control.close();
+    const running = await ensure();
+    expect(running.revived).toBeUndefined();
+    running.control.close();
     expect(docker.calls.filter((call) => call.startsWith('restart'))).toHaveLength(1);
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Bridge, ClientPhase } from '../../../protocol/objects.ts';
+import { auditEvent } from '../../../stowaway-image/src/controller/audit.ts';
 import type { BridgeFacts } from '../../../stowaway-image/src/controller/bridge-status.ts';
 import { deriveStatus } from '../../../stowaway-image/src/controller/bridge-status.ts';
 import { heldBefore, judgeCollisions } from '../../../stowaway-image/src/controller/collisions.ts';
@@ -58,8 +59,11 @@ describe('--take-over', () => {
     const [ann, bob] = [of('ann', { age: 60 }), of('bob', { takeOver: true })];
     const taken = judgeCollisions([fact(ann, 'Suspended'), fact(bob)], new Set([ann.metadata.uid!]));
     expect(taken.losers.get(ann.metadata.uid!)).toEqual({ reason: 'TakenOver', message: "Bridge web-bob of bob has taken over mark demo on port 8080 while this bridge's link was silent. It comes back when that bridge ends." });
+    expect([...taken.takenOver]).toEqual([[bob.metadata.uid, [ann]]]);
+    expect(auditEvent(bob, 'begun', undefined, new Date(), taken.takenOver.get(bob.metadata.uid!)).message).toMatch(/\(bridge web-bob\), taken over from bridge web-ann of ann, whose link was silent\.$/);
     const back = judgeCollisions([fact(ann), fact(bob)], taken.held);
     expect([...back.losers.keys()]).toEqual([ann.metadata.uid]);
+    expect(back.takenOver.get(bob.metadata.uid!)).toEqual([ann]);
     expect(judgeCollisions([fact(ann)], back.held).losers.size).toBe(0);
   });
 });
@@ -67,4 +71,10 @@ describe('--take-over', () => {
 test('a bridge that has lost selects no pods, so that agents let go of it', () => {
   const status = deriveStatus({ ...fact(of('bob')), taken: { reason: 'RequestsTaken', message: 'x' } });
   expect([status.phase, status.podSelector]).toEqual(['Failed', undefined]);
+  expect(status.conditions.find(({ type }) => type === 'PodsAttached')).toMatchObject({ status: 'False', reason: 'RequestsTaken', message: 'x' });
+});
+
+test.each([['tap', 'only told of mark demo', 'watches requests of web, port 8080: mark demo'], ['mirror', 'copies of all', 'gets copies of requests of web, port 8080: all']] as const)('the event of a bridge of mode %s says what it does once', (mode, match, words) => {
+  const { metadata, spec } = of('ann');
+  expect(auditEvent({ metadata, spec: { ...spec, mode }, status: { summary: { target: 'web', pods: '1/1', ports: '8080', match } } } as Bridge, 'begun', undefined, new Date()).message).toContain(words);
 });
