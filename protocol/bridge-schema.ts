@@ -13,7 +13,7 @@ const protocol = word(['TCP', 'UDP']);
 const stringMatch = { match: word(['exact', 'prefix', 'regex']), value: oneLine(1024) };
 
 const target = object({
-  kind: text(63, { pattern: '^[A-Z][A-Za-z0-9]*$' }),
+  kind: text(63, { pattern: '^[A-Z][A-Za-z0-9]*$', description: 'As Kubernetes spells it, in full and with a capital: Deployment' }),
   name: name(),
   resource: text(400, { pattern: '^[a-z0-9][-a-z0-9]*\\.v[a-z0-9]+(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$', description: 'Of a kind whose pods are found by its scale subresource: plural, version and group.' }),
   container: name(63),

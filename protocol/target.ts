@@ -23,7 +23,21 @@ export function parseResource(resource: string): CustomResource {
   return { plural, version, group: group.join('.') };
 }
 
-const short: Record<TargetKind, string> = { Deployment: 'deploy', StatefulSet: 'sts', DaemonSet: 'ds', ReplicaSet: 'rs', Pod: 'pod', Job: 'job', Service: 'svc' };
+/** What people write for them, in lower case. */
+export const kindAliases: Readonly<Record<string, TargetKind>> = {
+  deploy: 'Deployment', deployment: 'Deployment', deployments: 'Deployment',
+  sts: 'StatefulSet', statefulset: 'StatefulSet', statefulsets: 'StatefulSet',
+  ds: 'DaemonSet', daemonset: 'DaemonSet', daemonsets: 'DaemonSet',
+  rs: 'ReplicaSet', replicaset: 'ReplicaSet', replicasets: 'ReplicaSet',
+  po: 'Pod', pod: 'Pod', pods: 'Pod',
+  job: 'Job', jobs: 'Job',
+  svc: 'Service', service: 'Service', services: 'Service',
+};
+
+/** May stand behind them: `deployments.apps`. */
+export const kindGroups: Readonly<Partial<Record<TargetKind, string>>> = { Deployment: 'apps', StatefulSet: 'apps', DaemonSet: 'apps', ReplicaSet: 'apps', Job: 'batch' };
+
+export const shortKinds: Readonly<Record<TargetKind, string>> = { Deployment: 'deploy', StatefulSet: 'sts', DaemonSet: 'ds', ReplicaSet: 'rs', Pod: 'pod', Job: 'job', Service: 'svc' };
 
 function word(long: string, { resource }: TargetName): string {
   return resource === undefined ? long : `${long}.${parseResource(resource).group}`;
@@ -32,7 +46,7 @@ function word(long: string, { resource }: TargetName): string {
 /** As it may be typed again: `deploy/api`, `rollout.argoproj.io/api`. */
 export function targetWords(target: TargetName): string {
   const { kind, name, resource } = target;
-  return `${word(resource === undefined ? short[kind as TargetKind] ?? kind : kind.toLowerCase(), target)}/${name}`;
+  return `${word(resource === undefined ? shortKinds[kind as TargetKind] ?? kind : kind.toLowerCase(), target)}/${name}`;
 }
 
 /** The same with the kind in full: `deployment/api`. */

@@ -58,7 +58,13 @@ const policyAdvice: Record<Limit, string> = {
 function refusedByPolicy(error: BridgeError, namespace: string): BridgeError | undefined {
   const refused = refusedPolicy(error.facts.why ?? '');
   if (refused === undefined) return undefined;
-  return new BridgeError({ kind: 'refused', code: 'policy-refused', what: `the policy ${refused.policy} of ${refused.place === 'cluster' ? 'this cluster' : `namespace ${namespace}`} does not allow this bridge`, why: refused.words, next: policyAdvice[refused.policy], cause: error });
+  const { policy, readable, words } = refused;
+  if (!readable) {
+    return new BridgeError({
+      kind: 'refused', code: 'policy-refused', what: `the policy ${policy} of namespace ${namespace} cannot be read, so it allows no bridge`, why: words, next: `ask the platform team to correct the annotation of namespace ${namespace}`, cause: error,
+    });
+  }
+  return new BridgeError({ kind: 'refused', code: 'policy-refused', what: `the policy ${policy} of ${refused.place === 'cluster' ? 'this cluster' : `namespace ${namespace}`} does not allow this bridge`, why: words, next: policyAdvice[policy], cause: error });
 }
 
 /** From now on something else sees to its end: a lifeline, or the user. */

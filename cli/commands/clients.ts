@@ -8,8 +8,7 @@ const actions = ['list', 'invite', 'revoke'] as const;
 const leastExpiryMs = 600_000;
 
 function expiryMs(given: string): number {
-  const [, days] = /^(\d{1,4})d$/.exec(given) ?? [];
-  const ms = days === undefined ? durationMs('expires', given) : Number(days) * 86_400_000;
+  const ms = durationMs('expires', given);
   if (ms >= leastExpiryMs) return ms;
   throw new BridgeError({ kind: 'usage', code: 'usage', what: `--expires ${given} is too short`, why: 'tokens of Kubernetes are good for at least 10 minutes', next: '--expires 30d' });
 }

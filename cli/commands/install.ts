@@ -77,9 +77,9 @@ export const command: Command = {
     const preview = previewOf(context);
     const policy = await policyOf(context);
     if (flag(context, 'dryRun')) return dryRun(delivery, preview, policy);
-    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled }, { grantLines }, { policyWords }, { ask }, { isInteractive }] = await Promise.all([
+    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled }, { grantLines }, { policyWords }, { missingIngressClass }, { ask }, { isInteractive }] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../install/install-here.ts'), import('../steps/steps.ts'),
-      import('../install/version.ts'), import('../grant-lines.ts'), import('../install/policy.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
+      import('../install/version.ts'), import('../grant-lines.ts'), import('../install/policy.ts'), import('../install/ingress-class.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
     ]);
     const { host, reporter } = context;
     const cluster = await connectCluster(host, clusterChoice(context));
@@ -96,6 +96,14 @@ export const command: Command = {
           type: 'warning', code: 'agents-forbidden', at: host.now(),
           text: `this cluster forbids podbridge's agents (${agentsForbidden}). Links work (bridge up, bridge run without --target); workloads cannot be bridged`,
           next: 'exempt namespace bridge-system from that policy; what agents need and why: docs/security.md',
+        });
+      }
+      const missing = preview === undefined ? undefined : await missingIngressClass(cluster, preview);
+      if (missing !== undefined) {
+        const { wanted, there } = missing;
+        reporter.emit({
+          type: 'warning', code: 'ingress-class-missing', at: host.now(), text: `the cluster has no IngressClass ${wanted}${there.length === 0 ? ', nor any other' : `, but ${there.join(', ')}`}: until it has, links of previews lead nowhere`,
+          next: there.length === 0 ? 'bridge install --preview node-port, or install an Ingress controller' : `bridge install --preview ingress:${there[0]} --preview-url ${preview?.url ?? 'URL'}`,
         });
       }
       const limits = policyWords(installation.policy);

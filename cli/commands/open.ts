@@ -13,7 +13,7 @@ function opener(system: string, env: Record<string, string | undefined>): string
 export const command: Command = {
   name: 'open',
   summary: 'See the system with your bridge in your own browser',
-  description: 'Opens an address of 127.0.0.1 that shows a Service or an Ingress of the cluster with your bridge\'s mark on every request. Nobody else can reach it. Ends with Ctrl-C.',
+  description: 'Opens an address of 127.0.0.1 that shows a Service or an Ingress of the cluster with your bridge\'s mark on every request. Nobody else can reach it, and it answers to 127.0.0.1 and localhost only. Ends with Ctrl-C.',
   arguments: [{ name: 'entry', description: 'svc/NAME[:PORT] or ingress/NAME (default: the only Service of the namespace)' }],
   options: [
     { name: 'bridge', description: 'whose rule it satisfies (default: your only one in the namespace)', value: { placeholder: 'NAME' } },
@@ -38,7 +38,7 @@ export const command: Command = {
       const port = given === undefined ? await freePort() : Number(given);
       const url = `http://127.0.0.1:${port}/`;
       const request = ownContainer({
-        image, namespace, base: 'open', command: ['open'], interactive: false, env: [['PODBRIDGE_OPEN', openSettings(bridge, entry, text(context, 'host'), domain)]],
+        image, namespace, base: 'open', command: ['open'], interactive: false, env: [['PODBRIDGE_OPEN', openSettings(bridge, entry, text(context, 'host'), domain, port)]],
         publish: [{ containerPort: ports.open, protocol: 'tcp', hostIp: '127.0.0.1', hostPort: port }],
       });
       const ended = new AbortController();

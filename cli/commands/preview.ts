@@ -46,10 +46,9 @@ async function create(context: CommandContext, cluster: Cluster, namespace: stri
   const notes = [
     `Preview ${preview.name} of bridge ${bridge.metadata.name}, entry ${preview.entry}, until ${preview.expiresAt} or the end of the bridge.`,
     ...(exposure.way === 'link' && exposure.url === undefined ? ['It can be opened in containers of a link only: the cluster shows previews to nobody else.'] : []),
-    ...(made ? [`Password: ${password}`] : []),
   ];
   for (const note of notes) reporter.emit({ type: 'note', text: note, at: host.now() });
-  return { data: { name: preview.name, url, namespace, bridge: bridge.metadata.name, entry: preview.entry, expiresAt: preview.expiresAt, ...(preview.host === undefined ? {} : { host: preview.host }), ...(made ? { password } : {}) }, text: url };
+  return { data: { name: preview.name, url, namespace, bridge: bridge.metadata.name, entry: preview.entry, expiresAt: preview.expiresAt, ...(preview.host === undefined ? {} : { host: preview.host }), ...(made ? { password } : {}) }, text: made ? `${url}\nPassword: ${password}` : url };
 }
 
 async function list(context: CommandContext, cluster: Cluster, namespace: string): Promise<CommandResult> {
@@ -76,10 +75,10 @@ its bridge. list shows previews, without their secrets; delete ends one.`,
   options: [
     { name: 'bridge', description: 'whose rule it satisfies (default: your only one in the namespace)', value: { placeholder: 'NAME' } },
     { name: 'entry', description: 'where it begins: svc/NAME:PORT or ingress/NAME', value: { placeholder: 'ENTRY' } },
-    { name: 'ttl', description: 'how long it is good, at most 31 days', value: { placeholder: 'DURATION' }, default: '2h' },
+    { name: 'ttl', description: 'how long it is good, at most 31 days (31d)', value: { placeholder: 'DURATION' }, default: '2h' },
     { name: 'host', description: 'Host header for the entry (default: the Ingress\'s, or the link\'s own)', value: { placeholder: 'HOST' } },
     { name: 'name', description: 'name of the preview', value: { placeholder: 'NAME' } },
-    { name: 'password', description: 'make up a password that visitors are asked for' },
+    { name: 'password', description: 'make up a password that visitors are asked for; printed below the link' },
     { name: 'password-stdin', description: 'read that password from stdin' },
     { name: 'all-namespaces', short: 'A', description: 'list: of all namespaces' },
   ],

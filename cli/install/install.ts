@@ -13,6 +13,7 @@ import { applyAll } from './apply.ts';
 import { waitForKinds, waitForPolicies } from './established.ts';
 import { findNamespace } from './find-ours.ts';
 import { manifests } from './manifests/index.ts';
+import { limitsPolicy } from './manifests/limits.ts';
 import type { Manifest } from './manifests/manifest.ts';
 import type { PreviewExposure } from './manifests/preview.ts';
 import { policyFrom, type InstallPolicy } from './policy.ts';
@@ -67,7 +68,7 @@ export async function install({ cluster, steps, now, preview, policy: wantedPoli
   });
   // Kinds and policies come into force while the pods start.
   const inForce = applied.then(() => steps.run({
-    id: 'policies', title: 'Policies in force', act: async () => Promise.all([waitForKinds(cluster), waitForPolicies(cluster, now)]),
+    id: 'policies', title: 'Policies in force', act: async () => Promise.all([waitForKinds(cluster), waitForPolicies(cluster, limitsPolicy(policy).mark, now)]),
   }));
   const running = Promise.all([delivered, applied]).then(() => steps.run({
     id: 'workloads', title: 'Hub and controller', act: async ({ waiting, signal }) => {

@@ -28,13 +28,13 @@ export function ownContainer({ image, namespace, base, command, entrypoint, env 
   };
 }
 
-/** As cargo's program `open` takes them: cargo-image/src/open/open.ts. */
-export function openSettings(bridge: Bridge, entry: Entry, host: string | undefined, domain: string): string {
+/** @param port of the loopback, where the browser asks. As cargo's program `open` takes them: cargo-image/src/open/open.ts. */
+export function openSettings(bridge: Bridge, entry: Entry, host: string | undefined, domain: string, port: number): string {
   const namespace = bridge.metadata.namespace ?? '';
   const full = (service: string): string => `${service}.${namespace}.svc.${domain}`;
   const own = host ?? entry.host;
   return JSON.stringify({
-    ...addedHeaders(bridge), ...(own === undefined ? {} : { host: own }),
+    port, ...addedHeaders(bridge), ...(own === undefined ? {} : { host: own }),
     routes: entry.routes.map(({ path, match, service, port, tls }) => ({ path, match, host: full(service), port, tls: tls === true })),
     names: [...new Set([...(own === undefined ? [] : [own.split(':')[0]!]), ...entry.routes.flatMap(({ service }) => [service, `${service}.${namespace}`, `${service}.${namespace}.svc`, full(service)])])],
   });

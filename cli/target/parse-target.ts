@@ -1,5 +1,5 @@
 /** `deploy/api` -> kind and name, with kubectl's short and long kinds. */
-import type { TargetKind, TargetName } from '../../protocol/target.ts';
+import { kindAliases, kindGroups, type TargetName } from '../../protocol/target.ts';
 import { BridgeError } from '../errors.ts';
 import { suggest } from '../parse/suggest.ts';
 
@@ -7,18 +7,6 @@ export interface TargetRef extends TargetName {
   /** The kind is none that podbridge knows, and stands as it was written: the cluster must be asked (custom-kind.ts). Its group, '' when none was given. */
   group?: string;
 }
-
-const aliases: Record<string, TargetKind> = {
-  deploy: 'Deployment', deployment: 'Deployment', deployments: 'Deployment',
-  sts: 'StatefulSet', statefulset: 'StatefulSet', statefulsets: 'StatefulSet',
-  ds: 'DaemonSet', daemonset: 'DaemonSet', daemonsets: 'DaemonSet',
-  rs: 'ReplicaSet', replicaset: 'ReplicaSet', replicasets: 'ReplicaSet',
-  po: 'Pod', pod: 'Pod', pods: 'Pod',
-  job: 'Job', jobs: 'Job',
-  svc: 'Service', service: 'Service', services: 'Service',
-};
-
-const groups: Partial<Record<TargetKind, string>> = { Deployment: 'apps', StatefulSet: 'apps', DaemonSet: 'apps', ReplicaSet: 'apps', Job: 'batch' };
 
 /** Kinds that people try and that have no pods of their own to bridge, with what to name instead. */
 const insteadOf: Record<string, string> = {
@@ -44,11 +32,11 @@ export function parseTarget(text: string, typed: (target: string) => string = (t
   if (!text.includes('/')) return failWithoutKind(text, typed);
   const [word = '', ...parts] = kindText.toLowerCase().split('.');
   const group = parts.join('.');
-  const known = Object.hasOwn(aliases, word) ? aliases[word] : undefined;
-  const kind = known !== undefined && (group === '' || group === groups[known]) ? known : undefined;
+  const known = Object.hasOwn(kindAliases, word) ? kindAliases[word] : undefined;
+  const kind = known !== undefined && (group === '' || group === kindGroups[known]) ? known : undefined;
   if (kind === undefined && (!kindPattern.test(word) || group === '')) {
     const instead = Object.hasOwn(insteadOf, word) ? insteadOf[word] : insteadOf[word.replace(/s$/, '')];
-    const meant = suggest(word, Object.keys(aliases));
+    const meant = suggest(word, Object.keys(kindAliases));
     // A kind of which only the cluster can know.
     if (instead === undefined && meant === undefined && kindPattern.test(word)) return checked(text, { kind: word, name, group }, kindText, more, typed);
     throw refuse(`'${kindText}' is no kind that can be bridged`, instead ?? `the kinds are ${kindsForPeople}${meant === undefined ? '' : `; did you mean ${meant}?`}`, typed(`${meant ?? 'deploy'}/${name || 'NAME'}`));

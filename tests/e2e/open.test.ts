@@ -26,6 +26,8 @@ test('bridge open: the bridge\'s view on a port of 127.0.0.1, nowhere else, unti
     const { url } = JSON.parse(await until('the address', async () => (out.includes('\n') ? out.split('\n')[0] : undefined), readyLimitMs)) as { url: string };
     expect(await (await fetch(`${url}orders?n=1`)).json()).toMatchObject({ who: 'local', path: '/orders?n=1', headers: { baggage: ['bridge=ann'] } });
     const { port } = new URL(url);
+    const statusAs = async (host: string) => (await execa('curl', ['-s', '-o', '/dev/null', '-w', '%{http_code}', '-H', `Host: ${host}`, url])).stdout;
+    expect(await Promise.all([`evil.example:${port}`, '127.0.0.1', `localhost:${port}`].map(statusAs))).toEqual(['421', '421', '200']);
     const { stdout } = await execa('docker', ['ps', '--format', '{{.Ports}}', '--filter', `publish=${port}`]);
     expect(stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${port}->`));
     expect(stdout).not.toContain('0.0.0.0');

@@ -55,7 +55,7 @@ async function enter(entrance: Entrance, url: string): Promise<string> {
 }
 
 test('an Ingress: the link is of its host, by TLS; cookies stay Secure, redirects and WebSockets with the preview; in a browser', async () => {
-  await bridgeOk(['install', '--yes', '--preview', 'ingress:edge', '--preview-url', `https://${host}`], suite.admin);
+  expect((await bridgeOk(['install', '--yes', '--preview', 'ingress:edge', '--preview-url', `https://${host}`], suite.admin)).stderr).toContain('no IngressClass edge');
   const ingress = await suite.kube.get<IngressObject>(resources.Ingress, names.preview, systemNamespace);
   expect(ingress.spec).toMatchObject({ ingressClassName: 'edge', tls: [{ hosts: [host] }], rules: [{ host }] });
   const entrance = await open(ingress);

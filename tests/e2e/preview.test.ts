@@ -100,6 +100,9 @@ describe('in a browser', () => {
   });
 
   test('a password is asked for, and the link alone does not open it', async () => {
+    const silent = await suite.bridge(['preview', 'create', '--bridge', shopBridge, '--entry', 'svc/web:80', '--name', 'silent', '--password', '--ttl', '1d', '--progress', 'none']);
+    expect(silent.stdout).toMatch(/^http\S+\nPassword: [\w-]{12}\n?$/);
+    await bridgeOk(['preview', 'delete', 'silent', '-n', namespace], suite.user);
     const { url, password } = await preview('--bridge', shopBridge, '--entry', 'svc/web:80', '--password', '--ttl', '10m');
     const view = await browser.newView();
     await view.open(url);

@@ -42,16 +42,16 @@ async function tap(...args: string[]) {
 test('every request of all pods: what was asked, how it went, who answered; nothing stays', async () => {
   await suite.run(name, 'local', ['--target', 'deploy/web', '--port', 'http', '--mark', 'ann']);
   const { running, untilSeen } = await tap('--port', 'http', '--headers');
-  for (let n = 0; n < 8; n++) await suite.prober.fetch(`http://${address}/orders/${n}?token=hush&n=${n}`, { authorization: 'Bearer hush', 'x-plain': 'seen', ...(n % 2 === 0 ? {} : { baggage: 'bridge=ann' }) });
+  for (let n = 0; n < 8; n++) await suite.prober.fetch(`http://${address}/orders/${n}?token=hush&api_key=hush&n=${n}`, { authorization: 'Bearer hush', referer: 'http://web/?otp=hush', 'x-plain': 'seen', ...(n % 2 === 0 ? {} : { baggage: 'bridge=ann' }) });
   await suite.prober.fetch(`http://${address}/status/404`, {}, { method: 'POST', body: 'x' });
   const events = await untilSeen(9);
   running.kill('SIGINT');
   expect((await running).exitCode).toBe(0);
   expect(events.map(({ method, path, status, by, mark }) => ({ method, path, status, by, mark }))).toEqual([
-    ...Array.from({ length: 8 }, (_, n) => ({ method: 'GET', path: `/orders/${n}?token=***&n=${n}`, status: 200, ...(n % 2 === 0 ? { by: 'original', mark: undefined } : { by: `${namespace}/${name}`, mark: 'ann' }) })),
+    ...Array.from({ length: 8 }, (_, n) => ({ method: 'GET', path: `/orders/${n}?token=***&api_key=***&n=${n}`, status: 200, ...(n % 2 === 0 ? { by: 'original', mark: undefined } : { by: `${namespace}/${name}`, mark: 'ann' }) })),
     { method: 'POST', path: '/status/404', status: 404, by: 'original', mark: undefined },
   ]);
-  expect(events[0]!.requestHeaders).toEqual(expect.arrayContaining([['x-plain', 'seen'], ['authorization', '***']]));
+  expect(events[0]!.requestHeaders).toEqual(expect.arrayContaining([['x-plain', 'seen'], ['authorization', '***'], ['referer', 'http://web/?otp=***']]));
   expect(events[0]!.responseHeaders).toEqual(expect.arrayContaining([['content-type', 'application/json']]));
   expect(JSON.stringify(events)).not.toContain('hush');
   const { items } = await suite.kube.list<Bridge>(resources.Bridge, { namespace });

@@ -164,7 +164,7 @@ describe('the cluster side', () => {
     await expect(install({ cluster: old, steps: steps(), now, image: { reference: 'x', deliver: async () => '' } })).rejects.toEqual(fails('kubernetes-too-old', { what: expect.stringContaining('v1.29.3') }));
     const add = holdClocks();
     const lax = Object.assign(fakeCluster(), { apply: async () => { add(60_000); } }) as unknown as Cluster;
-    await expect(waitForPolicies(lax, now)).rejects.toEqual(fails('policies-not-in-force', { kind: 'timeout' }));
+    await expect(waitForPolicies(lax, 'abc', now)).rejects.toEqual(fails('policies-not-in-force', { kind: 'timeout' }));
   });
 
   test('does not go, or does not start', async () => {

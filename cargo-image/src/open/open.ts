@@ -14,12 +14,15 @@ export interface OpenSettings {
   headers: [name: string, value: string][];
   /** Host header; absent: what the browser asked for. */
   host?: string;
+  /** Of the loopback, where it is published. Only who has asked for it there is answered: another name would be a page of somebody else, whose name leads here. */
+  port: number;
   /** Redirects to these names stay here. */
   names: string[];
 }
 
 export function serveOpen(settings: OpenSettings): Server {
   const server = createServer((incoming, response) => {
+    if (!isOwnHost(incoming.headers.host, settings.port)) return void response.writeHead(misdirected, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' }).end(`bridge open: only http://127.0.0.1:${settings.port} and http://localhost:${settings.port} are answered here\n`);
     const outgoing = forward(settings, incoming, (error) => {
       if (response.headersSent) return void response.destroy();
       response.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' }).end(`bridge open: the cluster does not answer: ${error.message}\n`);
@@ -34,6 +37,7 @@ export function serveOpen(settings: OpenSettings): Server {
     incoming.pipe(outgoing);
   });
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!isOwnHost(incoming.headers.host, settings.port)) return void socket.end(`HTTP/1.1 ${misdirected} Misdirected Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
     const outgoing = forward(settings, incoming, () => socket.destroy());
     if (outgoing === undefined) return void socket.destroy();
     socket.on('error', () => outgoing.destroy());
@@ -53,6 +57,14 @@ export function serveOpen(settings: OpenSettings): Server {
   // Streams are silent for long.
   server.requestTimeout = 0;
   return server;
+}
+
+const misdirected = 421;
+
+function isOwnHost(host: string | undefined, port: number): boolean {
+  const names = ['127.0.0.1', 'localhost', '[::1]'];
+  // Browsers leave the usual port out.
+  return host !== undefined && names.some((name) => host.toLowerCase() === `${name}:${port}` || (port === 80 && host.toLowerCase() === name));
 }
 
 function lines(raw: readonly string[]): string {

@@ -43,6 +43,7 @@ export const resources = {
   PodDisruptionBudget: namespaced('policy/v1', 'PodDisruptionBudget', 'poddisruptionbudgets'),
   NetworkPolicy: namespaced('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies'),
   Ingress: namespaced('networking.k8s.io/v1', 'Ingress', 'ingresses'),
+  IngressClass: clusterWide('networking.k8s.io/v1', 'IngressClass', 'ingressclasses'),
   HTTPRoute: namespaced('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes'),
   Role: namespaced(rbac, 'Role', 'roles'),
   RoleBinding: namespaced(rbac, 'RoleBinding', 'rolebindings'),

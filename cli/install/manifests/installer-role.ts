@@ -21,6 +21,8 @@ export function installerRole(others: Manifest[]): Manifest {
     { apiGroups: ['admissionregistration.k8s.io'], resources: ['validatingadmissionpolicies', 'validatingadmissionpolicybindings'], verbs: ['list'] },
     { apiGroups: ['scheduling.k8s.io'], resources: ['priorityclasses'], verbs: ['list'] },
     { apiGroups: ['apiextensions.k8s.io'], resources: ['customresourcedefinitions'], verbs: ['list'] },
+    // Whether there is the class that previews are to go through.
+    { apiGroups: ['networking.k8s.io'], resources: ['ingressclasses'], verbs: ['list'] },
     // Whether the nodes are containers of the local Docker, and why a pod of ours does not start.
     { apiGroups: [''], resources: ['nodes', 'pods'], verbs: ['get', 'list', 'watch'] },
     // Proof that the policies are in force (a dry run), and removal of what users left.

@@ -6,7 +6,7 @@ import { administerVerb, apiGroup, apiVersion, names, systemNamespace } from '..
 import { namespacePolicyName } from '../../../protocol/policy.ts';
 import { slugMaxLength } from '../../bridge/owner-slug.ts';
 import type { Manifest } from './manifest.ts';
-import { limitValidations, limitVariables } from './limits.ts';
+import { limitsPolicy } from './limits.ts';
 import type { InstallPolicy } from '../policy.ts';
 
 interface Validation {
@@ -89,9 +89,10 @@ const statusWriters: Validation[] = [
 
 /** @param limits for the whole cluster */
 export function policies(limits?: InstallPolicy): Manifest[] {
+  const { validations, variables: own } = limitsPolicy(limits);
   return [
     ...policy('podbridge-bridges', 'bridges', ['CREATE', 'UPDATE', 'DELETE'], [...ownership, ...bridgesOnly]),
-    ...policy(namespacePolicyName, 'bridges', ['CREATE', 'UPDATE'], limitValidations(limits), limitVariables),
+    ...policy(namespacePolicyName, 'bridges', ['CREATE', 'UPDATE'], validations, own),
     ...policy('podbridge-clients', 'clients', ['CREATE', 'UPDATE', 'DELETE'], [...ownership, ...clientsOnly]),
     ...policy('podbridge-bridges-status', 'bridges/status', ['UPDATE'], statusWriters),
     ...policy('podbridge-clients-status', 'clients/status', ['UPDATE'], statusWriters),

@@ -53,6 +53,26 @@ test('masks go by names', () => {
   expect([maskPath('/a'), maskPath('/a?'), maskPath('/a?b'), maskPath('/a?password=x=y&q=1&code=2')]).toEqual(['/a', '/a?', '/a?b', '/a?password=***&q=1&code=***']);
 });
 
+test.each(['api_key', 'API_KEY', 'apiKey', 'access_key', 'private_key', 'license_key', 'stripe_key', 'stripeKey', 'key', 'pwd', 'pass', 'userPass', 'user_pass', 'otp', 'pin', 'pin2', 'sid', 'PHPSESSID', 'client_secret', 'api%5Fkey', '%74oken', 'user[password]'])('%s is a secret of a query', (name) => {
+  expect(maskPath(`/a?n=1&${name}=SEC&m=2`)).toBe(`/a?n=1&${name}=***&m=2`);
+});
+
+test.each(['n', 'monkey', 'pinned', 'compass', 'passenger', 'spin', 'keyword', 'q', 'page'])('%s is none', (name) => { expect(maskPath(`/a?${name}=1`)).toBe(`/a?${name}=1`); });
+
+test('secrets within values and paths are found', () => {
+  expect(maskPath('/a;jsessionid=SEC/b;v=1?x')).toBe('/a;jsessionid=***/b;v=1?x');
+  expect(maskPath('/a?next=/b?token=SEC')).toBe('/a?next=/b?token=***');
+  expect(maskPath('/a?next=%2Fb%3Ftoken%3DSEC&n=%zz')).toBe('/a?next=%2Fb%3Ftoken%3D***&n=%zz');
+  expect(maskPath('/a?password=b,c;d')).toBe('/a?password=***');
+  expect(maskHeaders([
+    ['referer', 'http://a/?token=SEC18&n=1'], ['location', 'http://a/cb#access_token=SEC&n=1'], ['x-forwarded-client-cert', 'SEC15'], ['x-original-url', '/a?api_key=SEC'], ['origin', 'http://ann:SEC@a'],
+    ['x-functions-key', 'SEC'], ['x-otp', 'SEC'], ['baggage', 'bridge=ann,session=SEC'], ['accept', 'text/html;q=0.9, */*'], ['cache-control', 'max-age=0'], ['etag', '"a=="'],
+  ])).toEqual([
+    ['referer', 'http://a/?token=***&n=1'], ['location', 'http://a/cb#access_token=***&n=1'], ['x-forwarded-client-cert', '***'], ['x-original-url', '/a?api_key=***'], ['origin', 'http://***@a'],
+    ['x-functions-key', '***'], ['x-otp', '***'], ['baggage', 'bridge=ann,session=***'], ['accept', 'text/html;q=0.9, */*'], ['cache-control', 'max-age=0'], ['etag', '"a=="'],
+  ]);
+});
+
 describe('events wait to be fetched', () => {
   const request = (n: number) => ({ ...read(line({ path: `/${n}` }))!, bridges: [{ bridge: 'b', headers: false }] });
   test('each once, in order; whoever asks too early waits', async () => {

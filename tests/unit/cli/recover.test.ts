@@ -77,6 +77,6 @@ describe('what a link needs', () => {
 
 describe('--ttl', () => {
   test.each(['1s', '30m', '12h', '1h30m', '1500ms', '1.5h'])('%s is taken', (ttl) => { expect(ttlOf({ options: { ttl } })).toEqual({ ttl }); });
-  test.each(['', '12', 'h', '-1h', '500ms', '1d', '1h 30m'])('%p is not', (ttl) => { expect(() => ttlOf({ options: { ttl } })).toThrow(expect.objectContaining({ facts: expect.objectContaining({ kind: 'usage' }) })); });
+  test.each(['', '12', 'h', '-1h', '500ms', '1w', '1h 30m'])('%p is not', (ttl) => { expect(() => ttlOf({ options: { ttl } })).toThrow(expect.objectContaining({ facts: expect.objectContaining({ kind: 'usage' }) })); });
   test('absent: what the link has', () => { expect(ttlOf({ options: {} })).toEqual({}); });
 });

@@ -7,8 +7,10 @@ import { bridgesCheck } from '../../../cli/doctor/checks/bridges.ts';
 import { versionCheck } from '../../../cli/doctor/checks/cluster-side.ts';
 import { diskCheck } from '../../../cli/doctor/checks/disk.ts';
 import { dockerCheck } from '../../../cli/doctor/checks/docker.ts';
+import { limitsCheck } from '../../../cli/doctor/checks/limits.ts';
 import { overlapCheck } from '../../../cli/doctor/checks/overlap.ts';
 import { mtuFinding } from '../../../cli/doctor/checks/path.ts';
+import { BridgeError } from '../../../cli/errors.ts';
 import type { DoctorContext } from '../../../cli/doctor/check.ts';
 import type { Finding } from '../../../cli/doctor/finding.ts';
 import { networkName } from '../../../cli/link/link-name.ts';
@@ -44,6 +46,16 @@ test('packets of an interface', () => {
 test('a cluster that is too old', async () => {
   const cluster = Object.assign(fakeCluster(), { serverVersion: async () => 'v1.29.9' });
   expect(codes(await versionCheck.run(context({ cluster: async () => cluster })))).toEqual(['kubernetes-too-old error']);
+});
+
+test('limits of the namespace are those that a refused dry run tells', async () => {
+  const told = (why?: string) => limitsCheck.run(context({
+    namespace: async () => 'shop', cluster: async () => fakeCluster({ onWrite: () => { if (why !== undefined) throw new BridgeError({ kind: 'refused', code: 'cluster-denied', what: 'no', why, next: '' }); } }),
+  }));
+  expect([codes(await told()), codes(await told('policy-probe 0a: ')), codes(await told('another policy'))]).toEqual([[], [], []]);
+  const findings = await told('policy-probe 0a: require-rule=true | forbidden-targets=deploy/we*');
+  expect(codes(findings)).toEqual(['namespace-policy ok', 'policy-unreadable error']);
+  expect(findings.map(({ what }) => what)).toEqual(['limits of namespace shop: podbridge.dev/require-rule=true; podbridge.dev/forbidden-targets=deploy/we*', 'namespace shop has the annotation podbridge.dev/forbidden-targets=deploy/we*, which is not understood']);
 });
 
 test("ranges that the cluster got after the link's network was made", async () => {

@@ -1,9 +1,9 @@
 /** `bridge open`'s proxy: what is added, what stays here, and that streams pass. */
-import { createServer, type Server } from 'node:http';
+import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
-import { ownResponseHeaders, requestHeaders, serveOpen } from '../../../cargo-image/src/open/open.ts';
+import { ownResponseHeaders, requestHeaders, serveOpen, type OpenSettings } from '../../../cargo-image/src/open/open.ts';
 
 let upstream: Server;
 let proxy: Server;
@@ -14,8 +14,10 @@ beforeEach(async () => {
   upstream = createServer((request, response) => { response.writeHead(200, { 'x-path': request.url ?? '' }).end(JSON.stringify(request.headers)); });
   new WebSocketServer({ server: upstream }).on('connection', (socket, { headers }) => socket.on('message', (data: Buffer) => socket.send(`${String(data)} ${String(headers['baggage'])}`)));
   await listen(upstream);
-  proxy = serveOpen({ routes: [{ path: '/', match: 'prefix', host: '127.0.0.1', port: portOf(upstream), tls: false }, { path: '/gone', match: 'exact', host: '127.0.0.1', port: 1, tls: false }], mark: 'ann', headers: [['X-User', 'ann']], names: ['web'] });
+  const settings: OpenSettings = { port: 0, routes: [{ path: '/', match: 'prefix', host: '127.0.0.1', port: portOf(upstream), tls: false }, { path: '/gone', match: 'exact', host: '127.0.0.1', port: 1, tls: false }], mark: 'ann', headers: [['X-User', 'ann']], names: ['web'] };
+  proxy = serveOpen(settings);
   await listen(proxy);
+  settings.port = portOf(proxy);
 });
 afterEach(() => { for (const server of [proxy, upstream]) { server.close(); server.closeAllConnections(); } });
 
@@ -30,6 +32,18 @@ test('requests and WebSockets get the mark and the rule\'s headers; an entry tha
   socket.on('open', () => socket.send('hello'));
   expect(await heard).toBe('hello bridge=ann');
   socket.terminate();
+});
+
+test('only who asks for the loopback and this port is answered, by requests and WebSockets', async () => {
+  const port = portOf(proxy);
+  const statusAs = (host: string, upgrade = false) => new Promise<number | undefined>((resolve, reject) => {
+    request({ host: '127.0.0.1', port, setHost: false, headers: { host, ...(upgrade ? { connection: 'upgrade', upgrade: 'websocket' } : {}) } }, (response) => { response.resume(); resolve(response.statusCode); }).on('error', reject).end();
+  });
+  const own = [`127.0.0.1:${port}`, `localhost:${port}`, `LOCALHOST:${port}`, `[::1]:${port}`];
+  expect(await Promise.all(own.map((host) => statusAs(host)))).toEqual(own.map(() => 200));
+  const others = ['evil.example', `evil.example:${port}`, '127.0.0.1', `localhost:${port + 1}`, `localhost.evil.example:${port}`, ''];
+  expect(await Promise.all(others.map((host) => statusAs(host)))).toEqual(others.map(() => 421));
+  expect(await statusAs(`evil.example:${port}`, true)).toBe(421);
 });
 
 test('the entry\'s own host, its redirects and its cookies', () => {
