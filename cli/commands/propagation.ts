@@ -16,8 +16,8 @@ the mark is lost somewhere.`,
     { name: 'workload', description: 'what to watch, as KIND/NAME (default: all Deployments, StatefulSets and DaemonSets of the namespace that have ports)', variadic: true },
   ],
   options: [
-    { name: 'entry', description: 'where requests begin: svc/NAME[:PORT], or a URL', value: { placeholder: 'ENTRY' } },
-    { name: 'path', description: 'of an entry svc/NAME', value: { placeholder: 'PATH' }, default: '/' },
+    { name: 'entry', description: 'where requests begin: svc/NAME[:PORT], ingress/NAME, or a URL', value: { placeholder: 'ENTRY' } },
+    { name: 'path', description: 'of an entry svc/NAME or ingress/NAME', value: { placeholder: 'PATH' }, default: '/' },
     { name: 'count', description: 'how many requests', value: { placeholder: 'N' }, default: '5' },
   ],
   examples: [
@@ -30,6 +30,7 @@ the mark is lost somewhere.`,
     const [given, path, count] = [text(context, 'entry'), text(context, 'path') ?? '/', Number(text(context, 'count'))];
     if (action !== 'check') throw new BridgeError({ kind: 'usage', code: 'usage', what: `bridge propagation ${action} is not understood`, why: 'the action is check', next: 'bridge propagation check --entry svc/NAME' });
     if (given === undefined) throw new BridgeError({ kind: 'usage', code: 'usage', what: 'no entry was named', next: 'bridge propagation check --entry svc/NAME' });
+    if (!/^(https?:\/\/.|[a-z]+\/.)/.test(given)) throw new BridgeError({ kind: 'usage', code: 'entry-malformed', what: `'${given}' is no entry`, why: 'an entry is a Service, an Ingress or a URL', next: /^[a-z0-9.-]+$/.test(given) ? `--entry svc/${given}, or --entry http://${given}/` : '--entry svc/NAME, ingress/NAME or a URL' });
     if (!Number.isInteger(count) || count < 1 || count > 50) throw new BridgeError({ kind: 'usage', code: 'usage', what: `--count ${text(context, 'count')} is no number from 1 to 50`, next: '--count 5' });
     if (!/^\/[!-~]*$/.test(path)) throw new BridgeError({ kind: 'usage', code: 'usage', what: `--path ${path} is no path`, next: '--path /' });
     const [{ connectCluster }, { connectDocker }, { openLink }, { Steps }, { check }, { judge }, { verdictText }, { findEntry }, { probeCommand, readAnswers }, { ownContainer }, { runOwn }, { podAddresses, watchable }, { ensureImage }, { interruptible }] = await Promise.all([

@@ -122,7 +122,7 @@ function lost(loser: BridgeFacts, winner: BridgeFacts, { port, mine, theirs }: C
   const silent = isSilent(winner);
   const advice = [
     mine === undefined ? 'share the pods by a rule (--mark, --header, --path)' : 'use another mark, header or path',
-    silent ? 'take it over with --take-over, because its link is silent' : winner.bridge.spec.owner === loser.bridge.spec.owner ? `stop the other: bridge stop ${name}` : `ask ${owner} to stop it`,
+    silent ? 'take it over with --take-over, because its link is silent' : winner.bridge.spec.owner === loser.bridge.spec.owner ? `stop the other: bridge stop ${name}` : `ask ${owner} to stop it${loser.bridge.spec.takeOver === true ? ' (--take-over takes only what belongs to a silent link)' : ''}`,
   ];
   return { reason: silent ? collisionReasons.takenBySilent : collisionReasons.taken, message: `${claim} goes to bridge ${name} of ${owner} already: ${advice.join(', or ')}.` };
 }
