@@ -60,7 +60,7 @@ test('an Ingress: the link is of its host, by TLS; cookies stay Secure, redirect
   expect(ingress.spec).toMatchObject({ ingressClassName: 'edge', tls: [{ hosts: [host] }], rules: [{ host }] });
   const entrance = await open(ingress);
   const url = await made();
-  expect(url).toMatch(new RegExp(`^https://${host}/\\.podbridge/preview/[A-Za-z0-9_-]{43}$`));
+  expect(url).toMatch(new RegExp(`^https://${host}/\\.podbridge/preview/[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}$`));
   const cookie = await enter(entrance, url);
 
   // A busy machine may answer a check late, and then the pod answers for a moment.
