@@ -23,7 +23,7 @@ export async function chooseBridge(cluster: Cluster, namespace: string, name: st
   if (mine.length === 1) return mine[0]!;
   throw new BridgeError({
     kind: 'usage', code: mine.length === 0 ? 'bridge-not-found' : 'bridge-ambiguous', what: mine.length === 0 ? `you have no bridge in namespace ${namespace}` : `you have several bridges in namespace ${namespace}`,
-    why: mine.length === 0 ? why : mine.map(({ metadata }) => metadata.name).join(', '), next: mine.length === 0 ? 'bridge run --image IMAGE --target deploy/NAME --mark ID, or with -n the namespace where you have one' : '--bridge NAME',
+    why: mine.length === 0 ? why : mine.map(({ metadata }) => metadata.name).join(', '), next: mine.length === 0 ? 'bridge run --image IMAGE --target deploy/NAME --mark ID, or where you have one: -n NAMESPACE' : '--bridge NAME',
   });
 }
 
