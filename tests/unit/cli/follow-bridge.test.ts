@@ -1,10 +1,10 @@
 /** What a run in the foreground says of a container that does not listen: nothing, as long as it does not even run. */
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { BridgeWatch } from '../../../cli/bridge/bridge-watch.ts';
 import { followBridge } from '../../../cli/bridge/follow-bridge.ts';
 import { timing } from '../../../cli/timing.ts';
 import type { UiEvent } from '../../../cli/ui/events.ts';
+import { until } from '../../support/wait.ts';
 
 const delayMs = 20;
 beforeEach(() => { jest.replaceProperty(timing, 'notListeningDelayMs', delayMs as typeof timing.notListeningDelayMs); });
@@ -16,12 +16,11 @@ async function follow(lives: (string | undefined)[], enough: (asked: number, tol
   let asked = 0;
   const watch = {
     ref: { namespace: 'shop', name: 'api-ann' }, onChange: () => () => undefined,
-    current: { spec: { ports: [{ port: 80, local: 8080, protocol: 'TCP' }] }, status: { pods: [{ serving: false }] } },
+    current: { spec: { ports: [{ port: 80, local: 8080, protocol: 'TCP' }] }, status: { phase: 'Ready', pods: [{ serving: false }] } },
   } as unknown as BridgeWatch;
   const over = new AbortController();
   void followBridge({ watch, reporter: { emit: (event) => void told.push(event) }, now: () => 0, signal: over.signal, life: async () => lives[Math.min(asked++, lives.length - 1)] });
-  while (!enough(asked, told)) await sleep(delayMs / 4);
-  over.abort();
+  await until('enough', async () => (enough(asked, told) ? true : undefined), 10_000).finally(() => over.abort());
   return { asked, told };
 }
 
