@@ -192,7 +192,7 @@ local function send(copy)
   socket:close()
 end
 
--- For ever: HAProxy collects all garbage of the thread, a millisecond of its time, when a task ends that had a socket.
+-- For ever: HAProxy collects all garbage of the thread when a task ends that had a socket.
 local function work(copy)
   while true do
     pcall(send, copy)
