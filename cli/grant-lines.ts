@@ -1,6 +1,7 @@
 /** What an administrator types so that somebody may use podbridge. */
 import { names, systemNamespace } from '../protocol/names.ts';
 import { userRole, type PolicyRule } from './install/manifests/roles.ts';
+import { shellWord } from './shell-words.ts';
 
 /** How to let someone use podbridge: in bridge-system (links), and in each namespace whose workloads he may bridge. */
 export function grantLines(user: string, namespace?: string): string[] {
@@ -26,8 +27,4 @@ export function inUserRole({ verb, group, resource, name }: Right): boolean {
     (apiGroups.includes('*') || apiGroups.includes(group)) && resources.some((each) => each === resource || (each.startsWith('*/') && resource.endsWith(each.slice(1)))) &&
     verbs.includes(verb) && (resourceNames === undefined || (name !== undefined && resourceNames.includes(name)));
   return (userRole().rules as PolicyRule[]).some(covers);
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

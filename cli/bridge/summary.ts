@@ -2,6 +2,7 @@
 import type { Bridge, BridgeTarget } from '../../protocol/objects.ts';
 import { describeRule, headersFor, markBaggageKey, type Rule } from '../../protocol/rule.ts';
 import type { PortPublish } from '../adapters/docker/index.ts';
+import { shellWord } from '../shell-words.ts';
 import { takenWords, type ToldTreatment } from './taken-words.ts';
 import { describeTarget } from '../target/parse-target.ts';
 
@@ -23,9 +24,6 @@ function portWords(ports: RunSummary['ports']): string {
   return ports.map(({ port, protocol, local }) => `${port}${protocol === 'UDP' ? '/udp' : ''}${local === port ? '' : ` -> ${local}`}`).join(', ');
 }
 
-/** A word for a shell: quoted where it must be. */
-const quoted = (word: string): string => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
-
 /** An HTTP request that one of the rules takes, as words for curl, the last of them the URL; undefined when it cannot be told. @param host what stands for it where no path follows */
 export function curlWords(rules: Rule[], host = '...'): string[] | undefined {
   const rule = rules.find((candidate) => candidate.path?.match !== 'regex' && !(candidate.headers ?? []).some((header) => header.match === 'regex'));
@@ -33,9 +31,9 @@ export function curlWords(rules: Rule[], host = '...'): string[] | undefined {
   const method = rule.methods?.[0];
   return [
     ...(method === undefined || method === 'GET' ? [] : method === 'HEAD' ? ['-I'] : ['-X', method]),
-    ...(rule.mark === undefined ? [] : ['-H', quoted(`baggage: ${markBaggageKey}=${rule.mark}`)]),
-    ...(rule.headers ?? []).flatMap((header) => ['-H', quoted(`${header.name}: ${header.value}`)]),
-    quoted(`http://${rule.path === undefined ? host : `...${rule.path.value}`}`),
+    ...(rule.mark === undefined ? [] : ['-H', shellWord(`baggage: ${markBaggageKey}=${rule.mark}`)]),
+    ...(rule.headers ?? []).flatMap((header) => ['-H', shellWord(`${header.name}: ${header.value}`)]),
+    shellWord(`http://${rule.path === undefined ? host : `...${rule.path.value}`}`),
   ];
 }
 

@@ -1,8 +1,8 @@
 /** `docker compose`, version 2 or later: it reads the user's files, and makes the containers. Models go to it through stdin, so that no value of a variable is in a file or a command line. */
 import { run, runInForeground, type RunResult } from '../adapters/process/index.ts';
-import { pasteable } from '../adapters/process/pasteable.ts';
 import { BridgeError, isBridgeError } from '../errors.ts';
 import type { Host } from '../host.ts';
+import { shellWords } from '../shell-words.ts';
 import { modelText, type ComposeModel } from './model.ts';
 
 /** Its options that come before its own commands, as the user gave them to us. */
@@ -47,7 +47,7 @@ export class ComposeProgram {
       return await this.run([...modelArguments(model.name, choice), ...args], { ...options, input: modelText(model) });
     } catch (error) {
       if (!isBridgeError(error) || error.facts.code !== 'command-failed') throw error;
-      const typed = pasteable(['docker', 'compose', ...choiceArguments(choice), ...args]);
+      const typed = shellWords(['docker', 'compose', ...choiceArguments(choice), ...args]);
       throw new BridgeError({ ...error.facts, next: args[0] === 'up' ? `${typed}   (the same without the cluster)` : typed });
     }
   }

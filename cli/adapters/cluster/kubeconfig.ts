@@ -10,6 +10,7 @@ import type { Host } from '../../host.ts';
 import type { ContextInfo } from './cluster.ts';
 import type { ClusterChoice } from './index.ts';
 import { proxyFor } from './proxy.ts';
+import { shellWord } from '../../shell-words.ts';
 
 export interface LoadedConfig {
   config: KubeConfig;
@@ -132,8 +133,4 @@ function readAuthority(file: string): string {
   } catch (error) {
     throw new BridgeError({ kind: 'environment', code: 'kubeconfig-invalid', what: `the certificate authority ${file} cannot be read`, next: 'kubectl config view', cause: error });
   }
-}
-
-function shellWord(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,13 +1,13 @@
 /** execa behind our own error: the pasteable command and its last output. */
 import { execa } from 'execa';
 import { BridgeError } from '../../errors.ts';
+import { shellWords } from '../../shell-words.ts';
 import type { RunOptions, RunResult } from './index.ts';
-import { pasteable } from './pasteable.ts';
 
 const lastLines = 15;
 
 export async function runWithExeca([file, ...args]: [string, ...string[]], options: RunOptions): Promise<RunResult> {
-  const command = pasteable([file, ...args]);
+  const command = shellWords([file, ...args]);
   const child = execa(file, args, {
     cwd: options.cwd, env: options.env, extendEnv: true, input: options.input, timeout: options.timeoutMs, cancelSignal: options.signal,
     stdin: options.input === undefined ? 'ignore' : 'pipe', all: true, reject: false, forceKillAfterDelay: 2000,

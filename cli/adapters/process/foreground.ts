@@ -2,8 +2,8 @@
 import { constants } from 'node:os';
 import { execa } from 'execa';
 import { BridgeError } from '../../errors.ts';
+import { shellWords } from '../../shell-words.ts';
 import type { ForegroundOptions } from './index.ts';
-import { pasteable } from './pasteable.ts';
 
 export async function foregroundWithExeca([file, ...args]: [string, ...string[]], options: ForegroundOptions): Promise<number> {
   const child = execa(file, args, { cwd: options.cwd, env: options.env, extendEnv: false, stdio: 'inherit', reject: false, cleanup: true, ...(options.signal === undefined ? {} : { cancelSignal: options.signal }) });
@@ -16,7 +16,7 @@ export async function foregroundWithExeca([file, ...args]: [string, ...string[]]
     const missing = result.code === 'ENOENT';
     throw new BridgeError({
       kind: 'environment', code: missing ? 'command-not-found' : 'command-failed', exitCode: missing ? 127 : 126, what: `the program ${file} ${missing ? 'is not there' : 'cannot be run'}`,
-      why: missing ? 'it is not installed, or not on PATH' : result.originalMessage, next: missing ? `command -v ${file}` : pasteable([file, ...args]), cause: result,
+      why: missing ? 'it is not installed, or not on PATH' : result.originalMessage, next: missing ? `command -v ${file}` : shellWords([file, ...args]), cause: result,
     });
   } finally {
     stop();
