@@ -24,6 +24,11 @@ export const namespacePolicyName = 'podbridge-namespace';
 export const limits = ['require-rule', 'forbidden-targets', 'max-lifetime', 'allowed-modes'] as const;
 export type Limit = (typeof limits)[number];
 
+/** Which annotation sets it. */
+export const limitAnnotations: Readonly<Record<Limit, string>> = {
+  'require-rule': policyAnnotations.requireRule, 'forbidden-targets': policyAnnotations.forbiddenTargets, 'max-lifetime': policyAnnotations.maxLifetime, 'allowed-modes': policyAnnotations.allowedModes,
+};
+
 /** What the installation's own limits are called in refusals. */
 export const ofCluster = ' of this cluster';
 

@@ -39,6 +39,9 @@ export interface Traffic {
 
 export type Mode = 'steal' | 'mirror' | 'tap';
 
+/** What it means for the requests: stands before them in words. */
+export const modeWords: Readonly<Record<Mode, string>> = { steal: '', mirror: 'copies of ', tap: 'only told of ' };
+
 export interface Fault {
   percent: number;
   /** 400 to 599; default 503. */

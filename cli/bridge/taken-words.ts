@@ -1,5 +1,5 @@
 /** What a bridge does to the requests that it takes, beyond taking them, in words. */
-import type { Fault, Mode } from '../../protocol/traffic.ts';
+import { modeWords, type Fault, type Mode } from '../../protocol/traffic.ts';
 
 /** As in a Bridge's spec, or as told. */
 export interface Treatment {
@@ -22,5 +22,5 @@ export function toldTreatment({ mode, delayMs, fault }: Treatment): ToldTreatmen
 /** `copies of all traffic`, `mark ann (200 ms later, 10 % answered with 503)`. @param what the requests in words */
 export function takenWords(what: string, { mode = 'steal', delayMs, fault }: Treatment): string {
   const done = [...(delayMs === undefined || delayMs === null ? [] : [`${delayMs} ms later`]), ...(fault === undefined || fault === null ? [] : [`${fault.percent} % answered with ${fault.status ?? 503}`])];
-  return `${{ steal: '', mirror: 'copies of ', tap: 'only told of ' }[mode]}${what}${done.length === 0 ? '' : ` (${done.join(', ')})`}`;
+  return `${modeWords[mode]}${what}${done.length === 0 ? '' : ` (${done.join(', ')})`}`;
 }

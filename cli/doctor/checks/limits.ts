@@ -1,14 +1,10 @@
 /** What the namespace's annotations allow. Users may not read namespaces, so the policy that knows them is asked, by a dry run that it refuses. */
-import { isReadable, policyAnnotations, probedPolicy, type Limit } from '../../../protocol/policy.ts';
+import { isReadable, limitAnnotations, probedPolicy, type Limit } from '../../../protocol/policy.ts';
 import { policyProbe } from '../../install/policy-probe.ts';
 import { isBridgeError } from '../../errors.ts';
 import type { Cluster } from '../../adapters/cluster/index.ts';
 import type { Check } from '../check.ts';
 import { ok, type Finding } from '../finding.ts';
-
-const annotations: Record<Limit, string> = {
-  'require-rule': policyAnnotations.requireRule, 'forbidden-targets': policyAnnotations.forbiddenTargets, 'max-lifetime': policyAnnotations.maxLifetime, 'allowed-modes': policyAnnotations.allowedModes,
-};
 
 /** Empty: none, or an installation that does not tell, or none that may be asked. */
 async function annotated(cluster: Cluster, namespace: string): Promise<{ limit: Limit; value: string }[]> {
@@ -27,7 +23,7 @@ export const limitsCheck: Check = {
   async run({ cluster: connect, namespace: ask }) {
     const [cluster, namespace] = await Promise.all([connect(), ask()]);
     const found = await annotated(cluster, namespace);
-    const words = (list: typeof found): string => list.map(({ limit, value }) => `${annotations[limit]}=${value}`).join('; ');
+    const words = (list: typeof found): string => list.map(({ limit, value }) => `${limitAnnotations[limit]}=${value}`).join('; ');
     const unreadable = found.filter(({ limit, value }) => !isReadable(limit, value));
     return [
       ...(found.length === 0 ? [] : [ok('namespace-policy', `limits of namespace ${namespace}: ${words(found)}`)]),

@@ -3,7 +3,7 @@
  * and stays as it is when it is only ended or touched.
  */
 import { createHash } from 'node:crypto';
-import { cannotBeRead, kindWords, limits, ofCluster, policyAnnotations, policyProbeName, separators, valueForms, type Limit } from '../../../protocol/policy.ts';
+import { cannotBeRead, kindWords, limitAnnotations, limits, ofCluster, policyAnnotations, policyProbeName, separators, valueForms, type Limit } from '../../../protocol/policy.ts';
 import { shortKinds } from '../../../protocol/target.ts';
 import type { InstallPolicy } from '../policy.ts';
 
@@ -36,11 +36,6 @@ interface Source {
   ask: string;
 }
 
-const annotations: Record<Limit, string> = {
-  'require-rule': policyAnnotations.requireRule, 'forbidden-targets': policyAnnotations.forbiddenTargets, 'max-lifetime': policyAnnotations.maxLifetime, 'allowed-modes': policyAnnotations.allowedModes,
-};
-
-
 /** JSON's escapes are CEL's too. */
 const literal = (value: string): string => JSON.stringify(value);
 const celMap = (entries: Readonly<Record<string, string>>): string => `{${Object.entries(entries).map(([key, value]) => `'${key}': '${value}'`).join(', ')}}`;
@@ -60,8 +55,8 @@ const common: Variable[] = [
 
 const ofNamespace: Source = {
   suffix: '', tag: 'OfNamespace', unchecked: true,
-  has: (limit) => `'${annotations[limit]}' in variables.annotations`,
-  value: (limit) => `variables.annotations['${annotations[limit]}']`,
+  has: (limit) => `'${limitAnnotations[limit]}' in variables.annotations`,
+  value: (limit) => `variables.annotations['${limitAnnotations[limit]}']`,
   place: "'namespace ' + request.namespace",
   ask: `('${policyAnnotations.contact}' in variables.annotations ? ' Ask ' + ${oneLine(`variables.annotations['${policyAnnotations.contact}']`)} + '.' : ' Ask whoever administers namespace ' + request.namespace + '.')`,
 };
@@ -103,7 +98,7 @@ function validations(source: Source): Validation[] {
     const set = has(limit);
     if (set === undefined) return [];
     const refusal = `'${limit}${suffix}: ' + ${words}`;
-    const unreadable = `'${limit}${suffix}${cannotBeRead}: the annotation ${annotations[limit]} of ' + ${place} + ' is not understood, so no bridge is allowed there: ' + ${oneLine(value(limit))} + '.'`;
+    const unreadable = `'${limit}${suffix}${cannotBeRead}: the annotation ${limitAnnotations[limit]} of ' + ${place} + ' is not understood, so no bridge is allowed there: ' + ${oneLine(value(limit))} + '.'`;
     return [{
       expression: `variables.exempt || !(${set}) || (${unchecked ? `${understood} && ` : ''}(${allowed}))`,
       messageExpression: `(${unchecked ? `${understood} ? ${refusal} : ${unreadable}` : refusal}) + ${ask}`, message: `${limit}${suffix}: it is not allowed`, reason: 'Forbidden',
@@ -134,7 +129,7 @@ export function limitsPolicy(policy: InstallPolicy = {}): { variables: Variable[
   const variables = [...common, ...sources.flatMap(listVariables)];
   const all = sources.flatMap(validations);
   const mark = createHash('sha256').update(JSON.stringify([variables, all])).digest('hex').slice(0, 16);
-  const annotated = `[${limits.map((limit) => `'${limit}'`).join(', ')}].filter(limit, ${celMap(annotations)}[limit] in variables.annotations).map(limit, limit + '=' + ${oneLine(`variables.annotations[${celMap(annotations)}[limit]]`)}).join(' | ')`;
+  const annotated = `[${limits.map((limit) => `'${limit}'`).join(', ')}].filter(limit, ${celMap(limitAnnotations)}[limit] in variables.annotations).map(limit, limit + '=' + ${oneLine(`variables.annotations[${celMap(limitAnnotations)}[limit]]`)}).join(' | ')`;
   const probe: Validation = {
     expression: `request.operation != 'CREATE' || object.metadata.name != '${policyProbeName}'`,
     messageExpression: `'policy-probe ${mark}: ' + ${annotated}`, message: `policy-probe ${mark}: `, reason: 'Forbidden',

@@ -4,6 +4,7 @@ import type { Bridge, BridgeTarget } from '../../../protocol/objects.ts';
 import { parseResource } from '../../../protocol/target.ts';
 import { timestamp } from '../conditions.ts';
 import type { KubeObject } from '../kube/index.ts';
+import { modeWords } from '../../../protocol/traffic.ts';
 
 export interface AuditEvent extends KubeObject {
   involvedObject: { apiVersion: string; kind: string; namespace: string; name: string; uid?: string };
@@ -39,7 +40,8 @@ export function auditEvent({ metadata, spec, status }: Bridge, what: 'begun' | '
   const { reason, verb, ended } = kindOf(spec);
   const { target: text = target, ports = '', match = 'all' } = status?.summary ?? {};
   // What is done with them, the verb says.
-  const requests = spec.ports.length === 0 ? '' : `, port ${ports}: ${match.replace(/^(copies of|only told of) /, '')}`;
+  const said = modeWords[spec.mode ?? 'steal'];
+  const requests = spec.ports.length === 0 ? '' : `, port ${ports}: ${match.startsWith(said) ? match.slice(said.length) : match}`;
   const taken = from.length === 0 ? '' : `, taken over from ${from.map((other) => `bridge ${other.metadata.name} of ${other.spec.owner}`).join(', ')}, whose link was silent`;
   const at = timestamp(now);
   return {

@@ -5,7 +5,7 @@ import type { AssignedPort, Bridge, BridgeEgress, BridgePhase, BridgePod, Bridge
 import { describeRule } from '../../../protocol/rule.ts';
 import { previewsServed } from '../../../protocol/preview.ts';
 import { targetWords } from '../../../protocol/target.ts';
-import type { Mode } from '../../../protocol/traffic.ts';
+import { modeWords } from '../../../protocol/traffic.ts';
 import type { NewCondition } from '../conditions.ts';
 import { chooseEgress } from './egress.ts';
 import { hubPortsOfOwner, type PortClaim } from './hub-ports.ts';
@@ -43,8 +43,6 @@ export interface DerivedStatus extends Omit<BridgeStatus, 'conditions' | 'pods' 
   conditions: NewCondition[];
 }
 
-/** What a mode other than the usual means for the requests. */
-const modeWords: Record<Mode, string> = { steal: '', mirror: 'copies of ', tap: 'only told of ' };
 /** Namespaces whose pods are never bridged. */
 const forbiddenNamespaces = new Set([systemNamespace, 'kube-system']);
 /** Pods named in a message; the rest is counted. */
