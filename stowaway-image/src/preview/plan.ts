@@ -31,7 +31,8 @@ export interface PreviewPlan {
 export function planPreviews(bridges: Iterable<Bridge>, now: number, domain: string): PreviewPlan {
   const wanted: LivePreview[] = [];
   const ended: PreviewPlan['ended'] = new Map();
-  for (const bridge of [...bridges].sort(olderFirst)) {
+  // The controller asks at every change of any bridge, and few have previews.
+  for (const bridge of [...bridges].filter(({ spec }) => (spec.previews ?? []).length > 0).sort(olderFirst)) {
     const over = bridgeOver(bridge);
     const { uid = '', name, namespace = '' } = bridge.metadata;
     const tag = bridgeTag(uid);
