@@ -59,7 +59,7 @@ async function act(host: Host, reporter: CommandContext['reporter'], offeredOpti
     if (event === 'down') return await provider.providerDown({ docker, cluster, steps, link }, name);
     if (event !== 'up') throw new BridgeError({ kind: 'usage', code: 'usage', what: `podbridge has no action '${event}' as a provider of Compose`, why: 'there are: up, down, metadata', next: 'bridge compose --help' });
 
-    const [{ openLink }, { run }, { sweep }, { ensureImage }, { ttlOf }, { resolveTarget }] = await Promise.all([import('./link/open-link.ts'), import('./bridge/run.ts'), import('./bridge/sweep.ts'), import('./image/build.ts'), import('./commands/ttl.ts'), import('./target/resolve-target.ts')]);
+    const [{ openLink }, { run }, { sweep }, { ensureImage }, { ttlOf }, { targetOf }] = await Promise.all([import('./link/open-link.ts'), import('./bridge/run.ts'), import('./bridge/sweep.ts'), import('./image/build.ts'), import('./commands/ttl.ts'), import('./bridge/take-place.ts')]);
     const open = (itsSteps: typeof steps) => openLink({ docker, cluster, steps: itsSteps, host, reporter, yes: false, transport: text({ options }, 'transport') as 'auto', ...ttlOf({ options }) });
     const filter = { only: [options.envOnly ?? []].flat() as string[], except: [options.envExcept ?? []].flat() as string[] };
     const { options: defaults } = parse(runCommand, [], {});
@@ -67,7 +67,7 @@ async function act(host: Host, reporter: CommandContext['reporter'], offeredOpti
     const asked = await requestFor('none');
     const namespace = asked.namespace ?? cluster.context.namespace;
     const hash = provider.optionsHash(options, offeredOptions, namespace);
-    const check = async (): Promise<unknown> => asked.target === undefined ? undefined : resolveTarget(cluster, { ref: asked.target, namespace, container: asked.container, ports: asked.ports, withRules: asked.rules.length > 0 || asked.traffic?.mode === 'mirror' });
+    const check = async (): Promise<unknown> => asked.target === undefined ? undefined : targetOf(asked, asked.target, namespace, cluster);
     const standing = () => provider.standing({ docker, cluster, steps, link }, name, hash, check);
     let place = await standing();
     if (place === undefined) {

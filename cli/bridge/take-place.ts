@@ -97,7 +97,7 @@ function identify(watch: BridgeWatch, link: UsableLink, steps: Steps): Promise<I
 }
 
 /** What does not go with the target is told before anything is made. Throws as resolveTarget does. */
-async function targetOf(request: RunRequest, ref: TargetRef, namespace: string, cluster: Cluster): Promise<ResolvedTarget> {
+export async function targetOf(request: RunRequest, ref: TargetRef, namespace: string, cluster: Cluster): Promise<ResolvedTarget> {
   const resolved = await resolveTarget(cluster, { ref, namespace, container: request.container, ports: request.ports, withRules: request.rules.length > 0 || request.traffic?.mode === 'mirror' });
   trafficFor(request.traffic ?? {}, resolved);
   return resolved;

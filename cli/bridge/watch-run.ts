@@ -6,6 +6,7 @@ import type { Steps } from '../steps/steps.ts';
 import { BridgeError } from '../errors.ts';
 import { factsOf } from '../ui/error-text.ts';
 import type { Reporter } from '../ui/events.ts';
+import { sourcePath } from './bind.ts';
 import type { RunRequest } from './run-request.ts';
 import { watchFiles, type WatchedFolder } from './watch-files.ts';
 
@@ -22,9 +23,8 @@ export interface WatchQuestion {
   restart: (image: ImageInfo | undefined) => Promise<void>;
 }
 
-/** Of binds with absolute sources (others are named volumes). */
 function sourcesOf(binds: readonly string[]): string[] {
-  return binds.map((bind) => /^((?:[A-Za-z]:[\\/])?[^:]+):/.exec(bind)?.[1] ?? '').filter((source) => /^([/\\]|[A-Za-z]:)/.test(source));
+  return binds.map(sourcePath).filter((source) => source !== undefined);
 }
 
 /** Folders of this machine that the container has mounted. */

@@ -150,8 +150,8 @@ class Reader {
 
   #names({ form }: Key, converted: unknown, path: Path): void {
     const files = [converted].flat().filter((value) => typeof value === 'string');
-    if (form === 'paths') this.#named.push(...files.map((file) => ({ path, file })));
-    if (form === 'mounts' && !this.#dockerElsewhere) this.#named.push(...files.flatMap((bind) => ((file) => (file === undefined ? [] : [{ path, file }]))(sourcePath(bind))));
+    const named = form === 'paths' ? files : form === 'mounts' && !this.#dockerElsewhere ? files.map(sourcePath) : [];
+    this.#named.push(...named.filter((file) => file !== undefined).map((file) => ({ path, file })));
   }
 
   /** What is wrong already is left alone. */
