@@ -201,6 +201,8 @@ services:
     expect(await run('ends', 'up')).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/gone exited with code 3: requests go to the pods[\s\S]*tests exited with code 4/) });
     expect((await run('ends', 'up', '--exit-code-from', 'gone')).exitCode).toBe(3);
     expect(await run('ends', 'up', '-d')).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/gone: nothing listens[^\n]*the container has ended with exit code 3/) });
+    // While it runs, the network stays with it.
+    await execa('docker', ['wait', 'e2e-ends-tests-1']);
     const { stdout, stderr } = await run('gone', 'down', '-o', 'json', '--progress', 'plain');
     expect(JSON.parse(stdout)).toMatchObject({ left: ['service tests'] });
     expect(stderr).toContain('docker compose left what these files do not describe: service tests');
