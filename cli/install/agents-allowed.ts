@@ -12,7 +12,7 @@ function agentProbe(image: string): Manifest {
     apiVersion: 'v1', kind: 'Pod', metadata: { name: probeName, namespace: systemNamespace, labels: { [labels.managedBy]: managedBy, [labels.component]: 'agent' } },
     spec: {
       serviceAccountName: names.agent, restartPolicy: 'Always', ...agentPodDemands, securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
-      containers: [{ name: 'agent', image, securityContext: agentSecurityContext, resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '512Mi' } } }],
+      containers: [{ name: 'agent', image, securityContext: agentSecurityContext, resources: { requests: { cpu: '100m', memory: '96Mi' }, limits: { memory: '512Mi' } } }],
     },
   };
 }

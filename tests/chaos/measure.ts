@@ -1,4 +1,4 @@
-/** 100 requests a second over new connections and 100 over kept ones, to each bridge, while something breaks. */
+/** 100 requests a second over new connections and 100 over kept ones, half of them to each bridge, while something breaks. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Report, RunningProbe } from '../support/prober.ts';
 import { until } from '../support/wait.ts';
@@ -7,8 +7,9 @@ import type { Fault } from './faults.ts';
 import { standing } from './standing.ts';
 import type { Side, World } from './world.ts';
 
-const perSecond = 100;
-const keptConnections = 10;
+/** To each bridge, over new connections, and as many over kept ones. */
+export const perSecond = 50;
+export const keptConnections = 10;
 /** Before the fault, between fault and mending, and after the bridge serves again. */
 const calmMs = 1000;
 const faultMs = 2500;

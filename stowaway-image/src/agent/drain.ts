@@ -1,20 +1,21 @@
 /**
  * The end of a bridge: its servers take nothing new (further requests on open HTTP connections go to the original), what is
  * open may finish, and TCP connections that are idle between two requests are closed, so that the client opens a new one.
+ * Where the pod ends, so are those that its own process has by way of us: its network may go before we can pass on that it hangs up.
  */
 import { destroySockets, establishedTo, type SocketTimes } from '../adapters/socket-idle.ts';
 import { frontendName, tlsFrontendName } from './proxy/config.ts';
 import { hubPortName } from './proxy/hub-port.ts';
 import { movedPeer } from './proxy/source-port.ts';
 import type { HubPort } from './proxy/model.ts';
-import { parseServerStats, parseSessions, serverStatsCommand, sessionBytes, sessionsTo, type Session } from './proxy/stats.ts';
+import { parseServerStats, parseSessions, serverStatsCommand, receivedBytes, sessionsTo } from './proxy/stats.ts';
 import { innerShutMs, type Generation } from './proxy/supervisor.ts';
 
 /** What is still open then is left to break with the container. */
 export const drainLimitMs = 10_000;
 /** An answer was sent at least this long ago and nothing came since: the client is not in the middle of anything. */
 const idleAfterMs = 25;
-/** The kernel counts in milliseconds. Where the last bytes went both ways in the same one, an answer may still be due: more patience. */
+/** The kernel counts in ticks of some milliseconds. Where the last bytes went both ways in the same one, an answer may still be due: more patience. */
 const unclearIdleAfterMs = 1500;
 /**
  * Whoever asks again and again is closed soon after an answer: the next request is furthest away then. On a busy machine there
@@ -25,10 +26,12 @@ const freshAfterAnswerMs = 100;
 const quietAfterMs = 1000;
 /** A drain that found no such moment takes every pause. */
 const patienceMs = 5000;
+/** The network of a pod that ends may be gone in a few seconds, and who is still connected then gets no answer at all. */
+const leavingPatienceMs = 1000;
 /** Connections that are closed in one look. */
 const mostAtOnce = 50;
 /** Of a pod that ends: whoever has not asked for so long would hardly be told by an answer. */
-const silentAfterMs = 500;
+const silentAfterMs = 1000;
 
 export interface DrainingPort {
   /** Of the frontend, see proxy/model.ts. */
@@ -66,11 +69,11 @@ export async function refuseNew(hubs: readonly HubPort[], generations: readonly 
  * @param hopeless the next request of an open connection would be lost anyway: every pause is good enough
  */
 export async function advance(drain: Drain, generations: readonly Generation[], { hopeless = false } = {}): Promise<number> {
-  const eager = hopeless || Date.now() - drain.startedAt > patienceMs;
+  const eager = hopeless || Date.now() - drain.startedAt > (drain.leaving ? leavingPatienceMs : patienceMs);
   const open = await Promise.all(generations.map(async ({ api }) => {
     try {
       const stats = parseServerStats(await api.ask(serverStatsCommand));
-      const count = drain.ports.reduce((sum, { frontend, hub }) => sum + sessionsTo(frontend, hub.port, stats), 0);
+      const count = drain.ports.reduce((sum, { frontend, hub }) => sum + sessionsTo(frontend, hub.port, stats, { originals: drain.leaving }), 0);
       return count === 0 ? 0 : count - await closeIdle(drain, api, eager);
     } catch {
       return 0; // this process has ended meanwhile
@@ -80,31 +83,25 @@ export async function advance(drain: Drain, generations: readonly Generation[], 
 }
 
 async function closeIdle(drain: Drain, api: Generation['api'], eager: boolean): Promise<number> {
-  const sessions = parseSessions(await api.ask('show sess')).filter(({ server, backend }) => server === 'bridge' && backend.startsWith('btcp_'));
+  const sessions = parseSessions(await api.ask('show sess'));
   let closed = 0;
   for (const place of drain.ports) {
-    const here = sessions.filter(({ backend }) => backend === `btcp_${place.frontend}_${place.hub.port}`);
+    const bridged = `btcp_${place.frontend}_${place.hub.port}`;
+    const here = sessions.filter(({ backend, server }) => (drain.leaving ? backend === bridged || backend === `otcp_${place.frontend}` : backend === bridged && server === 'bridge'));
     if (here.length === 0) continue;
-    /** Asked again right before a connection is closed, it counts what has passed since. */
-    const look = async (): Promise<(session: Session) => boolean> => {
-      const askedAt = performance.now();
-      const sockets = byMovedPeer(await establishedTo(place.netns, place.address, place.port));
-      return ({ source }) => {
-        const socket = sockets.get(source);
-        return socket !== undefined && isIdle(socket) && (eager || isGoodMoment(socket, performance.now() - askedAt));
-      };
-    };
-    // Only few are worth the questions that follow, and a process with many busy ones has better to do than to answer them.
-    const likely = here.filter(await look()).slice(0, mostAtOnce);
-    if (likely.length === 0) continue;
-    const before = await bytesOf(likely, api);
-    const stillIdle = await look();
-    for (const session of likely) {
-      if (!stillIdle(session)) continue;
-      // Between the kernel's word and now a request may have come: only an unchanged session is closed, at once.
-      const now = sessionBytes(await api.ask(`show sess ${session.id}`));
-      if (now === '' || now !== before.get(session.id) || !stillIdle(session)) continue;
-      await api.ask(`shutdown session ${session.id}`);
+    const askedAt = performance.now();
+    const sockets = byMovedPeer(await establishedTo(place.netns, place.address, place.port));
+    const likely = here.filter(({ source }) => {
+      const socket = sockets.get(source);
+      return socket !== undefined && isIdle(socket, eager);
+    });
+    // A process with many busy ones has better to do than to answer questions.
+    for (const { id, source } of likely.slice(0, mostAtOnce)) {
+      const socket = sockets.get(source)!;
+      if (!eager && !isGoodMoment(socket, performance.now() - askedAt)) continue;
+      // Between the kernel's word and now a request may have come: closed, at once, is only what has got nothing since.
+      if (receivedBytes(await api.ask(`show sess ${id}`)) !== socket.receivedBytes) continue;
+      await api.ask(`shutdown session ${id}`);
       closed += 1;
     }
   }
@@ -121,11 +118,6 @@ function byMovedPeer(sockets: readonly SocketTimes[]): Map<string, SocketTimes |
   return found;
 }
 
-async function bytesOf(sessions: readonly Session[], api: Generation['api']): Promise<Map<string, string>> {
-  const entries = await Promise.all(sessions.map(async ({ id }) => [id, sessionBytes(await api.ask(`show sess ${id}`))] as const));
-  return new Map(entries);
-}
-
 /**
  * The listeners of a pod that ends are shut, so that HTTP clients are told with their next answer that the connection is over; and
  * those that ask nothing are cut off before the network is gone, because afterwards nobody could tell them.
@@ -137,11 +129,18 @@ export async function dismiss({ ports, shut }: Drain, generations: readonly Gene
   // A generation that does not have the frontend answers an error that does not matter; one that is to come will not have it.
   await Promise.all(generations.flatMap(({ api }) => due.map(async (name) => { await api.ask(`shutdown frontend ${name}`).catch(() => undefined); })));
   for (const name of due) shut.add(name);
-  const busy = new Set((await Promise.all(generations.map(async ({ api }) => parseSessions(await api.ask('show sess'))))).flat().map(({ source }) => source));
   await Promise.all(ports.map(async ({ netns, address, port }) => {
-    const silent = (await establishedTo(netns, address, port)).filter((socket) => isIdle(socket) && socket.sinceReceivedMs >= silentAfterMs && !busy.has(movedPeer(socket.peer)));
-    await Promise.all(silent.map(async ({ peer }) => await destroySockets(netns, { local: `${address}:${port}`, peer })));
+    // Once more right before, because many clients may have waited for a processor, and then ask all at once.
+    const [silent, still] = [await silentClients(netns, address, port), await silentClients(netns, address, port)];
+    if (silent.size === 0) return;
+    const busy = new Set((await Promise.all(generations.map(async ({ api }) => parseSessions(await api.ask('show sess'))))).flat().map(({ source }) => source));
+    await Promise.all([...silent].filter((peer) => still.has(peer) && !busy.has(movedPeer(peer))).map(async (peer) => await destroySockets(netns, { local: `${address}:${port}`, peer })));
   }));
+}
+
+async function silentClients(netns: string, address: string, port: number): Promise<Set<string>> {
+  const sockets = await establishedTo(netns, address, port);
+  return new Set(sockets.filter((socket) => isIdle(socket) && socket.sinceReceivedMs >= silentAfterMs).map(({ peer }) => peer));
 }
 
 /** @param elapsedMs since the kernel was asked */
@@ -149,10 +148,11 @@ export function isGoodMoment({ sinceSentMs, sinceReceivedMs }: SocketTimes, elap
   return sinceSentMs + elapsedMs <= freshAfterAnswerMs || Math.min(sinceSentMs, sinceReceivedMs) >= quietAfterMs;
 }
 
-export function isIdle({ pending, sentBytes, receivedBytes, sinceSentMs, sinceReceivedMs }: SocketTimes): boolean {
+/** @param eager an answer that is due after bytes of the same tick would be lost soon anyway: most often there is none */
+export function isIdle({ pending, sentBytes, receivedBytes, sinceSentMs, sinceReceivedMs }: SocketTimes, eager = false): boolean {
   if (pending) return false;
   // Nothing was asked yet, but a client that has just connected is about to.
   if (receivedBytes === 0) return sinceSentMs >= unclearIdleAfterMs;
   if (sentBytes === 0 || sinceSentMs > sinceReceivedMs) return false;
-  return sinceSentMs >= (sinceSentMs < sinceReceivedMs ? idleAfterMs : unclearIdleAfterMs);
+  return sinceSentMs >= (eager || sinceSentMs < sinceReceivedMs ? idleAfterMs : unclearIdleAfterMs);
 }

@@ -1,4 +1,5 @@
 /** What is bridged on this node, and what of it is ending: a bridge, or one pod of a bridge. What one look at a drain asks for stands in drain.ts. */
+import { pause } from '../kube/index.ts';
 import type { Log } from '../log.ts';
 import { advance, dismiss, drainLimitMs, refuseNew, type Drain, type DrainingPort } from './drain.ts';
 import { frontendId } from './frontends.ts';
@@ -9,7 +10,7 @@ import { hubPortName } from './proxy/hub-port.ts';
 import type { HubPort, Route } from './proxy/model.ts';
 import type { Generation } from './proxy/supervisor.ts';
 
-export const drainIntervalMs = 30;
+const drainIntervalMs = 30;
 /** Of pods that end: there may be many at once. */
 const dismissIntervalMs = 200;
 /** From the end of a rule until HAProxy has surely accepted all that came by it. */
@@ -20,7 +21,8 @@ export interface DrainsOptions {
   /** By UID of the pod. */
   network: (uid: string) => Pick<PodNetwork, 'netns' | 'address'> | undefined;
   log: Log;
-  triggerIn: (ms: number) => void;
+  /** One of them is over. */
+  onEnd: () => void;
 }
 
 export class Drains {
@@ -31,6 +33,7 @@ export class Drains {
   /** Hub ports that a drain has closed in the current process. */
   #closed = new Set<string>();
   #closingStranded = false;
+  #advancing = false;
 
   constructor(options: DrainsOptions) {
     this.#options = options;
@@ -66,8 +69,13 @@ export class Drains {
     return [...this.#served.values()].some(({ pod }) => leaving.has(pod.metadata.uid));
   }
 
-  /** Whatever is bridged and not among these any more begins to drain. After its rules were removed. */
+  /** Whatever is bridged and not among these any more begins to drain, and does so beside everything else. After its rules were removed. */
   async start(assignments: readonly Assignment[]): Promise<void> {
+    await this.#note(assignments);
+    void this.#advance();
+  }
+
+  async #note(assignments: readonly Assignment[]): Promise<void> {
     const { generations, network } = this.#options;
     const active = new Set(assignments.filter(({ draining }) => !draining).map(servedKey));
     const leaving = new Set(assignments.filter(({ bridge, pod }) => pod.leaving && bridge.spec.state !== 'Draining').map(servedKey));
@@ -94,24 +102,33 @@ export class Drains {
     for (const hub of closing) this.#closed.add(hubPortName(hub));
   }
 
-  /** One look at each of them; those that are through are over. */
-  async advance(): Promise<void> {
-    const { generations, log, triggerIn } = this.#options;
-    for (const [key, drain] of this.#drains) {
-      const now = Date.now();
-      const open = await advance(drain, generations());
-      const ageMs = now - drain.startedAt;
-      if (drain.leaving && ageMs > acceptMs && now - (drain.dismissedAt ?? 0) > dismissIntervalMs) {
-        drain.dismissedAt = now;
-        // The pod may be gone in the middle of it.
-        await dismiss(drain, generations(), ageMs).catch(() => undefined);
-      }
-      // A pod that ends may have clients that ask nothing at the moment.
-      if (ageMs < drainLimitMs && (open > 0 || drain.leaving)) continue;
-      this.#drains.delete(key);
-      log('drained', { what: key, ms: ageMs, leftOpen: open });
+  /** Looks at all of them again and again, until they are over. A pod that ends waits neither for the API server nor for a new process. */
+  async #advance(): Promise<void> {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    while (this.underWay) {
+      await Promise.all([...this.#drains.values()].map((drain) => this.#look(drain)));
+      await pause(drainIntervalMs);
     }
-    if (this.underWay) triggerIn(drainIntervalMs);
+    this.#advancing = false;
+  }
+
+  async #look(drain: Drain): Promise<void> {
+    const { generations, log, onEnd } = this.#options;
+    const now = Date.now();
+    const open = await advance(drain, generations());
+    const ageMs = now - drain.startedAt;
+    if (drain.leaving && ageMs > acceptMs && now - (drain.dismissedAt ?? 0) > dismissIntervalMs) {
+      drain.dismissedAt = now;
+      // The pod may be gone in the middle of it.
+      await dismiss(drain, generations(), ageMs).catch(() => undefined);
+    }
+    // A pod that ends may have clients that ask nothing at the moment.
+    if (ageMs < drainLimitMs && (open > 0 || drain.leaving)) return;
+    if (this.#drains.get(drain.name) !== drain) return;
+    this.#drains.delete(drain.name);
+    log('drained', { what: drain.name, ms: ageMs, leftOpen: open });
+    onEnd();
   }
 
   /**

@@ -13,7 +13,7 @@ import { pause } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
 import { readDiffLine } from './diff/read-line.ts';
-import { acceptMs, drainIntervalMs, Drains } from './drains.ts';
+import { acceptMs, Drains } from './drains.ts';
 import { EgressWays } from './egress-ways.ts';
 import { entryState } from './entry-state.ts';
 import { FrozenOriginals } from './freeze/frozen-originals.ts';
@@ -53,6 +53,8 @@ const cleanupDelayMs = 3000;
 const killedEndMs = 500;
 /** So long the status tells of a hang that is over. */
 const hangNoteMs = 60_000;
+/** Is all over that an agent which stops has waited for? */
+const stopIntervalMs = 30;
 /** Changes of many pods become one reload. */
 const gatherMs = 5;
 
@@ -117,7 +119,7 @@ export class NodeAgent {
     this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: trigger, onTapLine: (line) => this.#tap(line) });
     const generations = (): readonly Generation[] => this.#proxy.generations;
     const watchdog = new Watchdog({ watched: generations, sample: sampleProcess, onHung: (generation, facts) => this.#endHung(generation, facts) });
-    this.#drains = new Drains({ generations, network: (uid) => this.#networks.get(uid), log, triggerIn });
+    this.#drains = new Drains({ generations, network: (uid) => this.#networks.get(uid), log, onEnd: trigger });
     this.#looks = new TrafficLooks({
       generations, serving: () => (this.#running.length === 0 ? undefined : this.#proxy.current),
       onChange: () => {
@@ -210,10 +212,7 @@ export class NodeAgent {
     await pause(acceptMs);
     await this.#drains.start([]);
     await this.#proxy.retireLast();
-    while (Date.now() < until && (this.#drains.underWay || await this.#proxy.openConnections() > 0)) {
-      await this.#drains.advance();
-      await pause(drainIntervalMs);
-    }
+    while (Date.now() < until && (this.#drains.underWay || await this.#proxy.openConnections() > 0)) await pause(stopIntervalMs);
     await this.#proxy.stop('SIGTERM');
     this.#watching.abort();
     for (const [uid] of [...this.#networks.entries()]) await this.#networks.leave(uid).catch(() => undefined);
@@ -244,7 +243,6 @@ export class NodeAgent {
     if (this.#drains.isLeft(assignments)) {
       await this.#applyRules(assignments, this.#running, frozenPorts);
       await this.#drains.start(assignments);
-      await this.#drains.advance();
     }
     const wantedPods = [...new Map(assignments.map(({ pod }) => [pod.metadata.uid, pod])).values()];
     const { absent, failed } = await this.#networks.enter(wantedPods);
@@ -270,7 +268,6 @@ export class NodeAgent {
     await this.#applyRules(assignments, frontends, frozenPorts);
     await this.#frozen.set(toFreeze);
     this.#remember(assignments);
-    await this.#drains.advance();
     await this.#egress.apply(assignments);
     await this.#writeStatuses(all, assignments, serverFirst);
     await this.#leavePods(wantedPods, log);
@@ -343,7 +340,7 @@ export class NodeAgent {
     if (frontends.length === this.#running.length) { this.#cleanupAt = undefined; return false; }
     this.#cleanupAt ??= Date.now() + cleanupDelayMs;
     if (Date.now() >= this.#cleanupAt && !this.#drains.underWay) return true;
-    this.#loop.triggerIn(Math.max(this.#cleanupAt - Date.now(), drainIntervalMs));
+    if (!this.#drains.underWay) this.#loop.triggerIn(this.#cleanupAt - Date.now());
     return false;
   }
 

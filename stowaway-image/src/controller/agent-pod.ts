@@ -49,7 +49,7 @@ export function agentPod(node: string, { image, version, priorityClassName, owne
         ],
         ports: [{ name: 'identity', containerPort: ports.agent, protocol: 'TCP' }, { name: 'files', containerPort: ports.files, protocol: 'TCP' }, { name: 'health', containerPort: ports.health, protocol: 'TCP' }],
         ...patientProbes(ports.health),
-        resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '512Mi' } },
+        resources: { requests: { cpu: '100m', memory: '96Mi' }, limits: { memory: '512Mi' } },
         securityContext: agentSecurityContext,
         volumeMounts: [{ name: 'run', mountPath: '/run' }, { name: 'tmp', mountPath: '/tmp' }, { name: 'var', mountPath: '/var/lib/podbridge' }],
       }],

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setUpLimitMs } from '../../e2e/support/suite.ts';
 import type { Report } from '../../support/prober.ts';
 import { footprint } from '../footprint.ts';
+import { keptConnections, perSecond } from '../measure.ts';
 import { writePart } from '../reliability.ts';
 import { replicas, startWorld, type World } from '../world.ts';
 
@@ -23,7 +24,7 @@ afterAll(() => world?.end());
 test('no request is lost, and nothing grows', async () => {
   const before = await footprint(world);
   const probes = await Promise.all(world.sides.flatMap(({ name, url, headers }) => [
-    ['new connections', ['--rate', '100']] as const, ['kept connections', ['--rate', '100', '--connections', '10']] as const,
+    ['new connections', ['--rate', String(perSecond)]] as const, ['kept connections', ['--rate', String(perSecond), '--connections', String(keptConnections)]] as const,
   ].map(async ([kind, args]) => ({ what: `${name}, ${kind}`, probe: await world.prober.start('http', '--url', url, ...headers, ...args, '--duration', `${minutes + 15}m`) }))));
   const until = Date.now() + minutes * 60_000;
   for (let minute = 0; Date.now() < until; minute++) {

@@ -5,6 +5,7 @@ import { entryState, type EntryFacts } from '../../../stowaway-image/src/agent/e
 import type { Assignment } from '../../../stowaway-image/src/agent/plan.ts';
 import { hubPortName } from '../../../stowaway-image/src/agent/proxy/hub-port.ts';
 import type { Generation } from '../../../stowaway-image/src/agent/proxy/supervisor.ts';
+import { until } from '../../support/wait.ts';
 import { bridge, pod, route } from './fixtures.ts';
 
 function assignment(name: string, over: Partial<Assignment> = {}): Assignment {
@@ -14,22 +15,23 @@ function assignment(name: string, over: Partial<Assignment> = {}): Assignment {
 function stage() {
   const asked: string[] = [];
   const logged: unknown[] = [];
+  const over: boolean[] = [];
   const generation = { api: { ask: async (command: string) => { asked.push(command); return ''; } } } as unknown as Generation;
-  const drains = new Drains({ generations: () => [generation], network: () => ({ netns: 'pb-x', address: '10.0.0.7' }), log: (_, facts) => logged.push(facts), triggerIn: () => undefined });
-  return { drains, asked, logged };
+  const drains = new Drains({ generations: () => [generation], network: () => ({ netns: 'pb-x', address: '10.0.0.7' }), log: (_, facts) => logged.push(facts), onEnd: () => over.push(drains.underWay) });
+  return { drains, asked, logged, over };
 }
 const hub = hubPortName(route('a').hub);
 
 test('a bridge that ends: its hub port is closed until there is a new process, and it is over when nothing is open', async () => {
-  const { drains, asked, logged } = stage();
+  const { drains, asked, logged, over } = stage();
   const one = assignment('a');
   drains.serve(one);
   await drains.start([one]);
   expect([drains.underWay, asked]).toEqual([false, []]);
   await drains.start([{ ...one, draining: true, bridge: bridge('a', { state: 'Draining' }) }]);
-  expect([drains.has(one), drains.isClosed(hub), asked]).toEqual([true, true, [`set server ${hub}/s state maint`]]);
-  await drains.advance();
-  expect([drains.has(one), drains.isClosed(hub), logged]).toEqual([false, true, [{ what: 'shop/a', ms: expect.any(Number), leftOpen: 0 }]]);
+  expect([drains.has(one), drains.isClosed(hub), asked.slice(0, 1)]).toEqual([true, true, [`set server ${hub}/s state maint`]]);
+  await until('it has drained', async () => (drains.underWay ? undefined : true), 5000);
+  expect([drains.has(one), drains.isClosed(hub), logged, over]).toEqual([false, true, [{ what: 'shop/a', ms: expect.any(Number), leftOpen: 0 }], [false]]);
   drains.noteNewProcess();
   expect(drains.isClosed(hub)).toBe(false);
 });
@@ -42,7 +44,6 @@ test('a pod that ends drains alone, and leaves open what other pods use', async 
   const now = [assignment('a', { pod: pod('api-1', { leaving: true }), draining: true }), other];
   expect([drains.isLeft([assignment('a'), other]), drains.isLeft(now)]).toEqual([false, true]);
   await drains.start(now);
-  await drains.advance();
   expect([drains.has(now[0]!), drains.has(other), drains.isClosed(hub)]).toEqual([true, false, false]);
   expect(asked.filter((command) => command.includes('maint'))).toEqual([]);
   // It is gone.

@@ -8,7 +8,7 @@ import { freePort, listeningPorts, takenPorts } from '../../../stowaway-image/sr
 import { unboundFrontends } from '../../../stowaway-image/src/agent/proxy/bind-errors.ts';
 import { UnboundFrontends } from '../../../stowaway-image/src/agent/unbound.ts';
 import { renderRemoval, renderReturn, renderRules, returnRoute, ruledPorts, strayReturns, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
-import { parseServerStats, parseSessions, refusingHubPorts, servingHubPorts, sessionBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
+import { parseServerStats, parseSessions, refusingHubPorts, servingHubPorts, receivedBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
 import { movedPeer } from '../../../stowaway-image/src/agent/proxy/source-port.ts';
 import { statusEntries } from '../../../stowaway-image/src/agent/status-entries.ts';
 import { frontend, route } from './fixtures.ts';
@@ -101,6 +101,11 @@ test.each([
   expect(socket !== undefined && isIdle(socket)).toBe(idle);
 });
 
+test('asked and answered, or answered and asked, in the same tick of the kernel: idle for somebody in a hurry', () => {
+  const [socket] = parseSockets('0 0 10.0.0.7:8080 10.0.0.9:40000 cubic lastsnd:30 lastrcv:30 bytes_sent:9 bytes_received:9');
+  expect([isIdle(socket!), isIdle(socket!, true), isIdle({ ...socket!, sinceSentMs: 10, sinceReceivedMs: 10 }, true), isIdle({ ...socket!, sinceSentMs: 60 }, true)]).toEqual([false, true, false, false]);
+});
+
 test.each([
   ['right after an answer', true, 30, 0],
   ['when the next request may be near', false, 300, 0],
@@ -119,6 +124,8 @@ describe('what HAProxy tells', () => {
     const stats = parseServerStats(csv);
     expect([...servingHubPorts(stats)]).toEqual(['c_10-0-9-9_20001']);
     expect([sessionsTo('u_8080', 20_001, stats), sessionsTo('v_8080', 20_001, stats), sessionsTo('u_8080', 1, stats)]).toEqual([3, 2, 0]);
+    // With those that the pod's own process has.
+    expect(sessionsTo('u_8080', 20_001, stats, { originals: true })).toBe(10);
   });
   test('which hub ports refuse, and which are only silent', () => {
     const checked = parseServerStats('# pxname,svname,status,check_status\nc_1_20001,s,DOWN,L4CON\nc_1_20002,s,DOWN,* L4CON\nc_1_20003,s,DOWN,L4TOUT\nc_1_20004,s,UP 1/2,L4CON\nother,s,DOWN,L4CON\nc_1_20005,s,DOWN,L7STS\n');
@@ -127,7 +134,7 @@ describe('what HAProxy tells', () => {
   test('sessions and their counters', () => {
     expect(parseSessions('0x7f: proto=tcpv4 src=127.0.0.1:54604 fe=f_u be=btcp_u_1 srv=bridge ts=00 age=1s exp=1s\n0x8a: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none>\n')).toEqual([
       { id: '0x7f', source: '127.0.0.1:54604', frontend: 'f_u', backend: 'btcp_u_1', server: 'bridge' }, { id: '0x8a', source: 'unix:1', frontend: 'GLOBAL', backend: '<NONE>', server: '<none>' }]);
-    expect(sessionBytes('  req=0x1 (f=0x1 pipe=0 tofwd=-1 total=78)\n  res=0x2 (f=0x2 total=1234)')).toBe('78/1234');
+    expect([receivedBytes('  req=0x1 (f=0x1 pipe=0 tofwd=-1 total=78)\n  res=0x2 (f=0x2 total=1234)'), receivedBytes('\n')]).toEqual([78, undefined]);
     expect(connectionsIn('MaxConn: 9\nCurrConns: 4\nCumConns: 7\n')).toBe(4);
   });
 });

@@ -49,9 +49,11 @@ export function refusingHubPorts(stats: readonly ServerStat[]): Set<string> {
   return new Set(stats.filter(({ backend, refused }) => refused && isHubPortName(backend)).map(({ backend }) => backend));
 }
 
-/** Open streams from one frontend towards one hub port. */
-export function sessionsTo(frontend: string, hubPort: number, stats: readonly ServerStat[]): number {
-  return stats.reduce((sum, { backend, server, sessions }) => sum + (server === 'bridge' && backend.endsWith(`_${frontend}_${hubPort}`) ? sessions : 0), 0);
+/** Open streams from one frontend towards one hub port; and with `originals` those that the pod's own process has by way of us, too. */
+export function sessionsTo(frontend: string, hubPort: number, stats: readonly ServerStat[], { originals = false } = {}): number {
+  const counts = ({ backend, server }: ServerStat): boolean => (server === 'bridge' && backend.endsWith(`_${frontend}_${hubPort}`))
+    || (originals && server.startsWith('orig') && (backend.endsWith(`_${frontend}_${hubPort}`) || backend.endsWith(`_${frontend}`)));
+  return stats.reduce((sum, stat) => sum + (counts(stat) ? stat.sessions : 0), 0);
 }
 
 export interface Session {
@@ -73,7 +75,9 @@ export function parseSessions(text: string): Session[] {
   });
 }
 
-/** The byte counters of one session (answer to `show sess <id>`): the same twice means that nothing passed in between. */
-export function sessionBytes(text: string): string {
-  return [...text.matchAll(/\btotal=(\d+)/g)].map(([, bytes]) => bytes).join('/');
+/** What one session has got from its client, as the kernel counts it too (`bytes_received`). @param text answer to `show sess <id>`; undefined: it is over */
+export function receivedBytes(text: string): number | undefined {
+  // The first channel is the request's.
+  const bytes = /\btotal=(\d+)/.exec(text)?.[1];
+  return bytes === undefined ? undefined : Number(bytes);
 }
