@@ -503,6 +503,25 @@ describe('agents', () => {
     expect(readiness(kube)).toMatchObject({ phase: 'Ready' });
   });
 
+  test('an agent that was killed serves nobody until it is there again; one whose probes fail does', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle(2_000);
+    await attachAll(kube);
+    const container = async (status: object): Promise<unknown> => {
+      const pod = kube.peek<KubeObject & { status: object }>(resources.pods, { namespace: systemNamespace, name: agentPodName('n1') })!;
+      kube.seed(resources.pods, { ...pod, status: { ...pod.status, containerStatuses: [status] } } as KubeObject);
+      await settle();
+      return readiness(kube).phase;
+    };
+    expect(await container({ ready: false, state: { running: {} } })).toBe('Ready');
+    expect(await container({ ready: false, state: { terminated: { exitCode: 137 } } })).toBe('Attaching');
+    expect(readiness(kube).message).toContain('agent on n1 is starting');
+    expect(await container({ ready: false, state: { waiting: { reason: 'CrashLoopBackOff' } } })).toBe('Attaching');
+    expect(await container({ ready: true, state: { running: {} } })).toBe('Ready');
+  });
+
   test('say in the bridge why they do not start', async () => {
     const kube = cluster();
     await controller(kube);
