@@ -23,13 +23,13 @@ const quietMs = 2000;
 const lookIntervalMs = 1000;
 /** Looks in this interval; after them, whoever is still there is busy. */
 const firstLooks = 30;
-const laterIntervalMs = 10_000;
+const busyIntervalMs = 10_000;
+/** None is left. But while HAProxy is started again, new ones end at the process. */
+const noneIntervalMs = 60_000;
 
 interface Watched extends BridgedPort {
   looks: number;
   dueAt: number;
-  /** None was left, and no new one can come. */
-  over: boolean;
 }
 
 export class EarlierConnections {
@@ -47,26 +47,26 @@ export class EarlierConnections {
   watch(ports: readonly BridgedPort[]): void {
     const wanted = new Map(ports.map((port) => [`${port.netns} ${port.port}`, port]));
     for (const key of [...this.#watched.keys()]) if (!wanted.has(key)) this.#watched.delete(key);
-    for (const [key, port] of wanted) this.#watched.set(key, { looks: 0, dueAt: Date.now() + lookIntervalMs, over: false, ...this.#watched.get(key), ...port });
+    for (const [key, port] of wanted) this.#watched.set(key, { looks: 0, dueAt: Date.now() + lookIntervalMs, ...this.#watched.get(key), ...port });
     void this.#run();
   }
 
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    while (!this.#signal.aborted && [...this.#watched.values()].some(({ over }) => !over)) {
+    while (!this.#signal.aborted && this.#watched.size > 0) {
       await pause(lookIntervalMs, this.#signal);
-      for (const watched of [...this.#watched.values()]) if (!watched.over && watched.dueAt <= Date.now()) await this.#look(watched);
+      for (const watched of [...this.#watched.values()]) if (watched.dueAt <= Date.now()) await this.#look(watched);
     }
     this.#running = false;
   }
 
   async #look(watched: Watched): Promise<void> {
     watched.looks += 1;
-    watched.dueAt = Date.now() + (watched.looks < firstLooks ? lookIntervalMs : laterIntervalMs);
+    watched.dueAt = Date.now() + noneIntervalMs;
     try {
       const [all, quiet] = await this.#quietOnes(watched);
-      watched.over = all === 0;
+      if (all > 0) watched.dueAt = Date.now() + (watched.looks < firstLooks ? lookIntervalMs : busyIntervalMs);
       if (quiet.size === 0 || !watched.serves()) return;
       // Once more right before.
       const [, still] = await this.#quietOnes(watched);
