@@ -3,18 +3,13 @@
  * named namespaces, and a token that expires; handed over as a kubeconfig.
  */
 import { stringify } from 'yaml';
+import { guestAccount, guestExpiresAnnotation, guestUser } from '../../protocol/guests.ts';
 import { guestLabel, labels, managedBy, names, systemNamespace } from '../../protocol/names.ts';
 import type { Client } from '../../protocol/objects.ts';
 import { resources, type Cluster, type KubeObject } from '../adapters/cluster/index.ts';
 import { BridgeError } from '../errors.ts';
 
-/** So that no guest has the name of an account of ours. */
-const accountPrefix = 'guest-';
-export const expiresAnnotation = `${guestLabel}-expires`;
 const namePattern = /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/;
-
-export const guestAccount = (name: string): string => `${accountPrefix}${name}`;
-export const guestUser = (name: string): string => `system:serviceaccount:${systemNamespace}:${guestAccount(name)}`;
 
 export interface Invitation {
   name: string;
@@ -49,7 +44,7 @@ export async function invite(cluster: Cluster, { name, namespaces, seconds }: { 
       } as KubeObject);
     }
     const { token, expiresAt } = await cluster.issueToken(account, systemNamespace, seconds);
-    await cluster.patch(resources.ServiceAccount, account, { metadata: { annotations: { [expiresAnnotation]: expiresAt } } }, { namespace: systemNamespace });
+    await cluster.patch(resources.ServiceAccount, account, { metadata: { annotations: { [guestExpiresAnnotation]: expiresAt } } }, { namespace: systemNamespace });
     return { name, user: guestUser(name), namespaces, expiresAt, text: kubeconfig(cluster, name, token, namespaces[0]!) };
   } catch (error) {
     await removeGuest(cluster, name);

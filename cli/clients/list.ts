@@ -1,11 +1,11 @@
 /** Who uses podbridge in this cluster: links, and guests that have none (yet). */
+import { guestExpiresAnnotation, guestUser } from '../../protocol/guests.ts';
 import { guestLabel, systemNamespace } from '../../protocol/names.ts';
 import type { Bridge, Client } from '../../protocol/objects.ts';
 import { resources, type Cluster } from '../adapters/cluster/index.ts';
 import { isBridgeError } from '../errors.ts';
 import { age, table } from '../ui/table.ts';
 import { bytesWords } from '../volumes/bytes.ts';
-import { expiresAnnotation, guestUser } from './invite.ts';
 
 export interface ListedClient {
   /** Null: a guest without a link. */
@@ -40,7 +40,7 @@ export async function listClients(cluster: Cluster): Promise<ListedClient[]> {
   const [{ items: clients }, bridges, accounts] = await Promise.all([
     cluster.list<Client>(resources.Client, { namespace: systemNamespace }), seen(cluster.list<Bridge>(resources.Bridge)), seen(cluster.list(resources.ServiceAccount, { namespace: systemNamespace, labelSelector: guestLabel })),
   ]);
-  const guests = (accounts ?? []).map(({ metadata }) => ({ name: metadata.labels?.[guestLabel] ?? '', expiresAt: metadata.annotations?.[expiresAnnotation] ?? null, since: metadata.creationTimestamp ?? '' }));
+  const guests = (accounts ?? []).map(({ metadata }) => ({ name: metadata.labels?.[guestLabel] ?? '', expiresAt: metadata.annotations?.[guestExpiresAnnotation] ?? null, since: metadata.creationTimestamp ?? '' }));
   const guestOf = (owner: string) => guests.find(({ name }) => guestUser(name) === owner);
   const links = clients.map(({ metadata, spec, status }): ListedClient => ({
     link: metadata.name, owner: spec.owner, guest: guestOf(spec.owner)?.name ?? null, expiresAt: guestOf(spec.owner)?.expiresAt ?? null, since: metadata.creationTimestamp ?? '',

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { guestAccount, guestExpiresAnnotation } from '../../protocol/guests.ts';
 import { systemNamespace } from '../../protocol/names.ts';
 import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
 import type { ListedClient } from '../../cli/clients/list.ts';
@@ -62,9 +63,11 @@ test('an invitation is a file that nobody else reads, for named namespaces, with
   for (const wrong of [garbage, join(folder, 'nowhere.yaml')]) expect(await code(['up', '--invite', wrong], suite.user)).toEqual([2, 'invite-unreadable']);
 });
 
+const runAsGuest = () => bridgeOk(['run', '-d', '--name', name, '--image', suite.image, '-e', 'WHO=guest', '--target', 'deploy/web', '--port', 'http', '--mark', 'guest', '-n', namespace], asGuest());
+
 test('the guest links with the file alone and bridges there, not elsewhere; events of the target tell who, what and when', async () => {
   await bridgeOk(['up', '--invite', file], { kubeconfig: '/nowhere' });
-  await bridgeOk(['run', '-d', '--name', name, '--image', suite.image, '-e', 'WHO=guest', '--target', 'deploy/web', '--port', 'http', '--mark', 'guest', '-n', namespace], asGuest());
+  await runAsGuest();
   const address = await suite.addressOf('web');
   await until('the guest serves', async () => ((await suite.prober.run('http', '--url', `http://${address}/`, '--count', '5', '--header', 'baggage: bridge=guest')).byWho.guest === 5 ? true : undefined), limitMs);
   expect(await code(['list', '-n', 'kube-system'], asGuest())).toEqual([4, 'cluster-forbidden']);
@@ -85,6 +88,19 @@ test('who has a link: whose, since when, last seen, traffic, until when', async 
   expect((await bridgeOk(['clients', 'list'], suite.admin)).stdout).toMatch(new RegExp(`${guestName} \\(guest\\) .* Online +now`));
   // A user sees links as well, but not everybody's bridges.
   expect((await listed(suite.user)).some(({ link }) => link === mine.link)).toBe(true);
+});
+
+test('when the time of the invitation is over, link and bridge end without anybody', async () => {
+  // Kubernetes gives no token for less than ten minutes; the end that the controller goes by is the account's.
+  const ends = async (at: number): Promise<unknown> => await suite.kube.patch(resources.ServiceAccount, guestAccount(guestName), { metadata: { annotations: { [guestExpiresAnnotation]: new Date(at).toISOString() } } }, { namespace: systemNamespace });
+  await ends(Date.now() + 2000);
+  await until('the link has ended', async () => ((await listed(suite.admin)).find(({ guest }) => guest === guestName)?.link === null ? true : undefined), limitMs);
+  await until('the bridge is gone', async () => (await suite.kube.find(resources.Bridge, name, namespace) === undefined ? true : undefined), limitMs);
+  // Invited anew, all works as before.
+  await ends(Date.now() + 3_600_000);
+  await bridge(['down'], asGuest());
+  await bridgeOk(['up', '--invite', file], { kubeconfig: '/nowhere' });
+  await runAsGuest();
 });
 
 test('revoked: the token is void, link and bridge end, and the target says so', async () => {

@@ -344,6 +344,21 @@ describe('nothing is lost', () => {
     expect(running.fresh.answers['original'] ?? 0).toBe(0);
   }, limitMs);
 
+  test('a connection from before the bridge is moved when it is quiet, and not with a rule', async () => {
+    const before = new Agent({ keepAlive: true, maxSockets: 1 });
+    expect((await ask({ agent: before })).who).toBe('original');
+    await world.bridges({ rules: headerRule });
+    await world.untilServing();
+    const [socket] = Object.values(before.freeSockets).flat();
+    const ended = new Promise((resolve) => socket?.once('close', () => resolve('ended')));
+    expect(await Promise.race([ended, sleep(5000, 'left alone')])).toBe('left alone');
+    expect((await ask({ agent: before, headers: mine })).who).toBe('original');
+    await world.bridges({});
+    expect(await Promise.race([ended, sleep(8000, 'left alone')])).toBe('ended');
+    expect((await ask({ agent: before })).who).toBe('local');
+    before.destroy();
+  }, limitMs);
+
   test('keep-alive connections that were bridged move to the original at the end', async () => {
     await world.bridges({});
     await world.untilServing();

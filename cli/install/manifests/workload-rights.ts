@@ -34,6 +34,8 @@ const accounts: Account[] = [
       own(['clients'], [...read, 'delete']),
       own(['clients/status'], ['patch']),
       core(['pods'], ['create', 'delete']),
+      // When invitations end.
+      core(['serviceaccounts'], read),
       core(['configmaps'], ['get'], [names.network]),
       core(['configmaps'], ['create']),
       core(['services'], read, [names.hub]),

@@ -3,7 +3,7 @@
  * open may finish, and TCP connections that are idle between two requests are closed, so that the client opens a new one.
  * Where the pod ends, so are those that its own process has by way of us: its network may go before we can pass on that it hangs up.
  */
-import { destroySockets, establishedTo, type SocketTimes } from '../adapters/socket-idle.ts';
+import { destroySockets, establishedTo, waitingAt, type SocketTimes } from '../adapters/socket-idle.ts';
 import { frontendName, tlsFrontendName } from './proxy/config.ts';
 import { hubPortName } from './proxy/hub-port.ts';
 import { movedPeer } from './proxy/source-port.ts';
@@ -28,6 +28,8 @@ const quietAfterMs = 1000;
 const patienceMs = 5000;
 /** The network of a pod that ends may be gone in a few seconds, and who is still connected then gets no answer at all. */
 const leavingPatienceMs = 1000;
+/** So long HAProxy gets at most to take what its listener was given. */
+const mostTakeMs = 2000;
 /** Connections that are closed in one look. */
 const mostAtOnce = 50;
 /** Of a pod that ends: whoever has not asked for so long would hardly be told by an answer. */
@@ -39,6 +41,8 @@ export interface DrainingPort {
   netns: string;
   address: string;
   port: number;
+  /** Of HAProxy, where connections to `port` were led to. */
+  listenPort: number | undefined;
   hub: HubPort;
 }
 
@@ -48,7 +52,8 @@ export interface Drain {
   /** The pod ends, and its network with it. The bridge goes on elsewhere. */
   leaving: boolean;
   ports: DrainingPort[];
-  startedAt: number;
+  /** From then on connections are ended; before, they only wait for it. */
+  startsAt: number;
   /** Frontends that were shut for it. */
   shut: Set<string>;
   /** When its silent clients were looked for last. */
@@ -69,7 +74,7 @@ export async function refuseNew(hubs: readonly HubPort[], generations: readonly 
  * @param hopeless the next request of an open connection would be lost anyway: every pause is good enough
  */
 export async function advance(drain: Drain, generations: readonly Generation[], { hopeless = false } = {}): Promise<number> {
-  const eager = hopeless || Date.now() - drain.startedAt > (drain.leaving ? leavingPatienceMs : patienceMs);
+  const eager = hopeless || Date.now() - drain.startsAt > (drain.leaving ? leavingPatienceMs : patienceMs);
   const open = await Promise.all(generations.map(async ({ api }) => {
     try {
       const stats = parseServerStats(await api.ask(serverStatsCommand));
@@ -125,7 +130,8 @@ function byMovedPeer(sockets: readonly SocketTimes[]): Map<string, SocketTimes |
  * @param ageMs since no more connections come
  */
 export async function dismiss({ ports, shut }: Drain, generations: readonly Generation[], ageMs: number): Promise<void> {
-  const due = ports.flatMap(({ frontend }) => [frontendName({ id: frontend }), ...(ageMs < innerShutMs ? [] : [tlsFrontendName({ id: frontend })])]).filter((name) => !shut.has(name));
+  const ready = await Promise.all(ports.map(async ({ netns, listenPort }) => await allTaken(netns, listenPort, ageMs)));
+  const due = ports.flatMap(({ frontend }, index) => [...(ready[index] === true ? [frontendName({ id: frontend })] : []), ...(ageMs < innerShutMs ? [] : [tlsFrontendName({ id: frontend })])]).filter((name) => !shut.has(name));
   // A generation that does not have the frontend answers an error that does not matter; one that is to come will not have it.
   await Promise.all(generations.flatMap(({ api }) => due.map(async (name) => { await api.ask(`shutdown frontend ${name}`).catch(() => undefined); })));
   for (const name of due) shut.add(name);
@@ -136,6 +142,11 @@ export async function dismiss({ ports, shut }: Drain, generations: readonly Gene
     const busy = new Set((await Promise.all(generations.map(async ({ api }) => parseSessions(await api.ask('show sess'))))).flat().map(({ source }) => source));
     await Promise.all([...silent].filter((peer) => still.has(peer) && !busy.has(movedPeer(peer))).map(async (peer) => await destroySockets(netns, { local: `${address}:${port}`, peer })));
   }));
+}
+
+/** What the kernel has accepted for a listener is reset with it, unless HAProxy, which may wait for a processor, has taken it. @param ageMs since no more come */
+export async function allTaken(netns: string, listenPort: number | undefined, ageMs: number): Promise<boolean> {
+  return listenPort === undefined || ageMs >= mostTakeMs || await waitingAt(netns, listenPort).catch(() => 0) === 0;
 }
 
 async function silentClients(netns: string, address: string, port: number): Promise<Set<string>> {

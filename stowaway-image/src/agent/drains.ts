@@ -11,6 +11,11 @@ import type { HubPort, Route } from './proxy/model.ts';
 import type { Generation } from './proxy/supervisor.ts';
 
 const drainIntervalMs = 30;
+/**
+ * Who is sent away at once comes back to the same pod, by a Service whose list of endpoints has not arrived everywhere, and is then the
+ * pod's own process's to send away. Only where the pod stays that long.
+ */
+const lingerMs = 1000;
 /** Of pods that end: there may be many at once. */
 const dismissIntervalMs = 200;
 /** From the end of a rule until HAProxy has surely accepted all that came by it. */
@@ -19,7 +24,7 @@ export const acceptMs = 100;
 export interface DrainsOptions {
   generations: () => readonly Generation[];
   /** By UID of the pod. */
-  network: (uid: string) => Pick<PodNetwork, 'netns' | 'address'> | undefined;
+  network: (uid: string) => Pick<PodNetwork, 'netns' | 'address' | 'listenerOf'> | undefined;
   log: Log;
   /** One of them is over. */
   onEnd: () => void;
@@ -84,11 +89,11 @@ export class Drains {
     for (const [key, assignment] of this.#served) {
       if (active.has(key)) continue;
       this.#served.delete(key);
-      const { bridge, pod: { metadata: { uid = '' } }, tcp } = assignment;
+      const { bridge, pod: { metadata: { uid = '' }, lingers }, tcp } = assignment;
       const place = network(uid);
       if (place === undefined || tcp.length === 0) continue;
       const name = leaving.has(key) ? key : bridgeKey(bridge);
-      const drain = this.#drains.get(name) ?? { name, leaving: leaving.has(key), ports: [], startedAt: Date.now(), shut: new Set() };
+      const drain = this.#drains.get(name) ?? { name, leaving: leaving.has(key), ports: [], startsAt: Date.now() + (leaving.has(key) && lingers ? lingerMs : 0), shut: new Set() };
       drain.ports.push(...portsOf(assignment, place));
       this.#drains.set(name, drain);
       if (!drain.leaving) ending.push(...tcp.map(({ port, route }) => ({ frontend: frontendId(uid, port), route })));
@@ -116,8 +121,9 @@ export class Drains {
   async #look(drain: Drain): Promise<void> {
     const { generations, log, onEnd } = this.#options;
     const now = Date.now();
+    const ageMs = now - drain.startsAt;
+    if (ageMs < 0) return;
     const open = await advance(drain, generations());
-    const ageMs = now - drain.startedAt;
     if (drain.leaving && ageMs > acceptMs && now - (drain.dismissedAt ?? 0) > dismissIntervalMs) {
       drain.dismissedAt = now;
       // The pod may be gone in the middle of it.
@@ -146,15 +152,16 @@ export class Drains {
       return place === undefined ? [] : portsOf({ ...assignment, tcp: stranded }, place);
     });
     try {
-      if (ports.length > 0) await advance({ name: '', leaving: false, ports, startedAt: Date.now(), shut: new Set() }, this.#options.generations(), { hopeless: true });
+      if (ports.length > 0) await advance({ name: '', leaving: false, ports, startsAt: Date.now(), shut: new Set() }, this.#options.generations(), { hopeless: true });
     } finally {
       this.#closingStranded = false;
     }
   }
 }
 
-function portsOf({ pod: { metadata: { uid = '' } }, tcp }: Assignment, { netns, address }: Pick<PodNetwork, 'netns' | 'address'>): DrainingPort[] {
-  return tcp.map(({ port, route }) => ({ frontend: frontendId(uid, port), netns, address, port, hub: route.hub }));
+function portsOf({ pod: { metadata: { uid = '' } }, tcp }: Assignment, network: Pick<PodNetwork, 'netns' | 'address' | 'listenerOf'>): DrainingPort[] {
+  const { netns, address } = network;
+  return tcp.map(({ port, route }) => ({ frontend: frontendId(uid, port), netns, address, port, listenPort: network.listenerOf(port), hub: route.hub }));
 }
 
 function servedKey({ bridge, pod }: Assignment): string {

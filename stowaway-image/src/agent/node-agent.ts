@@ -13,7 +13,9 @@ import { pause } from '../kube/index.ts';
 import { LevelLoop } from '../level-loop.ts';
 import { words, type Log } from '../log.ts';
 import { readDiffLine } from './diff/read-line.ts';
+import { allTaken } from './drain.ts';
 import { acceptMs, Drains } from './drains.ts';
+import { EarlierConnections, type BridgedPort } from './earlier-connections.ts';
 import { EgressWays } from './egress-ways.ts';
 import { entryState } from './entry-state.ts';
 import { FrozenOriginals } from './freeze/frozen-originals.ts';
@@ -91,6 +93,7 @@ export class NodeAgent {
   readonly #drains: Drains;
   readonly #frozen: FrozenOriginals;
   readonly #egress: EgressWays;
+  readonly #earlier: EarlierConnections;
   readonly #lost: LostRules;
   readonly #statuses: Statuses;
   readonly #unbound = new UnboundFrontends();
@@ -113,6 +116,7 @@ export class NodeAgent {
     const triggerIn = (ms: number): void => this.#loop.triggerIn(ms);
     this.#networks = new PodNetworks(processes, options);
     this.#egress = new EgressWays(this.#networks, log);
+    this.#earlier = new EarlierConnections({ log, signal });
     this.#lost = new LostRules({ networks: () => [...this.#networks.entries()].map(([, network]) => network), log, trigger, triggerIn });
     this.#ruleCheck = new RuleCheck(options.directory);
     this.#certificates = new Certificates(options.directory, processes);
@@ -208,8 +212,10 @@ export class NodeAgent {
     this.#frozen.stop();
     this.#lost.stop();
     await this.#applyRules([], []);
+    const ledUntil = Date.now();
     // What the kernel has accepted for a listener is lost when that is closed: HAProxy takes it first.
     await pause(acceptMs);
+    for (const { netns, listenPort } of this.#running) while (!await allTaken(netns, listenPort, Date.now() - ledUntil)) await pause(stopIntervalMs);
     await this.#drains.start([]);
     await this.#proxy.retireLast();
     while (Date.now() < until && (this.#drains.underWay || await this.#proxy.openConnections() > 0)) await pause(stopIntervalMs);
@@ -268,6 +274,7 @@ export class NodeAgent {
     await this.#applyRules(assignments, frontends, frozenPorts);
     await this.#frozen.set(toFreeze);
     this.#remember(assignments);
+    this.#earlier.watch(this.#wholePorts(frontends));
     await this.#egress.apply(assignments);
     await this.#writeStatuses(all, assignments, serverFirst);
     await this.#leavePods(wantedPods, log);
@@ -349,6 +356,14 @@ export class NodeAgent {
     const served = assignments.filter(({ draining, pod }) => !draining && this.#networks.get(pod.metadata.uid ?? '') !== undefined);
     for (const assignment of served) this.#drains.serve(assignment);
     this.#looks.countFor(served, assignments);
+  }
+
+  /** Those of which the container gets every connection. Where rules stand, others use the port as well, and nothing of theirs is touched. */
+  #wholePorts(frontends: readonly Frontend[]): BridgedPort[] {
+    return frontends.flatMap(({ netns, podAddress, port, routes }) => {
+      const route = routes.find(({ mode, rules }) => mode === 'steal' && rules.length === 0);
+      return route === undefined || this.#proxy.hangs ? [] : [{ netns, address: podAddress, port, nodeAddress: this.#networks.at(netns)?.nodeAddress, serves: () => this.#looks.serving.has(hubPortName(route.hub)) }];
+    });
   }
 
   /** Ports with rules where the application greets first. */

@@ -219,11 +219,15 @@ function entryOf(bridge: Bridge, pod: TargetPod): BridgePod | undefined {
   return bridge.status?.pods?.find(({ name }) => name === pod.metadata.name);
 }
 
-/** An entry counts only as long as the agent that wrote it lives: a dead one's rules are not in force any more. */
+/**
+ * An entry counts only as long as the agent that wrote it lives: a dead one's rules are not in force any more. Readiness probes are not asked:
+ * on a starved node they fail although requests are served.
+ */
 function isAttached(entry: BridgePod | undefined, facts: BridgeFacts): boolean {
-  return entry !== undefined && entry.ready && isByLivingAgent(entry, facts);
+  return entry !== undefined && entry.ready && isByLivingAgent(entry, facts) && facts.agent(entry.node)?.down !== true;
 }
 
+/** A container that is started again goes on with what it had: the way out of a bridge does not move to another pod for that. */
 function isByLivingAgent(entry: BridgePod, { agent }: BridgeFacts): boolean {
   const address = agent(entry.node)?.address;
   return address !== undefined && entry.agent.startsWith(`${address}:`);

@@ -97,7 +97,8 @@ export class Controller {
     const preview = this.#planPreview(bridges, now);
     const garbage = bridgeGarbage({ bridges, client: (name) => this.#client(name), missingSince: this.#missingSince, now });
     this.#missingSince = garbage.missingSince;
-    const nextAt = Math.min(now + resyncIntervalMs, agents.nextAt, preview.nextAt, garbage.nextAt, this.#world.targets.nextDueAt);
+    const clients = clientGarbage(this.#world.clients.values(), (name) => this.#world.accounts.get({ namespace: systemNamespace, name }), now);
+    const nextAt = Math.min(now + resyncIntervalMs, agents.nextAt, preview.nextAt, garbage.nextAt, clients.nextAt, this.#world.targets.nextDueAt);
     this.#loop.triggerIn(Math.max(nextAt - now, 1));
     const doomed = new Set(garbage.remove.map(({ object }) => object.metadata.uid));
     const results = await Promise.allSettled([
@@ -108,7 +109,7 @@ export class Controller {
       ...facts.flatMap((fact) => this.#clearDeadEntries(fact)),
       ...this.#clientWork(now),
       ...garbage.remove.map((removal) => this.#remove(resources.bridges, removal)),
-      ...clientGarbage(this.#world.clients.values(), now).map((removal) => this.#remove(resources.clients, removal)),
+      ...clients.remove.map((removal) => this.#remove(resources.clients, removal)),
     ]);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;

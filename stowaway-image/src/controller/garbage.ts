@@ -1,7 +1,9 @@
 /** Bridges and clients that nobody needs any more. Pure. */
+import { guestAccountOf, guestExpiresAnnotation } from '../../../protocol/guests.ts';
 import { unclaimedAnnotation } from '../../../protocol/names.ts';
 import { parseDuration } from '../duration.ts';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
+import type { Account } from './world.ts';
 
 /** A bridge whose client is not there may have come before it through another watch: this long it may stay. */
 export const clientGraceMs = 10_000;
@@ -72,10 +74,32 @@ function lifetimeEnd({ metadata: { creationTimestamp }, spec: { lifetime } }: Br
   return ms === undefined ? Infinity : Date.parse(creationTimestamp ?? '') + ms;
 }
 
-export function clientGarbage(clients: Iterable<Client>, now: number): Removal<Client>[] {
-  return [...clients].filter(({ status, metadata }) => {
-    if (status?.phase !== 'Gone') return false;
-    const seen = Date.parse(status.lastSeen ?? metadata.creationTimestamp ?? '');
-    return now - seen >= goneRetentionMs;
-  }).map((object) => ({ object, why: 'it has been gone for a week' }));
+export interface ClientGarbage {
+  remove: Removal<Client>[];
+  nextAt: number;
+}
+
+/** @param account of bridge-system, by name */
+export function clientGarbage(clients: Iterable<Client>, account: (name: string) => Account | undefined, now: number): ClientGarbage {
+  const result: ClientGarbage = { remove: [], nextAt: Infinity };
+  for (const object of clients) {
+    const { status, metadata, spec } = object;
+    if (metadata.deletionTimestamp !== undefined) continue;
+    const invitedUntil = invitationEnd(spec.owner, account);
+    const goneUntil = status?.phase === 'Gone' ? Date.parse(status.lastSeen ?? metadata.creationTimestamp ?? '') + goneRetentionMs : Infinity;
+    if (invitedUntil <= now) result.remove.push({ object, why: 'the invitation of its owner has ended' });
+    else if (goneUntil <= now) result.remove.push({ object, why: 'it has been gone for a week' });
+    else result.nextAt = Math.min(result.nextAt, invitedUntil, goneUntil);
+  }
+  return result;
+}
+
+/** Until when (ms since the epoch) a guest may be here: the end of a token does not end a link that is up. Infinity: no guest. */
+function invitationEnd(owner: string, account: (name: string) => Account | undefined): number {
+  const name = guestAccountOf(owner);
+  if (name === undefined) return Infinity;
+  const found = account(name);
+  if (found === undefined) return 0;
+  const end = Date.parse(found.metadata.annotations?.[guestExpiresAnnotation] ?? '');
+  return Number.isNaN(end) ? Infinity : end;
 }

@@ -18,7 +18,7 @@ export interface TargetPod {
 
 interface RawPod extends KubeObject {
   spec?: { nodeName?: string; hostNetwork?: boolean; containers?: { image?: string }[] };
-  status?: { phase?: string; podIP?: string; conditions?: { type: string; status: string }[]; containerStatuses?: { ready?: boolean; state?: { waiting?: { reason?: string; message?: string } } }[]; reason?: string };
+  status?: { phase?: string; podIP?: string; conditions?: { type: string; status: string }[]; containerStatuses?: { ready?: boolean; state?: { waiting?: { reason?: string; message?: string }; terminated?: object } }[]; reason?: string };
 }
 
 export function trimTargetPod({ metadata, spec = {}, status = {} }: RawPod): TargetPod {
@@ -44,6 +44,8 @@ export interface SystemPod {
   address: string | undefined;
   /** Its container passes its readiness probe. */
   ready: boolean;
+  /** Its container does not run, whatever its probes said last: it was killed, or has not started yet. */
+  down: boolean;
   deleting: boolean;
   /** Succeeded or Failed (evicted, node lost): it never runs again. */
   dead: boolean;
@@ -58,6 +60,7 @@ export function trimSystemPod({ metadata, spec = {}, status = {} }: RawPod): Sys
   return {
     metadata, node: spec.nodeName ?? '', image: spec.containers?.[0]?.image ?? '', address: status.podIP,
     ready: container?.ready === true,
+    down: waiting !== undefined || container?.state?.terminated !== undefined,
     deleting: metadata.deletionTimestamp !== undefined,
     dead: status.phase === 'Failed' || status.phase === 'Succeeded',
     trouble: waits ? `${waiting.reason}${waiting.message === undefined ? '' : `: ${waiting.message}`}` : status.phase === 'Failed' ? status.reason ?? 'Failed' : undefined,

@@ -1,7 +1,7 @@
 /** The live copies that the controller decides from. */
 import { labels, managedBy, names, systemNamespace } from '../../../protocol/names.ts';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
-import { follow, resources, type Followed, type Kube } from '../kube/index.ts';
+import { follow, resources, type Followed, type Kube, type KubeObject } from '../kube/index.ts';
 import { trimNode, type HubService, type NodeInfo } from './cluster-facts.ts';
 import { TargetPods, trimSystemPod, type SystemPod } from './pods.ts';
 import { Targets } from './target.ts';
@@ -13,10 +13,14 @@ export interface World {
   /** Hub and agents. */
   systemPods: Followed<SystemPod>;
   hubServices: Followed<HubService>;
+  /** Of bridge-system; those of guests say when they end. */
+  accounts: Followed<Account>;
   targetPods: TargetPods;
   targets: Targets;
   synced: Promise<unknown>;
 }
+
+export type Account = Pick<KubeObject, 'metadata'>;
 
 export interface WorldOptions {
   onChange: () => void;
@@ -46,6 +50,7 @@ export function watchWorld(kube: Kube, options: WorldOptions): World {
     }),
     systemPods: follow<SystemPod, Parameters<typeof trimSystemPod>[0]>(kube, resources.pods, { ...common, ...ours, trim: trimSystemPod }),
     hubServices: follow<HubService>(kube, resources.services, { ...common, namespace: systemNamespace, fieldSelector: `metadata.name=${names.hub}` }),
+    accounts: follow<Account, KubeObject>(kube, resources.serviceAccounts, { ...common, namespace: systemNamespace, trim: ({ metadata }) => ({ metadata }) }),
   };
   return {
     ...world,

@@ -31,6 +31,7 @@ export const resources = {
   nodes: resource('v1', 'Node', 'nodes', false),
   services: resource('v1', 'Service', 'services'),
   secrets: resource('v1', 'Secret', 'secrets'),
+  serviceAccounts: resource('v1', 'ServiceAccount', 'serviceaccounts'),
   configMaps: resource('v1', 'ConfigMap', 'configmaps'),
   deployments: resource('apps/v1', 'Deployment', 'deployments'),
   statefulSets: resource('apps/v1', 'StatefulSet', 'statefulsets'),

@@ -93,7 +93,7 @@ export class AgentWorld {
 
   async #show(wishes: BridgeWish[], leaving: boolean): Promise<void> {
     const pod: NodePod = {
-      metadata: { name: 'pod', namespace: 'shop', uid: this.#podId, labels: {} }, node: 'node', serviceAccount: 'default', hostNetwork: false, completed: false, leaving, addresses: [], hostAliases: [],
+      metadata: { name: 'pod', namespace: 'shop', uid: this.#podId, labels: {} }, node: 'node', serviceAccount: 'default', hostNetwork: false, completed: false, leaving, lingers: false, addresses: [], hostAliases: [],
       containers: [{ name: 'main', image: 'x', ready: true, execProbe: false, limits: {}, ports: Object.values(originalPorts), mounts: [], probes: wishes.flatMap(({ probes = [] }) => probes) }],
     };
     const client: Client = { apiVersion: '', kind: 'Client', metadata: { name: 'ann-1' }, spec: { owner: 'ann', publicKey: 'x' } };

@@ -17,7 +17,7 @@ function stage() {
   const logged: unknown[] = [];
   const over: boolean[] = [];
   const generation = { api: { ask: async (command: string) => { asked.push(command); return ''; } } } as unknown as Generation;
-  const drains = new Drains({ generations: () => [generation], network: () => ({ netns: 'pb-x', address: '10.0.0.7' }), log: (_, facts) => logged.push(facts), onEnd: () => over.push(drains.underWay) });
+  const drains = new Drains({ generations: () => [generation], network: () => ({ netns: 'pb-x', address: '10.0.0.7', listenerOf: () => undefined }), log: (_, facts) => logged.push(facts), onEnd: () => over.push(drains.underWay) });
   return { drains, asked, logged, over };
 }
 const hub = hubPortName(route('a').hub);
@@ -48,6 +48,17 @@ test('a pod that ends drains alone, and leaves open what other pods use', async 
   expect(asked.filter((command) => command.includes('maint'))).toEqual([]);
   // It is gone.
   await drains.start([other]);
+  expect(drains.underWay).toBe(false);
+});
+
+test('a pod that stays for a while keeps its clients until they find the others', async () => {
+  const { drains, asked } = stage();
+  drains.serve(assignment('a', { pod: pod('api-1', { lingers: true }) }));
+  await drains.start([assignment('a', { pod: pod('api-1', { leaving: true, lingers: true }), draining: true })]);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect([drains.underWay, asked]).toEqual([true, []]);
+  await until('its listener is shut', async () => (asked.some((command) => command.startsWith('shutdown frontend')) ? true : undefined), 5000);
+  await drains.start([]);
   expect(drains.underWay).toBe(false);
 });
 

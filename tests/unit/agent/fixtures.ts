@@ -6,7 +6,7 @@ import type { Frontend, Route } from '../../../stowaway-image/src/agent/proxy/mo
 export function pod(name: string, over: Partial<Omit<NodePod, 'metadata'>> & { labels?: Record<string, string>; namespace?: string } = {}): NodePod {
   const { labels = { app: 'api' }, namespace = 'shop', ...rest } = over;
   return {
-    metadata: { name, namespace, uid: `uid-${name}`, labels }, node: 'node-1', serviceAccount: 'default', hostNetwork: false, completed: false, leaving: false,
+    metadata: { name, namespace, uid: `uid-${name}`, labels }, node: 'node-1', serviceAccount: 'default', hostNetwork: false, completed: false, leaving: false, lingers: false,
     addresses: ['10.0.0.7'], hostAliases: [], containers: [{ name: 'main', image: 'api:1', ready: true, execProbe: false, limits: {}, probes: [], ports: [8080], mounts: [] }], ...rest,
   };
 }

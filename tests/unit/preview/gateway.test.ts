@@ -125,7 +125,7 @@ describe('which are served', () => {
 
 describe('the pod of the gateway', () => {
   const question = { bridges: [withPreviews([preview()])], pod: undefined, image: 'i', version: '1', idleSince: undefined, now };
-  const pod: SystemPod = { metadata: { name: 'stowaway-preview', labels: { 'podbridge.dev/version': '1' } }, node: 'n', image: 'i', address: '10.0.0.1', ready: true, deleting: false, dead: false, trouble: undefined };
+  const pod: SystemPod = { metadata: { name: 'stowaway-preview', labels: { 'podbridge.dev/version': '1' } }, node: 'n', image: 'i', address: '10.0.0.1', ready: true, down: false, deleting: false, dead: false, trouble: undefined };
 
   test('is made for the first preview, stays an hour after the last, and is made anew when it is dead or old', () => {
     expect(planPreviewPod(question)).toMatchObject({ create: true, remove: [] });

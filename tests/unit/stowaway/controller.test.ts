@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { guestAccount, guestExpiresAnnotation, guestUser } from '../../../protocol/guests.ts';
 import { labels, managedBy, names, systemNamespace, unclaimedAnnotation } from '../../../protocol/names.ts';
 import type { Bridge, Client } from '../../../protocol/objects.ts';
 import type { Preview } from '../../../protocol/preview.ts';
@@ -439,6 +440,39 @@ describe('a bridge', () => {
   });
 });
 
+describe('a link of a guest', () => {
+  const owner = guestUser('bob');
+  const account = (annotations?: Record<string, string>): KubeObject => ({ metadata: { namespace: systemNamespace, name: guestAccount('bob'), ...(annotations === undefined ? {} : { annotations }) } });
+  const link = (kube: FakeKube): unknown => kube.peek(resources.clients, { namespace: systemNamespace, name: 'bob-1' });
+
+  test('ends with the invitation, in time, and its bridges with it', async () => {
+    const kube = cluster();
+    kube.seed(resources.serviceAccounts, account({ [guestExpiresAnnotation]: new Date(Date.now() + 60_000).toISOString() }));
+    kube.seed(resources.clients, client('bob-1', { owner, status: { phase: 'Online' } }));
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-bob', { link: 'bob-1', owner }));
+    await settle(59_000);
+    expect([link(kube) !== undefined, see(kube, 'web-bob') !== undefined]).toEqual([true, true]);
+    await settle(2_000);
+    expect(link(kube)).toBeUndefined();
+    await settle(12_000);
+    expect(see(kube, 'web-bob')).toBeUndefined();
+    expect(kube.peek(resources.clients, { namespace: systemNamespace, name: 'ann-1' })).toBeDefined();
+  });
+
+  test('ends when the account is gone; one whose account says no end stays', async () => {
+    const kube = cluster();
+    kube.seed(resources.serviceAccounts, account());
+    kube.seed(resources.clients, client('bob-1', { owner, status: { phase: 'Online' } }));
+    await controller(kube);
+    await settle(40_000);
+    expect(link(kube)).toBeDefined();
+    await kube.delete(resources.serviceAccounts, { namespace: systemNamespace, name: guestAccount('bob') });
+    await settle();
+    expect(link(kube)).toBeUndefined();
+  });
+});
+
 describe('agents', () => {
   test('are removed after a minute without work, not sooner, and not when work comes back', async () => {
     const kube = cluster();
@@ -501,6 +535,25 @@ describe('agents', () => {
     await settle(40_000);
     await attachAll(kube);
     expect(readiness(kube)).toMatchObject({ phase: 'Ready' });
+  });
+
+  test('an agent that was killed serves nobody until it is there again; one whose probes fail does', async () => {
+    const kube = cluster();
+    await controller(kube);
+    kube.seed(resources.bridges, bridge('web-ann'));
+    await settle(2_000);
+    await attachAll(kube);
+    const container = async (status: object): Promise<unknown> => {
+      const pod = kube.peek<KubeObject & { status: object }>(resources.pods, { namespace: systemNamespace, name: agentPodName('n1') })!;
+      kube.seed(resources.pods, { ...pod, status: { ...pod.status, containerStatuses: [status] } } as KubeObject);
+      await settle();
+      return readiness(kube).phase;
+    };
+    expect(await container({ ready: false, state: { running: {} } })).toBe('Ready');
+    expect(await container({ ready: false, state: { terminated: { exitCode: 137 } } })).toBe('Attaching');
+    expect(readiness(kube).message).toContain('agent on n1 is starting');
+    expect(await container({ ready: false, state: { waiting: { reason: 'CrashLoopBackOff' } } })).toBe('Attaching');
+    expect(await container({ ready: true, state: { running: {} } })).toBe('Ready');
   });
 
   test('say in the bridge why they do not start', async () => {

@@ -62,7 +62,7 @@ describe('addresses', () => {
 });
 
 describe('the bridge', () => {
-  const agent: SystemPod = { metadata: { name: 'agent' }, node: 'n1', image: 'i', address: '10.0.0.5', ready: true, deleting: false, dead: false, trouble: undefined };
+  const agent: SystemPod = { metadata: { name: 'agent' }, node: 'n1', image: 'i', address: '10.0.0.5', ready: true, down: false, deleting: false, dead: false, trouble: undefined };
   const facts = (pods: BridgePod[], given: string | undefined = address): BridgeFacts => {
     const out = bridge('out', { status: { pods } });
     return {

@@ -11,6 +11,8 @@ export interface NodePod {
   completed: boolean;
   /** Told to end: soon its network is taken away, with whatever is still open in it. */
   leaving: boolean;
+  /** It does not end at once when it is told to, because something is done before (`preStop`). */
+  lingers: boolean;
   addresses: string[];
   hostAliases: { ip: string; names: string[] }[];
   containers: PodContainer[];
@@ -75,6 +77,7 @@ interface RawContainer {
   ports?: { name?: string; containerPort: number }[];
   resources?: { limits?: Record<string, string> };
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[];
+  lifecycle?: { preStop?: object };
   readinessProbe?: RawProbe; livenessProbe?: RawProbe; startupProbe?: RawProbe;
 }
 
@@ -93,6 +96,7 @@ export function trimPod(raw: RawPod): NodePod {
     serviceAccount: spec.serviceAccountName ?? 'default',
     hostNetwork: spec.hostNetwork === true,
     leaving: metadata.deletionTimestamp !== undefined,
+    lingers: containers.some(({ lifecycle }) => lifecycle?.preStop !== undefined),
     completed: status.phase === 'Succeeded' || status.phase === 'Failed',
     addresses: status.podIPs?.map(({ ip }) => ip) ?? (status.podIP === undefined ? [] : [status.podIP]),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => ({ ip, names: hostnames })),

@@ -1,0 +1,87 @@
+/**
+ * Connections that clients had with a pod's own process before all of its port was bridged. The kernel leaves them where they are, so what an
+ * ingress or a mesh asks over those that it keeps would go on to the original for hours. One that is quiet, its last word an answer, is
+ * reset: for its next request the client opens a new one, and that is bridged. Busy ones stay until they pause.
+ */
+import { destroySockets, directTo } from '../adapters/socket-idle.ts';
+import { words, type Log } from '../log.ts';
+import { pause } from '../kube/index.ts';
+import { isIdle } from './drain.ts';
+
+export interface BridgedPort {
+  netns: string;
+  address: string;
+  port: number;
+  /** Connections from there are left alone: the kubelet's probes. */
+  nodeAddress: string | undefined;
+  /** Does the container take what would come instead? */
+  serves: () => boolean;
+}
+
+/** Nothing said for so long: then nothing will be in the next hundredth of a second either, most likely. */
+const quietMs = 2000;
+const lookIntervalMs = 1000;
+/** Looks in this interval; after them, whoever is still there is busy. */
+const firstLooks = 30;
+const busyIntervalMs = 10_000;
+/** None is left. But while HAProxy is started again, new ones end at the process. */
+const noneIntervalMs = 60_000;
+
+interface Watched extends BridgedPort {
+  looks: number;
+  dueAt: number;
+}
+
+export class EarlierConnections {
+  readonly #log: Log;
+  readonly #signal: AbortSignal;
+  readonly #watched = new Map<string, Watched>();
+  #running = false;
+
+  constructor(options: { log: Log; signal: AbortSignal }) {
+    this.#log = options.log;
+    this.#signal = options.signal;
+  }
+
+  /** Exactly these are bridged now, every connection that comes. */
+  watch(ports: readonly BridgedPort[]): void {
+    const wanted = new Map(ports.map((port) => [`${port.netns} ${port.port}`, port]));
+    for (const key of [...this.#watched.keys()]) if (!wanted.has(key)) this.#watched.delete(key);
+    for (const [key, port] of wanted) this.#watched.set(key, { looks: 0, dueAt: Date.now() + lookIntervalMs, ...this.#watched.get(key), ...port });
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    while (!this.#signal.aborted && this.#watched.size > 0) {
+      await pause(lookIntervalMs, this.#signal);
+      for (const watched of [...this.#watched.values()]) if (watched.dueAt <= Date.now()) await this.#look(watched);
+    }
+    this.#running = false;
+  }
+
+  async #look(watched: Watched): Promise<void> {
+    watched.looks += 1;
+    watched.dueAt = Date.now() + noneIntervalMs;
+    try {
+      const [all, quiet] = await this.#quietOnes(watched);
+      if (all > 0) watched.dueAt = Date.now() + (watched.looks < firstLooks ? lookIntervalMs : busyIntervalMs);
+      if (quiet.size === 0 || !watched.serves()) return;
+      // Once more right before.
+      const [, still] = await this.#quietOnes(watched);
+      const peers = [...quiet].filter((peer) => still.has(peer));
+      for (const peer of peers) await destroySockets(watched.netns, { local: `${watched.address}:${watched.port}`, peer });
+      if (peers.length > 0) this.#log('connections from before the bridge were quiet and are reset', { netns: watched.netns, port: watched.port, count: peers.length });
+    } catch (error) {
+      // The pod may be gone.
+      this.#log('connections from before the bridge cannot be looked at', { netns: watched.netns, error: words(error) });
+    }
+  }
+
+  /** How many there are, and the clients of those that are quiet. */
+  async #quietOnes({ netns, address, port, nodeAddress }: BridgedPort): Promise<[number, Set<string>]> {
+    const sockets = (await directTo(netns, address, port)).filter(({ peer }) => peer.slice(0, peer.lastIndexOf(':')) !== nodeAddress);
+    return [sockets.length, new Set(sockets.filter((socket) => isIdle(socket) && Math.min(socket.sinceSentMs, socket.sinceReceivedMs) >= quietMs).map(({ peer }) => peer))];
+  }
+}
