@@ -12,8 +12,8 @@ export interface BridgedPort {
   netns: string;
   address: string;
   port: number;
-  /** Connections from there are left alone: the kubelet's probes. */
-  nodeAddress: string | undefined;
+  /** Connections from these addresses are not bridged. */
+  exclude: readonly string[];
   /** Does the container take what would come instead? */
   serves: () => boolean;
 }
@@ -80,8 +80,8 @@ export class EarlierConnections {
   }
 
   /** How many there are, and the clients of those that are quiet. */
-  async #quietOnes({ netns, address, port, nodeAddress }: BridgedPort): Promise<[number, Set<string>]> {
-    const sockets = (await directTo(netns, address, port)).filter(({ peer }) => peer.slice(0, peer.lastIndexOf(':')) !== nodeAddress);
+  async #quietOnes({ netns, address, port, exclude }: BridgedPort): Promise<[number, Set<string>]> {
+    const sockets = (await directTo(netns, address, port)).filter(({ peer }) => !exclude.includes(peer.slice(0, peer.lastIndexOf(':'))));
     return [sockets.length, new Set(sockets.filter((socket) => isIdle(socket) && Math.min(socket.sinceSentMs, socket.sinceReceivedMs) >= quietMs).map(({ peer }) => peer))];
   }
 }

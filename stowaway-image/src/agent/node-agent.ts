@@ -274,7 +274,7 @@ export class NodeAgent {
     await this.#applyRules(assignments, frontends, frozenPorts);
     await this.#frozen.set(toFreeze);
     this.#remember(assignments);
-    this.#earlier.watch(this.#wholePorts(frontends));
+    this.#earlier.watch(this.#wholePorts(assignments, frontends, frozenPorts));
     await this.#egress.apply(assignments);
     await this.#writeStatuses(all, assignments, serverFirst);
     await this.#leavePods(wantedPods, log);
@@ -359,10 +359,14 @@ export class NodeAgent {
   }
 
   /** Those of which the container gets every connection. Where rules stand, others use the port as well, and nothing of theirs is touched. */
-  #wholePorts(frontends: readonly Frontend[]): BridgedPort[] {
-    return frontends.flatMap(({ netns, podAddress, port, routes }) => {
-      const route = routes.find(({ mode, rules }) => mode === 'steal' && rules.length === 0);
-      return route === undefined || this.#proxy.hangs ? [] : [{ netns, address: podAddress, port, nodeAddress: this.#networks.at(netns)?.nodeAddress, serves: () => this.#looks.serving.has(hubPortName(route.hub)) }];
+  #wholePorts(assignments: readonly Assignment[], frontends: readonly Frontend[], frozenPorts: (uid: string) => ReadonlySet<number>): BridgedPort[] {
+    if (this.#proxy.hangs) return [];
+    return [...this.#networks.entries()].flatMap(([uid, { netns, address, nodeAddress }]) => {
+      const led = rulesFor(assignments, { uid, nodeAddress, frontends, answered: frozenPorts(uid) }).tcp;
+      return led.flatMap(({ port, exclude }) => {
+        const route = frontends.find(({ id }) => id === frontendId(uid, port))?.routes.find(({ mode, rules }) => mode === 'steal' && rules.length === 0);
+        return route === undefined ? [] : [{ netns, address, port, exclude, serves: () => this.#looks.serving.has(hubPortName(route.hub)) }];
+      });
     });
   }
 
