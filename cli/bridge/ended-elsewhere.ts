@@ -14,7 +14,7 @@ async function whyEnded(cluster: Cluster, { spec: { client: link, lifetime } }: 
   const deleted = 'it was deleted: by an administrator, perhaps (bridge stop, kubectl delete), or as podbridge is being removed';
   try {
     const client = await findClient(cluster, link);
-    if (client === undefined || client.metadata.deletionTimestamp !== undefined) return `the cluster has no link ${link} any more: an administrator has revoked it or removed podbridge, or it was deleted`;
+    if (client === undefined || client.metadata.deletionTimestamp !== undefined) return `the cluster has no link ${link} any more: an administrator has revoked it or removed podbridge, an invitation has ended, or it was deleted`;
     if (client.status?.phase === 'Gone') return `its link ${link} was silent for longer than its --ttl`;
     return lifetime === undefined ? deleted : `its lifetime of ${lifetime} is over, or ${deleted}`;
   } catch (error) {

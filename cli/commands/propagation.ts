@@ -59,11 +59,11 @@ the mark is lost somewhere.`,
           await runOwn({ ...context, reporter: { emit: () => undefined } }, host, request, () => undefined, (stream, line) => { if (stream === 'stdout') lines.push(line); });
           readAnswers(lines, probes, Date.now());
         }, detail: () => String(probes.length) });
-        const { probes, sights } = await check({ host, cluster, steps: () => new Steps(reporter, () => host.now()), signal: steps.signal, link: () => link.another(), namespace, workloads, count, send });
-        const verdict = judge(workloads, probes, sights, await podAddresses(cluster, namespace));
+        const { probes, sights, refused } = await check({ host, cluster, steps: () => new Steps(reporter, () => host.now()), signal: steps.signal, link: () => link.another(), namespace, workloads, count, send });
+        const verdict = judge(workloads.filter((workload) => !refused.has(workload)), probes, sights, await podAddresses(cluster, namespace), refused.size > 0);
         const failed = probes.filter(({ status }) => status === undefined);
         if (failed.length === probes.length) throw new BridgeError({ kind: 'environment', code: 'entry-silent', what: `${entry.text} did not answer`, why: 'nothing listens there, or its name is not known in the cluster', next: `bridge curl ${given}` });
-        return { data: { entry: entry.text, statuses: probes.map(({ status }) => status ?? null), ...verdict }, text: verdictText(verdict, entry.text), exitCode: verdict.hops.some(({ state }) => state === 'lost') ? exitCodes.environment : exitCodes.ok };
+        return { data: { entry: entry.text, statuses: probes.map(({ status }) => status ?? null), ...verdict, unwatched: [...refused].map(([workload, why]) => ({ workload, why })) }, text: verdictText(verdict, entry.text, refused), exitCode: verdict.hops.some(({ state }) => state === 'lost') ? exitCodes.environment : exitCodes.ok };
       });
     } finally {
       await steps.undo();

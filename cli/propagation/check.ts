@@ -4,6 +4,7 @@ import type { Cluster } from '../adapters/cluster/index.ts';
 import { tap } from '../bridge/tap.ts';
 import type { UsableLink } from '../bridge/needs.ts';
 import { withStop } from '../bridge/run-all.ts';
+import { isBridgeError } from '../errors.ts';
 import type { Host } from '../host.ts';
 import type { Steps } from '../steps/steps.ts';
 import { parseTarget } from '../target/parse-target.ts';
@@ -31,17 +32,31 @@ export function makeProbes(count: number): Probe[] {
   return Array.from({ length: count }, (_, index) => ({ mark: `check-${run}-${index + 1}`, trace: randomBytes(16).toString('hex'), sentAt: 0, answeredAt: 0 }));
 }
 
-export async function check({ host, cluster, steps, signal, link, namespace, workloads, count, send }: CheckQuestion): Promise<{ probes: Probe[]; sights: Sight[] }> {
+export interface Checked {
+  probes: Probe[];
+  sights: Sight[];
+  /** Those that the namespace's policy does not let anybody watch, with its words. */
+  refused: Map<string, string>;
+}
+
+export async function check({ host, cluster, steps, signal, link, namespace, workloads, count, send }: CheckQuestion): Promise<Checked> {
   const { host: stoppable, stop } = withStop(host);
   const probes = makeProbes(count);
   const sights: Sight[] = [];
   const ready: Promise<void>[] = [];
+  const refused = new Map<string, string>();
   const taps = workloads.map((workload) => {
     let markReady: () => void = () => undefined;
     ready.push(new Promise<void>((resolve) => { markReady = resolve; }));
     return tap({
       host: stoppable, cluster, steps: steps(), link, ref: parseTarget(workload), namespace, ports: [], rules: [], traffic: { tapHeaders: true },
       onReady: () => markReady(), onEvent: (event) => { sights.push({ workload, event }); }, onLost: () => undefined,
+    }).catch((error: unknown) => {
+      if (!isBridgeError(error) || error.facts.code !== 'policy-refused') throw error;
+      refused.set(workload, error.facts.why ?? error.facts.what);
+      // One that nobody may watch keeps nobody from watching the others.
+      if (refused.size === workloads.length) throw error;
+      markReady();
     });
   });
   const ended = Promise.all(taps);
@@ -51,12 +66,12 @@ export async function check({ host, cluster, steps, signal, link, namespace, wor
     await Promise.race([Promise.all(ready), ended]);
     signal.throwIfAborted();
     await send(probes);
-    await settled(sights, probes, workloads.length, signal);
+    await settled(sights, probes, workloads.length - refused.size, signal);
   } finally {
     stop();
     await ended;
   }
-  return { probes, sights };
+  return { probes, sights, refused };
 }
 
 /** Agents tell of a request when it is over, and are asked in turns: as soon as every workload has told of the last probe, or a while later. */

@@ -21,8 +21,10 @@ export function advice({ by, to, traced, between }: Drop): string {
     : `${who} drops the mark on the way to ${to}. ${how}`;
 }
 
-export function verdictText({ probes, hops, drops }: Verdict, entry: string): string {
+/** @param refused workloads that nobody may watch, and why */
+export function verdictText({ probes, hops, drops }: Verdict, entry: string, refused: ReadonlyMap<string, string> = new Map()): string {
   const lines = [`${probes} marked request${probes === 1 ? '' : 's'} to ${entry}`, '', table(['WORKLOAD', 'MARK', 'SEEN'], hops.map((hop) => [hop.workload, stateWords[hop.state], seen(hop, probes)]))];
+  if (refused.size > 0) lines.push('', ...[...refused].map(([workload, why]) => `- ${workload} was not watched: ${why}`));
   if (drops.length > 0) lines.push('', ...drops.map((drop) => `- ${advice(drop)}`), ...hops.filter(({ workload, state, callers }) => state === 'lost' && callers.length > 0 && !drops.some(({ to }) => to === workload)).map(({ workload, callers }) => `- ${workload} is called by ${callers.join(', ')}, which had no mark to pass on.`), '', 'How in Node, Java, Python and Go: docs/propagation.md');
   else if (hops.every(({ state }) => state === 'not-reached')) lines.push('', 'None of these workloads was reached: is the entry or the path another one?');
   return lines.join('\n');

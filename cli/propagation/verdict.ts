@@ -68,8 +68,11 @@ const clockSlackMs = 50;
 /** Unmarked requests count only if they came with so many of the probes: others' traffic does not keep step. */
 const leastShare = 0.8;
 
-/** @param addresses of pods, by their names: callers are known by them */
-export function judge(workloads: readonly string[], probes: readonly Probe[], sights: readonly Sight[], addresses: ReadonlyMap<string, string> = new Map()): Verdict {
+/**
+ * @param addresses of pods, by their names: callers are known by them
+ * @param gaps there are workloads that could not be watched; any of them may be to blame
+ */
+export function judge(workloads: readonly string[], probes: readonly Probe[], sights: readonly Sight[], addresses: ReadonlyMap<string, string> = new Map(), gaps = false): Verdict {
   const marks = new Map(probes.map((probe) => [probe.mark, probe]));
   const traces = new Map(probes.map((probe) => [probe.trace, probe]));
   const own = sights.filter(({ event }) => !isProbeOfKubelet(event));
@@ -90,7 +93,7 @@ export function judge(workloads: readonly string[], probes: readonly Probe[], si
     return { workload, state, marked: marked.size, traced: traced.size, unmarked, callers: [...callers].sort(), ...(times.length === 0 ? {} : { firstAt: Math.min(...times) }) };
   });
   const ordered = [...hops].sort((a, b) => (a.firstAt ?? Infinity) - (b.firstAt ?? Infinity) || 0);
-  return { probes: probes.length, hops: ordered, drops: ordered.flatMap((hop, index) => (hop.state === 'lost' ? dropsOf(hop, ordered.slice(0, index), ordered) : [])) };
+  return { probes: probes.length, hops: ordered, drops: ordered.flatMap((hop, index) => (hop.state === 'lost' ? dropsOf(hop, ordered.slice(0, index), ordered, gaps) : [])) };
 }
 
 function windowOf(probe: Probe, sights: readonly Sight[]): [from: number, to: number] {
@@ -101,7 +104,7 @@ function windowOf(probe: Probe, sights: readonly Sight[]): [from: number, to: nu
 }
 
 /** @param before those that the requests had reached by then */
-function dropsOf({ workload: to, traced, callers }: Hop, before: readonly Hop[], all: readonly Hop[]): Drop[] {
+function dropsOf({ workload: to, traced, callers }: Hop, before: readonly Hop[], all: readonly Hop[], gaps: boolean): Drop[] {
   const drop = { to, traced: traced > 0 };
   const hadIt = (names: readonly string[]): string[] => all.filter(({ workload, state }) => state === 'arrived' && names.includes(workload)).map(({ workload }) => workload);
   // Whoever had lost it already cannot pass it on.
@@ -109,5 +112,5 @@ function dropsOf({ workload: to, traced, callers }: Hop, before: readonly Hop[],
   const names = before.map(({ workload }) => workload);
   const by = hadIt(names).at(-1) ?? null;
   if (by === null) return before.length === 0 ? [{ by, ...drop }] : [];
-  return [{ by, ...drop, ...(before.length > 1 ? { between: true as const } : {}) }];
+  return [{ by, ...drop, ...(before.length > 1 || gaps ? { between: true as const } : {}) }];
 }

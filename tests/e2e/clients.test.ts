@@ -7,7 +7,7 @@ import { guestAccount, guestExpiresAnnotation } from '../../protocol/guests.ts';
 import { systemNamespace } from '../../protocol/names.ts';
 import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
 import type { ListedClient } from '../../cli/clients/list.ts';
-import { bridge, bridgeOk, type BridgeOptions } from '../support/bridge-command.ts';
+import { bridge, bridgeOk, startBridge, type BridgeOptions } from '../support/bridge-command.ts';
 import { until } from '../support/wait.ts';
 import { deployment, service } from '../workloads/manifests.ts';
 import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
@@ -90,12 +90,17 @@ test('who has a link: whose, since when, last seen, traffic, until when', async 
   expect((await listed(suite.user)).some(({ link }) => link === mine.link)).toBe(true);
 });
 
-test('when the time of the invitation is over, link and bridge end without anybody', async () => {
+test('when the time of the invitation is over, link and bridges end without anybody, and a run in the foreground says so', async () => {
+  const running = startBridge(['run', '--progress', 'plain', '--name', `${name}-2`, '--image', suite.image, '-e', 'WHO=guest2', '--target', 'deploy/web', '--port', 'http', '--mark', 'guest2', '-n', namespace], asGuest());
+  const address = await suite.addressOf('web');
+  await until('the second one serves', async () => ((await suite.prober.run('http', '--url', `http://${address}/`, '--count', '5', '--header', 'baggage: bridge=guest2')).byWho.guest2 === 5 ? true : undefined), limitMs);
   // Kubernetes gives no token for less than ten minutes; the end that the controller goes by is the account's.
   const ends = async (at: number): Promise<unknown> => await suite.kube.patch(resources.ServiceAccount, guestAccount(guestName), { metadata: { annotations: { [guestExpiresAnnotation]: new Date(at).toISOString() } } }, { namespace: systemNamespace });
   await ends(Date.now() + 2000);
   await until('the link has ended', async () => ((await listed(suite.admin)).find(({ guest }) => guest === guestName)?.link === null ? true : undefined), limitMs);
   await until('the bridge is gone', async () => (await suite.kube.find(resources.Bridge, name, namespace) === undefined ? true : undefined), limitMs);
+  const { exitCode, all } = await running;
+  expect({ exitCode, all }).toMatchObject({ exitCode: 4, all: expect.stringContaining(`bridge ${name}-2 in ${namespace} was ended by somebody else`) });
   // Invited anew, all works as before.
   await ends(Date.now() + 3_600_000);
   await bridge(['down'], asGuest());

@@ -1,17 +1,19 @@
 /** Where a mark gets lost, on the example shop: as it is, and with baggage switched off in one service. */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { buildShop, shopImages } from '../../examples/shop/build.ts';
+import { policyAnnotations } from '../../protocol/policy.ts';
 import { resources } from '../../cli/adapters/cluster/index.ts';
 import type { Verdict } from '../../cli/propagation/verdict.ts';
 import { loadImages } from '../cluster/index.ts';
 import { applyAll } from '../support/namespace.ts';
 import { shopManifests } from '../support/shop.ts';
-import { untilReady } from '../support/wait.ts';
+import { until, untilReady } from '../support/wait.ts';
 import { enforceRestricted } from '../workloads/manifests.ts';
 import { setUpLimitMs, startSuite, testLimitMs, type Suite } from './support/suite.ts';
 
 jest.setTimeout(testLimitMs);
 const namespace = 'e2e-propagation';
+const limitMs = 60_000;
 const chain = ['deploy/web', 'deploy/api', 'deploy/orders'];
 let suite: Suite;
 
@@ -23,9 +25,14 @@ beforeAll(async () => {
 }, setUpLimitMs);
 afterAll(() => suite?.end());
 
-async function check(...workloads: string[]): Promise<Verdict & { exitCode: number | undefined; statuses: number[] }> {
+interface Checked extends Verdict {
+  statuses: number[];
+  unwatched: { workload: string; why: string }[];
+}
+
+async function check(...workloads: string[]): Promise<Checked & { exitCode: number | undefined }> {
   const run = await suite.bridge(['propagation', 'check', '--entry', 'svc/web', '--path', '/view', '-o', 'json', ...workloads]);
-  return { exitCode: run.exitCode, ...JSON.parse(run.stdout) as Verdict & { statuses: number[] } };
+  return { exitCode: run.exitCode, ...JSON.parse(run.stdout) as Checked };
 }
 const generations = async () => (await suite.kube.list(resources.Deployment, { namespace })).items.map(({ metadata }) => `${metadata.name} ${metadata.generation}`);
 
@@ -55,6 +62,20 @@ test('switched off in web: only web is to blame, also for what lies behind the n
   const { exitCode, drops, hops } = await check(...chain);
   expect({ exitCode, drops }).toEqual({ exitCode: 3, drops: [{ by: 'deploy/web', to: 'deploy/api', traced: false }] });
   expect(hops.find(({ workload }) => workload === 'deploy/orders')).toMatchObject({ state: 'lost', callers: ['deploy/api'] });
+});
+
+test('a workload that the policy forbids is left out and told, and the others are watched', async () => {
+  const allow = (targets: string | null): Promise<unknown> => suite.kube.patch(resources.Namespace, namespace, { metadata: { annotations: { [policyAnnotations.forbiddenTargets]: targets } } });
+  await allow('deploy/api');
+  try {
+    // Policies come out of a cache, for a moment.
+    const unwatched = await until('the policy is in force', async () => { const found = (await check('deploy/web', 'deploy/api')).unwatched; return found.length > 0 ? found : undefined; }, limitMs);
+    expect(unwatched).toEqual([{ workload: 'deploy/api', why: expect.stringContaining('deploy/api') }]);
+    const { exitCode, stdout } = await suite.bridge(['propagation', 'check', '--entry', 'svc/web', '--path', '/view', '-o', 'json', 'deploy/api']);
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([4, { error: { code: 'policy-refused' } }]);
+  } finally {
+    await allow(null);
+  }
 });
 
 test('an entry that nobody answers at is told from marks that get lost', async () => {

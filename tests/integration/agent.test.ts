@@ -359,6 +359,22 @@ describe('nothing is lost', () => {
     before.destroy();
   }, limitMs);
 
+  test('a connection that the original got while the container was away goes back when it is quiet', async () => {
+    await world.bridges({});
+    await world.untilServing();
+    await world.killLocal();
+    await until('the original answers', async () => ((await ask().catch(() => undefined))?.who === 'original' ? true : undefined), 10_000);
+    const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+    expect((await ask({ agent: kept })).who).toBe('original');
+    const [socket] = Object.values(kept.freeSockets).flat();
+    const ended = new Promise((resolve) => socket?.once('close', () => resolve('ended')));
+    expect(await Promise.race([ended, sleep(4000, 'left alone')])).toBe('left alone');
+    await world.startLocal();
+    expect(await Promise.race([ended, sleep(15_000, 'left alone')])).toBe('ended');
+    expect((await ask({ agent: kept })).who).toBe('local');
+    kept.destroy();
+  }, limitMs);
+
   test('keep-alive connections that were bridged move to the original at the end', async () => {
     await world.bridges({});
     await world.untilServing();

@@ -21,18 +21,20 @@ export async function establishedTo(netns: string, address: string, port: number
   return parseSockets(stdout);
 }
 
-/** Of the established connections to `address:port` those that end at the process which has the port, and not at a transparent proxy. */
-export async function directTo(netns: string, address: string, port: number): Promise<SocketTimes[]> {
+/** Of the established connections to `address:port` those that the process which has the port answers: directly, or by way of a transparent proxy. @param proxied as in {@link answeredByOwner} */
+export async function establishedWithOwner(netns: string, address: string, port: number, proxied: (peer: string) => string): Promise<SocketTimes[]> {
   const { stdout } = await inNetns(netns, ['ss', '-tinHO', '--inet-sockopt', 'state', 'established', `( sport = :${port} or dport = :${port} )`]);
-  return directSockets(stdout, `${address}:${port}`);
+  return answeredByOwner(stdout, `${address}:${port}`, proxied);
 }
 
-/** @param text lines of `ss -tinHO --inet-sockopt state established`; what kernels before 5.10 do not tell is taken for a proxy's */
-export function directSockets(text: string, place: string): SocketTimes[] {
+/**
+ * @param text lines of `ss -tinHO --inet-sockopt state established`; kernels before 5.10 do not tell what is asked for here, and nothing is found
+ * @param proxied where the proxy goes on from for a client (`address:port`)
+ */
+export function answeredByOwner(text: string, place: string, proxied: (peer: string) => string): SocketTimes[] {
   const sockets = parseSockets(text);
-  // The proxy's own way to the process begins here, too.
-  const proxied = new Set(sockets.filter(({ peer }) => peer === place).map(({ local }) => local));
-  return sockets.filter(({ local, peer, transparent }) => local === place && transparent === false && !proxied.has(peer));
+  const fromProxy = new Set(sockets.filter(({ peer, transparent }) => peer === place && transparent === true).map(({ local }) => local));
+  return sockets.filter(({ local, peer, transparent }) => local === place && ((transparent === false && !fromProxy.has(peer)) || (transparent === true && fromProxy.has(proxied(peer)))));
 }
 
 /** Lines of `ss -tinHO state ...`: Recv-Q, Send-Q, local, peer, then the details, in which zeros are left out. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { connectionsIn } from '../../../stowaway-image/src/adapters/haproxy-process.ts';
 import { tablesNamed } from '../../../stowaway-image/src/adapters/netns.ts';
-import { directSockets, parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
+import { answeredByOwner, parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
 import { isGoodMoment, isIdle } from '../../../stowaway-image/src/agent/drain.ts';
 import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
 import { freePort, listeningPorts, takenPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
@@ -101,16 +101,22 @@ test.each([
   expect(socket !== undefined && isIdle(socket)).toBe(idle);
 });
 
-test('connections that end at the process itself are told from those that end at a transparent proxy, and from that one\'s own', () => {
+test('connections that the process of a port answers, directly or by way of a transparent proxy', () => {
   const text = [
+    // To the proxy, which goes on to the container.
     '0 0 10.0.0.7:8080 10.0.0.9:40000 inet-sockopt: ( is_icsk mc_loop transparent mc_all) cubic lastsnd:30 lastrcv:30',
-    '0 0 10.0.0.9:50000 10.0.0.7:8080 inet-sockopt: ( is_icsk freebind transparent) cubic lastsnd:30 lastrcv:30',
-    '0 0 [::ffff:10.0.0.7]:8080 [::ffff:10.0.0.9]:50000 inet-sockopt: ( is_icsk mc_loop) cubic lastsnd:30 lastrcv:30',
+    // To the proxy, its way on to the process, and the process's end of that.
+    '0 0 10.0.0.7:8080 10.0.0.9:40005 inet-sockopt: ( is_icsk mc_loop transparent mc_all) cubic lastsnd:30 lastrcv:30',
+    '0 0 10.0.0.9:50005 10.0.0.7:8080 inet-sockopt: ( is_icsk freebind transparent) cubic lastsnd:30 lastrcv:30',
+    '0 0 [::ffff:10.0.0.7]:8080 [::ffff:10.0.0.9]:50005 inet-sockopt: ( is_icsk mc_loop) cubic lastsnd:30 lastrcv:30',
+    // To the process itself.
     '0 0 [::ffff:10.0.0.7]:8080 [::ffff:10.0.0.9]:40001 inet-sockopt: ( is_icsk mc_loop) cubic bytes_received:7 lastsnd:3000 lastrcv:3004',
+    // Nobody says what it is; another place.
     '0 0 10.0.0.7:8080 10.0.0.9:40002 cubic lastsnd:30 lastrcv:30',
     '0 0 10.0.0.7:44444 10.0.0.3:8080 inet-sockopt: ( is_icsk mc_loop) cubic',
   ].join('\n');
-  expect(directSockets(text, '10.0.0.7:8080')).toMatchObject([{ local: '10.0.0.7:8080', peer: '10.0.0.9:40001', receivedBytes: 7, sinceSentMs: 3000 }]);
+  const proxied = (peer: string): string => peer.replace(':400', ':500');
+  expect(answeredByOwner(text, '10.0.0.7:8080', proxied)).toMatchObject([{ peer: '10.0.0.9:40005' }, { local: '10.0.0.7:8080', peer: '10.0.0.9:40001', receivedBytes: 7, sinceSentMs: 3000 }]);
 });
 
 test('asked and answered, or answered and asked, in the same tick of the kernel: idle for somebody in a hurry', () => {

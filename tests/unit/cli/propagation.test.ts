@@ -53,6 +53,13 @@ describe('lost', () => {
     expect(verdictText(judge(workloads, probes, sights), 'svc/web:80/')).toContain('- the mark gets lost somewhere between deploy/web and deploy/orders; who calls deploy/orders could not be seen.');
   });
 
+  test('one in between could not be watched: nobody is blamed alone, and it is told', () => {
+    const sights = [...all('deploy/web', 0, 'mark'), ...all('deploy/orders', 40, 'trace')];
+    const verdict = judge(['deploy/web', 'deploy/orders'], probes, sights, addresses, true);
+    expect(verdict.drops).toEqual([{ by: 'deploy/web', to: 'deploy/orders', traced: true, between: true }]);
+    expect(verdictText(verdict, 'svc/web:80/', new Map([['deploy/api', 'it is off limits']]))).toContain('- deploy/api was not watched: it is off limits');
+  });
+
   test('before all of them', () => expect(brief(all('deploy/web', 0, 'nothing')).drops).toEqual([{ by: null, to: 'deploy/web', traced: false }]));
 });
 

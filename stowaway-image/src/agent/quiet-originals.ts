@@ -1,12 +1,14 @@
 /**
- * Connections that clients had with a pod's own process before all of its port was bridged. The kernel leaves them where they are, so what an
- * ingress or a mesh asks over those that it keeps would go on to the original for hours. One that is quiet, its last word an answer, is
- * reset: for its next request the client opens a new one, and that is bridged. Busy ones stay until they pause.
+ * Connections that the original has though all of its port is bridged: from before the bridge, when the kernel gave them to the pod's process,
+ * or from while the container did not answer. What an ingress or a mesh asks over those that it keeps would go on to the original for hours.
+ * One that is quiet, its last word an answer, is reset: for its next request the client opens a new one, and that is bridged. Busy ones stay
+ * until they pause.
  */
-import { destroySockets, directTo } from '../adapters/socket-idle.ts';
+import { destroySockets, establishedWithOwner } from '../adapters/socket-idle.ts';
 import { words, type Log } from '../log.ts';
 import { pause } from '../kube/index.ts';
 import { isIdle } from './drain.ts';
+import { movedPeer } from './proxy/source-port.ts';
 
 export interface BridgedPort {
   netns: string;
@@ -30,9 +32,11 @@ const noneIntervalMs = 60_000;
 interface Watched extends BridgedPort {
   looks: number;
   dueAt: number;
+  /** The container did, when this was noted last. */
+  served: boolean;
 }
 
-export class EarlierConnections {
+export class QuietOriginals {
   readonly #log: Log;
   readonly #signal: AbortSignal;
   readonly #watched = new Map<string, Watched>();
@@ -47,7 +51,12 @@ export class EarlierConnections {
   watch(ports: readonly BridgedPort[]): void {
     const wanted = new Map(ports.map((port) => [`${port.netns} ${port.port}`, port]));
     for (const key of [...this.#watched.keys()]) if (!wanted.has(key)) this.#watched.delete(key);
-    for (const [key, port] of wanted) this.#watched.set(key, { looks: 0, dueAt: Date.now() + lookIntervalMs, ...this.#watched.get(key), ...port });
+    for (const [key, port] of wanted) {
+      const before = this.#watched.get(key);
+      const served = port.serves();
+      const begins = before === undefined || (served && !before.served);
+      this.#watched.set(key, { ...port, served, ...(begins ? { looks: 0, dueAt: Date.now() + lookIntervalMs } : { looks: before.looks, dueAt: before.dueAt }) });
+    }
     void this.#run();
   }
 
@@ -72,16 +81,16 @@ export class EarlierConnections {
       const [, still] = await this.#quietOnes(watched);
       const peers = [...quiet].filter((peer) => still.has(peer));
       for (const peer of peers) await destroySockets(watched.netns, { local: `${watched.address}:${watched.port}`, peer });
-      if (peers.length > 0) this.#log('connections from before the bridge were quiet and are reset', { netns: watched.netns, port: watched.port, count: peers.length });
+      if (peers.length > 0) this.#log('quiet connections of the original are reset', { netns: watched.netns, port: watched.port, count: peers.length });
     } catch (error) {
       // The pod may be gone.
-      this.#log('connections from before the bridge cannot be looked at', { netns: watched.netns, error: words(error) });
+      this.#log('connections of the original cannot be looked at', { netns: watched.netns, error: words(error) });
     }
   }
 
   /** How many there are, and the clients of those that are quiet. */
   async #quietOnes({ netns, address, port, exclude }: BridgedPort): Promise<[number, Set<string>]> {
-    const sockets = (await directTo(netns, address, port)).filter(({ peer }) => !exclude.includes(peer.slice(0, peer.lastIndexOf(':'))));
+    const sockets = (await establishedWithOwner(netns, address, port, movedPeer)).filter(({ peer }) => !exclude.includes(peer.slice(0, peer.lastIndexOf(':'))));
     return [sockets.length, new Set(sockets.filter((socket) => isIdle(socket) && Math.min(socket.sinceSentMs, socket.sinceReceivedMs) >= quietMs).map(({ peer }) => peer))];
   }
 }
