@@ -71,6 +71,15 @@ function temper(route: Route, steadiness: PortFacts['steadiness']): Route {
 
 /** What a running configuration lacks. Frontends that are only too many do no harm: no packet is led to them any more. */
 export function lacks(running: readonly Frontend[], wanted: readonly Frontend[]): boolean {
-  const have = new Map(running.map((frontend) => [frontend.id, JSON.stringify(frontend)]));
-  return wanted.some((frontend) => have.get(frontend.id) !== JSON.stringify(frontend));
+  return differs(running, wanted, (frontend) => JSON.stringify(frontend));
+}
+
+/** The same, but for how long containers that go up and down are checked: that can wait where a new process is dear. */
+export function lacksNow(running: readonly Frontend[], wanted: readonly Frontend[]): boolean {
+  return differs(running, wanted, (frontend) => JSON.stringify(frontend, (key, value: unknown) => (key === 'wary' ? undefined : value)));
+}
+
+function differs(running: readonly Frontend[], wanted: readonly Frontend[], text: (frontend: Frontend) => string): boolean {
+  const have = new Map(running.map((frontend) => [frontend.id, text(frontend)]));
+  return wanted.some((frontend) => have.get(frontend.id) !== text(frontend));
 }

@@ -18,7 +18,7 @@ import { acceptMs, Drains } from './drains.ts';
 import { EgressWays } from './egress-ways.ts';
 import { entryState } from './entry-state.ts';
 import { FrozenOriginals } from './freeze/frozen-originals.ts';
-import { buildFrontends, frontendId, lacks } from './frontends.ts';
+import { buildFrontends, frontendId, lacks, lacksNow } from './frontends.ts';
 import { LostRules } from './lost-rules.ts';
 import { bridgeKey, planAssignments, regexRules, type Assignment } from './plan.ts';
 import { netnsPrefix, PodNetworks, uidOf } from './pod-networks.ts';
@@ -55,6 +55,8 @@ const cleanupDelayMs = 3000;
 const killedEndMs = 500;
 /** So long the status tells of a hang that is over. */
 const hangNoteMs = 60_000;
+const temperMsPerHubPort = 100;
+const mostTemperMs = 30_000;
 /** Is all over that an agent which stops has waited for? */
 const stopIntervalMs = 30;
 /** Changes of many pods become one reload. */
@@ -100,6 +102,8 @@ export class NodeAgent {
   readonly #watching = new AbortController();
   /** HAProxy has these. */
   #running: Frontend[] = [];
+  /** When the current HAProxy was started. */
+  #launchedAt = 0;
   /** When HAProxy is made to drop what nobody needs any more. */
   #cleanupAt: number | undefined;
   /** When HAProxy was found hung last. */
@@ -270,7 +274,7 @@ export class NodeAgent {
     await this.#applyRules(assignments, this.#running, frozenPorts);
     await this.#drains.start(assignments);
     // A process that hangs hands nothing over; its end brings us here again.
-    if (!this.#proxy.hangs && (lacks(this.#running, frontends) || this.#reopens(frontends) || this.#cleanupDue(frontends))) await this.#launch(frontends);
+    if (!this.#proxy.hangs && (lacksNow(this.#running, frontends) || this.#temperDue(frontends) || this.#reopens(frontends) || this.#cleanupDue(frontends))) await this.#launch(frontends);
     await this.#applyRules(assignments, frontends, frozenPorts);
     await this.#frozen.set(toFreeze);
     this.#remember(assignments);
@@ -313,6 +317,7 @@ export class NodeAgent {
     });
     this.#unbound.opened(frontends.map(({ id }) => id));
     this.#running = [...frontends];
+    this.#launchedAt = Date.now();
     for (const [, network] of this.#networks.entries()) network.keepListenPorts(new Set(frontends.filter(({ netns }) => netns === network.netns).map(({ port }) => port)));
     this.#looks.steadiness.keep(new Set(hubs.keys()));
     this.#certificates.keep(new Set(frontends.flatMap(({ routes }) => routes.flatMap(({ certificate }) => certificate ?? []))));
@@ -341,6 +346,16 @@ export class NodeAgent {
   /** A hub port that was closed for a drain is wanted again. */
   #reopens(frontends: readonly Frontend[]): boolean {
     return frontends.some(({ routes }) => routes.some(({ hub }) => this.#drains.isClosed(hubPortName(hub))));
+  }
+
+  /** Containers go up and down, or do so no more: a process for that alone has its time, the longer the more there is to check. */
+  #temperDue(frontends: readonly Frontend[]): boolean {
+    if (!lacks(this.#running, frontends)) return false;
+    const hubPorts = new Set(frontends.flatMap(({ routes }) => routes.map(({ hub }) => hubPortName(hub)))).size;
+    const leftMs = this.#launchedAt + Math.min(hubPorts * temperMsPerHubPort, mostTemperMs) - Date.now();
+    if (leftMs <= 0) return true;
+    this.#loop.triggerIn(leftMs);
+    return false;
   }
 
   #cleanupDue(frontends: readonly Frontend[]): boolean {

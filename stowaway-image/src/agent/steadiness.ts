@@ -11,6 +11,8 @@ import type { ServerStat } from './proxy/stats.ts';
  * checks in a row; those closer together than `oneMs` are one.
  */
 const stumbles = { most: 4, withinMs: 30_000, oneMs: 400 } as const;
+/** Where so many containers, and such a share of all, fail at once, it is not for them: the node, the hub or the network had no time. */
+const common = { least: 10, share: 0.1 } as const;
 /** After so long up without a failed check it is trusted again. */
 const trustAfterMs = 30_000;
 
@@ -30,7 +32,10 @@ export class Steadiness {
 
   /** Takes one look at HAProxy's counters in. Returns true when something is judged otherwise than before. */
   note(stats: readonly ServerStat[], generation: number, now: number): boolean {
-    return stats.filter(({ backend }) => isHubPortName(backend)).map((stat) => this.#take(stat, generation, now)).some(Boolean);
+    const ports = stats.filter(({ backend }) => isHubPortName(backend));
+    const stumbled = new Set(ports.filter((stat) => this.#stumbled(stat, generation)).map(({ backend }) => backend));
+    const counts = stumbled.size < Math.max(common.least, ports.length * common.share);
+    return ports.map((stat) => this.#take(stat, generation, now, stumbled.has(stat.backend), counts)).some(Boolean);
   }
 
   /** It goes up and down too often. */
@@ -48,14 +53,19 @@ export class Steadiness {
     for (const name of this.#known.keys()) if (!hubPortNames.has(name)) this.#known.delete(name);
   }
 
-  #take({ backend, up, failedChecks }: ServerStat, generation: number, now: number): boolean {
+  #stumbled({ backend, failedChecks }: ServerStat, generation: number): boolean {
+    const known = this.#known.get(backend);
+    return failedChecks > (known?.generation === generation ? known.failedChecks : 0);
+  }
+
+  /** @param counts it is for this container that it stumbled */
+  #take({ backend, up, failedChecks }: ServerStat, generation: number, now: number, stumbled: boolean, counts: boolean): boolean {
     const known = this.#known.get(backend) ?? { generation, failedChecks: 0, stumbles: [], upSince: undefined, wary: false, proven: false };
     this.#known.set(backend, known);
     const { wary, proven } = known;
-    const stumbled = failedChecks > (known.generation === generation ? known.failedChecks : 0);
     known.generation = generation;
     known.failedChecks = failedChecks;
-    if (stumbled && now - (known.stumbles.at(-1) ?? -Infinity) >= stumbles.oneMs) known.stumbles.push(now);
+    if (stumbled && counts && now - (known.stumbles.at(-1) ?? -Infinity) >= stumbles.oneMs) known.stumbles.push(now);
     known.stumbles = known.stumbles.slice(-stumbles.most).filter((at) => now - at <= stumbles.withinMs);
     known.upSince = !up ? undefined : stumbled ? now : known.upSince ?? now;
     known.proven ||= up || stumbled;

@@ -3,7 +3,7 @@ import { connectionsIn } from '../../../stowaway-image/src/adapters/haproxy-proc
 import { tablesNamed } from '../../../stowaway-image/src/adapters/netns.ts';
 import { answeredByOwner, parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
 import { isGoodMoment, isIdle } from '../../../stowaway-image/src/agent/drain.ts';
-import { lacks } from '../../../stowaway-image/src/agent/frontends.ts';
+import { lacks, lacksNow } from '../../../stowaway-image/src/agent/frontends.ts';
 import { freePort, listeningPorts, takenPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
 import { unboundFrontends } from '../../../stowaway-image/src/agent/proxy/bind-errors.ts';
 import { UnboundFrontends } from '../../../stowaway-image/src/agent/unbound.ts';
@@ -168,6 +168,9 @@ test('a running configuration that has more than is wanted lacks nothing', () =>
   expect(lacks([one, two], [one])).toBe(false);
   expect(lacks([one], [one, two])).toBe(true);
   expect(lacks([one], [frontend([route('a'), route('b')])])).toBe(true);
+  // For how long a container is checked is nothing that hurries.
+  const tempered = frontend([route('a', { check: { ...route('a').check, wary: true } })]);
+  expect([lacks([one], [tempered]), lacksNow([one], [tempered]), lacksNow([one], [tempered, two])]).toEqual([true, false, true]);
 });
 
 test('status entries keep the time of their last change', () => {

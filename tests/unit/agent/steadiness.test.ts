@@ -41,6 +41,16 @@ describe('a container that goes up and down', () => {
     expect(steadiness.wary(name)).toBe(true);
   });
 
+  test('many that stumble at once do so for another reason, and stay trusted; one beside them does not', () => {
+    const steadiness = new Steadiness();
+    const names = Array.from({ length: 20 }, (_, index) => `c_10-0-9-9_${20_001 + index}`);
+    const all = (failedChecks: (index: number) => number) => names.map((backend, index) => ({ ...look(true, failedChecks(index))[0]!, backend }));
+    for (let i = 1; i <= 8; i++) expect(steadiness.note(all((index) => (index < 12 ? i : 0)), 1, i * 1000)).toBe(i === 1);
+    expect(names.filter((each) => steadiness.wary(each))).toEqual([]);
+    for (let i = 9; i <= 12; i++) steadiness.note(all((index) => (index === 0 ? i : index < 12 ? 8 : 0)), 1, i * 1000);
+    expect(names.filter((each) => steadiness.wary(each))).toEqual([names[0]]);
+  });
+
   test('a few restarts over a while are nothing', () => {
     const steadiness = new Steadiness();
     for (let i = 1; i < 20; i++) steadiness.note(look(true, i), 1, i * 11_000);
