@@ -15,23 +15,19 @@ export const checkTimings = {
 
 /** So many hub ports of a node are checked as fast as can be. */
 const promptHubPorts = 50;
-/** Where there are many, an answer may take so many times as long: who checks so much is late himself. */
-const mostPatience = 4;
 
 /**
  * @param hubPorts how many this node checks. Each check is a connection through the hub and a laptop's tunnel, from every node: above
  * {@link promptHubPorts} they are so much rarer that there are not more of them. A request that meets a dead port before its check does is led to the original all the same, half a second later.
  */
 export function checkedServer(address: string, { http, wary, proxyProtocol }: Check, hubPorts = 1): string[] {
-  const { fall, rise, ...prompt } = http === undefined ? checkTimings.tcp : checkTimings.http;
+  const { suspectMs, fall, rise, answerMs, ...prompt } = http === undefined ? checkTimings.tcp : checkTimings.http;
   const rarer = Math.max(1, hubPorts / promptHubPorts);
-  const [everyMs, suspectMs, downMs] = [prompt.everyMs, prompt.suspectMs, prompt.downMs].map((ms) => Math.round(ms * rarer)) as [number, number, number];
-  const answerMs = Math.round(prompt.answerMs * Math.min(rarer, mostPatience));
+  const [everyMs, downMs] = [Math.round(prompt.everyMs * rarer), Math.round(prompt.downMs * rarer)];
   const [down, up] = wary ? [1, Math.ceil(checkTimings.waryMs / downMs)] : [fall, rise];
   return [
-    ...(http === undefined && rarer === 1 ? [] : [`timeout check ${answerMs}ms`]),
     ...(http === undefined ? [] : [
-      'option httpchk',
+      'option httpchk', `timeout check ${answerMs}ms`,
       `http-check send meth GET uri ${quote(http.path)} ver HTTP/1.1 hdr host podbridge-check hdr user-agent podbridge-check hdr connection close`,
       'http-check expect status 200-399',
     ]),
