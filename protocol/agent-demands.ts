@@ -26,3 +26,6 @@ export const agentSecurityContext = {
   // Where AppArmor is in force, the runtime's default profile forbids the bind mounts of `ip netns attach`.
   appArmorProfile: { type: 'Unconfined' },
 };
+
+/** HAProxy is in the way of requests: it must not starve beside what else runs on the node. */
+export const agentResources = { requests: { cpu: '100m', memory: '96Mi' }, limits: { memory: '512Mi' } } as const;

@@ -1,5 +1,5 @@
 /** Does the cluster let agents be? Asked of the API server itself, by a dry run of such a pod: so every policy engine has its say. */
-import { agentPodDemands, agentSecurityContext } from '../../protocol/agent-demands.ts';
+import { agentPodDemands, agentResources, agentSecurityContext } from '../../protocol/agent-demands.ts';
 import { labels, managedBy, names, systemNamespace } from '../../protocol/names.ts';
 import type { Cluster } from '../adapters/cluster/index.ts';
 import { isBridgeError } from '../errors.ts';
@@ -12,7 +12,7 @@ function agentProbe(image: string): Manifest {
     apiVersion: 'v1', kind: 'Pod', metadata: { name: probeName, namespace: systemNamespace, labels: { [labels.managedBy]: managedBy, [labels.component]: 'agent' } },
     spec: {
       serviceAccountName: names.agent, restartPolicy: 'Always', ...agentPodDemands, securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
-      containers: [{ name: 'agent', image, securityContext: agentSecurityContext, resources: { requests: { cpu: '100m', memory: '96Mi' }, limits: { memory: '512Mi' } } }],
+      containers: [{ name: 'agent', image, securityContext: agentSecurityContext, resources: agentResources }],
     },
   };
 }

@@ -300,6 +300,11 @@ describe('nothing is lost', () => {
     expect(kept.failed.filter((words) => !words.includes('ECONNRESET'))).toEqual([]);
     expect(kept.failed.length).toBeLessThanOrEqual(most);
   };
+  /** Of the one connection that it keeps. */
+  const endOf = (agent: Agent): Promise<string> => {
+    const [socket] = Object.values(agent.freeSockets).flat();
+    return new Promise((resolve) => socket?.once('close', () => resolve('ended')));
+  };
   const load = (headers: Record<string, string> = {}): ReturnType<typeof startLoad> => startLoad({ host: world.addresses['pod'] ?? '', port: originalPorts.http, newPerSecond: 200, keepAlive: { connections: 20, perSecond: 100 }, headers });
 
   test.each([['without rules', undefined], ['with a rule', headerRule]])('ten starts and stops %s at 200 new requests per second', async (_, rules) => {
@@ -349,8 +354,7 @@ describe('nothing is lost', () => {
     expect((await ask({ agent: before })).who).toBe('original');
     await world.bridges({ rules: headerRule });
     await world.untilServing();
-    const [socket] = Object.values(before.freeSockets).flat();
-    const ended = new Promise((resolve) => socket?.once('close', () => resolve('ended')));
+    const ended = endOf(before);
     expect(await Promise.race([ended, sleep(5000, 'left alone')])).toBe('left alone');
     expect((await ask({ agent: before, headers: mine })).who).toBe('original');
     await world.bridges({});
@@ -366,8 +370,7 @@ describe('nothing is lost', () => {
     await until('the original answers', async () => ((await ask().catch(() => undefined))?.who === 'original' ? true : undefined), 10_000);
     const kept = new Agent({ keepAlive: true, maxSockets: 1 });
     expect((await ask({ agent: kept })).who).toBe('original');
-    const [socket] = Object.values(kept.freeSockets).flat();
-    const ended = new Promise((resolve) => socket?.once('close', () => resolve('ended')));
+    const ended = endOf(kept);
     expect(await Promise.race([ended, sleep(4000, 'left alone')])).toBe('left alone');
     await world.startLocal();
     expect(await Promise.race([ended, sleep(15_000, 'left alone')])).toBe('ended');

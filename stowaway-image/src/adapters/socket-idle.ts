@@ -61,3 +61,18 @@ export async function waitingAt(netns: string, port: number): Promise<number> {
 export async function destroySockets(netns: string, which?: { local: string; peer: string }): Promise<void> {
   await inNetns(netns, ['ss', '-KtnH', 'state', 'connected', ...(which === undefined ? [] : ['src', which.local, 'dst', which.peer])]);
 }
+
+/**
+ * Resets connections that are still quiet at a second look, right before: many clients may have waited for a processor, and then ask all at once.
+ *
+ * @param local `address:port`
+ * @param quiet the peers at the first look
+ * @returns how many were reset
+ */
+export async function resetStillQuiet(netns: string, local: string, quiet: ReadonlySet<string>, lookAgain: () => Promise<ReadonlySet<string>>): Promise<number> {
+  if (quiet.size === 0) return 0;
+  const still = await lookAgain();
+  const peers = [...quiet].filter((peer) => still.has(peer));
+  await Promise.all(peers.map(async (peer) => await destroySockets(netns, { local, peer })));
+  return peers.length;
+}

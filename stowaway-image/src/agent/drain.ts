@@ -3,7 +3,7 @@
  * open may finish, and TCP connections that are idle between two requests are closed, so that the client opens a new one.
  * Where the pod ends, so are those that its own process has by way of us: its network may go before we can pass on that it hangs up.
  */
-import { destroySockets, establishedTo, waitingAt, type SocketTimes } from '../adapters/socket-idle.ts';
+import { establishedTo, resetStillQuiet, waitingAt, type SocketTimes } from '../adapters/socket-idle.ts';
 import { frontendName, tlsFrontendName } from './proxy/config.ts';
 import { hubPortName } from './proxy/hub-port.ts';
 import { movedPeer } from './proxy/source-port.ts';
@@ -136,11 +136,11 @@ export async function dismiss({ ports, shut }: Drain, generations: readonly Gene
   await Promise.all(generations.flatMap(({ api }) => due.map(async (name) => { await api.ask(`shutdown frontend ${name}`).catch(() => undefined); })));
   for (const name of due) shut.add(name);
   await Promise.all(ports.map(async ({ netns, address, port }) => {
-    // Once more right before, because many clients may have waited for a processor, and then ask all at once.
-    const [silent, still] = [await silentClients(netns, address, port), await silentClients(netns, address, port)];
-    if (silent.size === 0) return;
-    const busy = new Set((await Promise.all(generations.map(async ({ api }) => parseSessions(await api.ask('show sess'))))).flat().map(({ source }) => source));
-    await Promise.all([...silent].filter((peer) => still.has(peer) && !busy.has(movedPeer(peer))).map(async (peer) => await destroySockets(netns, { local: `${address}:${port}`, peer })));
+    await resetStillQuiet(netns, `${address}:${port}`, await silentClients(netns, address, port), async () => {
+      const still = await silentClients(netns, address, port);
+      const busy = new Set((await Promise.all(generations.map(async ({ api }) => parseSessions(await api.ask('show sess'))))).flat().map(({ source }) => source));
+      return new Set([...still].filter((peer) => !busy.has(movedPeer(peer))));
+    });
   }));
 }
 

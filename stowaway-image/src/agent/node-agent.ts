@@ -274,7 +274,7 @@ export class NodeAgent {
     await this.#applyRules(assignments, this.#running, frozenPorts);
     await this.#drains.start(assignments);
     // A process that hangs hands nothing over; its end brings us here again.
-    if (!this.#proxy.hangs && (lacksNow(this.#running, frontends) || this.#temperDue(frontends) || this.#reopens(frontends) || this.#cleanupDue(frontends))) await this.#launch(frontends);
+    if (!this.#proxy.hangs && (this.#isOutdated(frontends) || this.#reopens(frontends) || this.#cleanupDue(frontends))) await this.#launch(frontends);
     await this.#applyRules(assignments, frontends, frozenPorts);
     await this.#frozen.set(toFreeze);
     this.#remember(assignments);
@@ -348,9 +348,10 @@ export class NodeAgent {
     return frontends.some(({ routes }) => routes.some(({ hub }) => this.#drains.isClosed(hubPortName(hub))));
   }
 
-  /** Containers go up and down, or do so no more: a process for that alone has its time, the longer the more there is to check. */
-  #temperDue(frontends: readonly Frontend[]): boolean {
+  /** HAProxy lacks something. That containers go up and down, or do so no more, has its time: the longer, the more there is to check. */
+  #isOutdated(frontends: readonly Frontend[]): boolean {
     if (!lacks(this.#running, frontends)) return false;
+    if (lacksNow(this.#running, frontends)) return true;
     const hubPorts = new Set(frontends.flatMap(({ routes }) => routes.map(({ hub }) => hubPortName(hub)))).size;
     const leftMs = this.#launchedAt + Math.min(hubPorts * temperMsPerHubPort, mostTemperMs) - Date.now();
     if (leftMs <= 0) return true;

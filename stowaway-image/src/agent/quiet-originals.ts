@@ -4,7 +4,7 @@
  * One that is quiet, its last word an answer, is reset: for its next request the client opens a new one, and that is bridged. Busy ones stay
  * until they pause.
  */
-import { destroySockets, establishedWithOwner } from '../adapters/socket-idle.ts';
+import { establishedWithOwner, resetStillQuiet, type SocketTimes } from '../adapters/socket-idle.ts';
 import { words, type Log } from '../log.ts';
 import { pause } from '../kube/index.ts';
 import { isIdle } from './drain.ts';
@@ -52,10 +52,12 @@ export class QuietOriginals {
     const wanted = new Map(ports.map((port) => [`${port.netns} ${port.port}`, port]));
     for (const key of [...this.#watched.keys()]) if (!wanted.has(key)) this.#watched.delete(key);
     for (const [key, port] of wanted) {
-      const before = this.#watched.get(key);
       const served = port.serves();
-      const begins = before === undefined || (served && !before.served);
-      this.#watched.set(key, { ...port, served, ...(begins ? { looks: 0, dueAt: Date.now() + lookIntervalMs } : { looks: before.looks, dueAt: before.dueAt }) });
+      const begun = { looks: 0, dueAt: Date.now() + lookIntervalMs };
+      const watched = this.#watched.get(key);
+      // Changed in place: a look at it may be under way.
+      if (watched === undefined) this.#watched.set(key, { ...port, served, ...begun });
+      else Object.assign(watched, port, served && !watched.served ? begun : {}, { served });
     }
     void this.#run();
   }
@@ -74,23 +76,23 @@ export class QuietOriginals {
     watched.looks += 1;
     watched.dueAt = Date.now() + noneIntervalMs;
     try {
-      const [all, quiet] = await this.#quietOnes(watched);
-      if (all > 0) watched.dueAt = Date.now() + (watched.looks < firstLooks ? lookIntervalMs : busyIntervalMs);
-      if (quiet.size === 0 || !watched.serves()) return;
-      // Once more right before.
-      const [, still] = await this.#quietOnes(watched);
-      const peers = [...quiet].filter((peer) => still.has(peer));
-      for (const peer of peers) await destroySockets(watched.netns, { local: `${watched.address}:${watched.port}`, peer });
-      if (peers.length > 0) this.#log('quiet connections of the original are reset', { netns: watched.netns, port: watched.port, count: peers.length });
+      const sockets = await socketsOf(watched);
+      if (sockets.length > 0) watched.dueAt = Date.now() + (watched.looks < firstLooks ? lookIntervalMs : busyIntervalMs);
+      if (!watched.serves()) return;
+      const { netns, address, port } = watched;
+      const count = await resetStillQuiet(netns, `${address}:${port}`, quietPeers(sockets), async () => quietPeers(await socketsOf(watched)));
+      if (count > 0) this.#log('quiet connections of the original are reset', { netns, port, count });
     } catch (error) {
       // The pod may be gone.
       this.#log('connections of the original cannot be looked at', { netns: watched.netns, error: words(error) });
     }
   }
+}
 
-  /** How many there are, and the clients of those that are quiet. */
-  async #quietOnes({ netns, address, port, exclude }: BridgedPort): Promise<[number, Set<string>]> {
-    const sockets = (await establishedWithOwner(netns, address, port, movedPeer)).filter(({ peer }) => !exclude.includes(peer.slice(0, peer.lastIndexOf(':'))));
-    return [sockets.length, new Set(sockets.filter((socket) => isIdle(socket) && Math.min(socket.sinceSentMs, socket.sinceReceivedMs) >= quietMs).map(({ peer }) => peer))];
-  }
+async function socketsOf({ netns, address, port, exclude }: BridgedPort): Promise<SocketTimes[]> {
+  return (await establishedWithOwner(netns, address, port, movedPeer)).filter(({ peer }) => !exclude.includes(peer.slice(0, peer.lastIndexOf(':'))));
+}
+
+function quietPeers(sockets: readonly SocketTimes[]): Set<string> {
+  return new Set(sockets.filter((socket) => isIdle(socket) && Math.min(socket.sinceSentMs, socket.sinceReceivedMs) >= quietMs).map(({ peer }) => peer));
 }

@@ -1,7 +1,7 @@
 /** The pod of one node's agent. */
 import { agentPodName } from '../agent-names.ts';
 import type { KubeObject } from '../kube/index.ts';
-import { agentPodDemands, agentSecurityContext } from '../../../protocol/agent-demands.ts';
+import { agentPodDemands, agentResources, agentSecurityContext } from '../../../protocol/agent-demands.ts';
 import { labels, managedBy, names, systemNamespace } from '../../../protocol/names.ts';
 import { ports } from '../../../protocol/ports.ts';
 import { patientProbes } from './probes.ts';
@@ -49,7 +49,7 @@ export function agentPod(node: string, { image, version, priorityClassName, owne
         ],
         ports: [{ name: 'identity', containerPort: ports.agent, protocol: 'TCP' }, { name: 'files', containerPort: ports.files, protocol: 'TCP' }, { name: 'health', containerPort: ports.health, protocol: 'TCP' }],
         ...patientProbes(ports.health),
-        resources: { requests: { cpu: '100m', memory: '96Mi' }, limits: { memory: '512Mi' } },
+        resources: agentResources,
         securityContext: agentSecurityContext,
         volumeMounts: [{ name: 'run', mountPath: '/run' }, { name: 'tmp', mountPath: '/tmp' }, { name: 'var', mountPath: '/var/lib/podbridge' }],
       }],
