@@ -1,4 +1,4 @@
-import { access, mkdir, rename, rm } from 'node:fs/promises';
+import { access, cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { contentHash } from './hash.ts';
@@ -14,6 +14,10 @@ export interface GoProgram {
   ldflags: string;
   /** What the step's line says beside the name. */
   title: string;
+  /** Import path of somebody else's program; absent: the folder's own. */
+  package?: string;
+  /** For what is not in the tree: completes a copy of the folder, in which the build then runs. */
+  complete?: (folder: string) => Promise<void>;
 }
 
 const oldestGo = { major: 1, minor: 25 };
@@ -31,7 +35,7 @@ export async function ensureGoProgram(program: GoProgram, progress: Progress): P
     const unfinished = `${binary}.${process.pid}`;
     try {
       await requireGo();
-      await progress.step(`building ${program.title}`, () => execa('go', goArguments(program, unfinished), { cwd: source, env: goEnvironment, all: true }));
+      await progress.step(`building ${program.title}`, () => inCompleted(program, source, (cwd) => execa('go', goArguments(program, unfinished), { cwd, env: goEnvironment, all: true })));
       await rename(unfinished, binary);
     } finally {
       await rm(unfinished, { force: true });
@@ -40,11 +44,29 @@ export async function ensureGoProgram(program: GoProgram, progress: Progress): P
   });
 }
 
+/** Folder of a module's files, `example.com/module@v1.2.3`: in Go's own cache, where they cannot be written; downloaded and verified if need be. */
+export async function moduleFolder(module: string): Promise<string> {
+  const { stdout } = await execa('go', ['mod', 'download', '-json', module], { cwd: '/', env: goEnvironment });
+  return (JSON.parse(stdout) as { Dir: string }).Dir;
+}
+
+async function inCompleted({ name, complete }: GoProgram, source: string, build: (folder: string) => Promise<unknown>): Promise<void> {
+  if (complete === undefined) return void await build(source);
+  const copy = await mkdtemp(join(await cacheFolder('build'), `${name}-`));
+  try {
+    await cp(source, copy, { recursive: true });
+    await complete(copy);
+    await build(copy);
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+}
+
 const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
 /** Only modules are fetched: never another release of Go itself. */
 const goEnvironment = { CGO_ENABLED: '0', GOWORK: 'off', GOTOOLCHAIN: 'local' };
 const goArguments = (program: GoProgram, output: string): string[] =>
-  ['build', '-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${program.ldflags}`.trim(), '-o', output, '.'];
+  ['build', '-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${program.ldflags}`.trim(), '-o', output, program.package ?? '.'];
 
 /** Throws unless this machine has a Go that can build the programs; says what to install. */
 async function requireGo(): Promise<void> {

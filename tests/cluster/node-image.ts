@@ -59,7 +59,8 @@ export async function ensureNodeImage(progress: Progress): Promise<string> {
   });
 }
 
-async function buildFromScratch(tag: string, program: string, name: string, context: string): Promise<void> {
+/** An image of nothing but the program. @param context a folder that is made for it and removed */
+export async function buildFromScratch(tag: string, program: string, name: string, context: string): Promise<void> {
   await cp(program, join(context, name), { recursive: true });
   await writeFile(join(context, 'Dockerfile'), `FROM scratch\nCOPY ${name} /${name}\nENTRYPOINT ["/${name}"]\n`);
   await execa('docker', ['build', '--quiet', '--label', managedBy, '--tag', tag, context], { all: true });

@@ -1,23 +1,33 @@
-/** The custom resource HTTPRoute of the Gateway API, as its own project ships it: from its Go module. */
-import { readFile } from 'node:fs/promises';
+/** The custom resources of the Gateway API (its standard channel), as its own project ships them: from its Go module. */
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { parse } from 'yaml';
 import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
+import { moduleFolder } from '../cluster/go-build.ts';
 import type { Kube } from './kube.ts';
 
 const gatewayModule = 'sigs.k8s.io/gateway-api@v1.4.0';
+/** By this the next run knows what one that was broken off has left. */
+const ours = { 'app.kubernetes.io/managed-by': 'podbridge-test' };
+const establishedLimitMs = 60_000;
 
 interface Crd extends KubeObject { status?: { conditions?: { type: string; status: string }[] } }
 
-/** @returns what takes it away again; nothing, where the cluster has it already */
-export async function haveHttpRoutes(kube: Kube): Promise<() => Promise<void>> {
-  const { stdout } = await execa('go', ['mod', 'download', '-json', gatewayModule], { cwd: '/', env: { GOWORK: 'off', GOTOOLCHAIN: 'local' } });
-  const { Dir: folder } = JSON.parse(stdout) as { Dir: string };
-  const crd = parse(await readFile(join(folder, 'config', 'crd', 'standard', 'gateway.networking.k8s.io_httproutes.yaml'), 'utf8')) as Crd;
-  const { name } = crd.metadata;
-  if (await kube.find(resources.CustomResourceDefinition, name) !== undefined) return () => Promise.resolve();
-  await kube.apply(crd, { fieldManager: 'podbridge-test' });
-  await kube.until<Crd>(resources.CustomResourceDefinition, name, (found) => found?.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true, { timeoutMs: 60_000 });
-  return async () => { await kube.delete(resources.CustomResourceDefinition, name, {}); };
+/** @returns what takes away again those that the cluster did not have */
+export async function haveGatewayApi(kube: Kube): Promise<() => Promise<void>> {
+  const folder = join(await moduleFolder(gatewayModule), 'config', 'crd', 'standard');
+  const files = (await readdir(folder)).filter((name) => name.startsWith('gateway.networking.k8s.io_'));
+  const made = (await Promise.all(files.map(async (file) => {
+    const crd = parse(await readFile(join(folder, file), 'utf8')) as Crd;
+    const { name } = crd.metadata;
+    const there = await kube.find(resources.CustomResourceDefinition, name);
+    if (there !== undefined && there.metadata.labels?.['app.kubernetes.io/managed-by'] !== ours['app.kubernetes.io/managed-by']) return [];
+    await kube.apply({ ...crd, metadata: { ...crd.metadata, labels: { ...crd.metadata.labels, ...ours } } }, { fieldManager: 'podbridge-test' });
+    await kube.until<Crd>(resources.CustomResourceDefinition, name, (found) => found?.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true, { timeoutMs: establishedLimitMs });
+    return [name];
+  }))).flat();
+  return async () => {
+    await Promise.all(made.map((name) => kube.delete(resources.CustomResourceDefinition, name)));
+    await Promise.all(made.map((name) => kube.until(resources.CustomResourceDefinition, name, (found) => found === undefined, { timeoutMs: establishedLimitMs })));
+  };
 }
