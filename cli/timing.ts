@@ -18,6 +18,8 @@ export const timing = {
   bridgeClaimLimitMs: 60_000,
   /** The preview gateway's pod runs: its image is on some node already, the hub's. */
   previewGatewayTimeoutMs: 90_000,
+  /** Controllers of Gateways gather changes for a second or two. */
+  gatewayVerdictTimeoutMs: 5_000,
   /** After the last probe of a check: what agents have seen is fetched in turns of up to two seconds. */
   propagationSettleMs: 5_000,
   /** All pods of the target attached, from the creation of the bridge. */

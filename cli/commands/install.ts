@@ -77,9 +77,9 @@ export const command: Command = {
     const preview = previewOf(context);
     const policy = await policyOf(context);
     if (flag(context, 'dryRun')) return dryRun(delivery, preview, policy);
-    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled }, { grantLines }, { policyWords }, { missingIngressClass }, { ask }, { isInteractive }] = await Promise.all([
+    const [{ connectCluster }, { connectDocker }, { installHere }, { Steps }, { findInstalled }, { grantLines }, { policyWords }, { missingIngressClass }, { unservedRoute }, { ask }, { isInteractive }] = await Promise.all([
       import('../adapters/cluster/index.ts'), import('../adapters/docker/index.ts'), import('../install/install-here.ts'), import('../steps/steps.ts'),
-      import('../install/version.ts'), import('../grant-lines.ts'), import('../install/policy.ts'), import('../install/ingress-class.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
+      import('../install/version.ts'), import('../grant-lines.ts'), import('../install/policy.ts'), import('../install/ingress-class.ts'), import('../install/gateway-route.ts'), import('../ui/ask.ts'), import('../ui/terminal.ts'),
     ]);
     const { host, reporter } = context;
     const cluster = await connectCluster(host, clusterChoice(context));
@@ -104,6 +104,13 @@ export const command: Command = {
         reporter.emit({
           type: 'warning', code: 'ingress-class-missing', at: host.now(), text: `the cluster has no IngressClass ${wanted}${there.length === 0 ? ', nor any other' : `, but ${there.join(', ')}`}: until it has, links of previews lead nowhere`,
           next: there.length === 0 ? 'bridge install --preview node-port, or install an Ingress controller' : `bridge install --preview ingress:${there[0]} --preview-url ${preview?.url ?? 'URL'}`,
+        });
+      }
+      const unserved = preview === undefined ? undefined : await unservedRoute(cluster, preview);
+      if (unserved !== undefined) {
+        reporter.emit({
+          type: 'warning', code: 'gateway-route-unserved', at: host.now(), text: `links of previews lead nowhere yet: an HTTPRoute was made, but ${unserved}`,
+          next: `${cluster.context.kubectl} -n bridge-system describe httproute stowaway-preview`,
         });
       }
       const limits = policyWords(installation.policy);

@@ -33,7 +33,7 @@ beforeAll(async () => {
   const [certificate = '', key = ''] = stdout.split(/(?=-----BEGIN PRIVATE KEY)/);
   suite = await startSuite(namespace, (echo) => [deployment({ name: 'web', namespace, image: echo }), service({ name: 'web', namespace })]);
   undo.push(await haveGatewayApi(suite.kube));
-  entrance = await openEntrance(suite, { namespace, name, certificate: `${certificate}\n`, key: `${key}\n` });
+  entrance = await openEntrance(suite, { namespace, name, domain: 'example.com', certificate: `${certificate}\n`, key: `${key}\n` });
   undo.push(() => entrance.remove());
   browser = await startBrowser(['--ignore-certificate-errors', `--host-resolver-rules=MAP ${host}:443 ${entrance.host}:${entrance.port}`]);
   await suite.run(name, 'local', ['--target', 'deploy/web', '--port', 'http', '--mark', 'ann']);
@@ -102,8 +102,9 @@ test('an Ingress: a class that nobody serves is warned of; the controller takes 
   await expectPreview(url, await enter(url));
 });
 
-test('a Gateway of another namespace: it accepts the HTTPRoute, the Ingress is gone', async () => {
-  await install(`gateway:${namespace}/${name}`, '--preview-url', `https://${host}`);
+test('a Gateway of another namespace: that it refuses the HTTPRoute of a foreign host is told; it accepts that of its own; the Ingress is gone', async () => {
+  expect((await install(`gateway:${namespace}/${name}`, '--preview-url', 'https://preview.elsewhere.net')).stderr).toContain(`Gateway ${namespace}/${name} does not take it (NoMatchingListenerHostname`);
+  expect((await install(`gateway:${namespace}/${name}`, '--preview-url', `https://${host}`)).stderr).not.toContain('does not take it');
   expect(await suite.kube.find(resources.Ingress, names.preview, systemNamespace)).toBeUndefined();
   const accepted = (route: RouteObject | undefined) => route?.status?.parents?.some(({ conditions }) => ['Accepted', 'ResolvedRefs'].every((wanted) => conditions.some(({ type, status }) => type === wanted && status === 'True'))) === true;
   const route = await suite.kube.until<RouteObject>(resources.HTTPRoute, names.preview, accepted, { namespace: systemNamespace, timeoutMs: limitMs });

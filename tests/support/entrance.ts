@@ -21,7 +21,7 @@ export interface Entrance {
   /** Where it listens with TLS: a node's address, which the status of what it serves has too, and a port. */
   host: string;
   port: number;
-  /** Makes its IngressClass and its Gateway known; the Gateway takes routes of all namespaces. */
+  /** Makes its IngressClass and its Gateway known; the Gateway takes routes of all namespaces, for hosts of the domain. */
   announce(): Promise<void>;
   /** As a browser would: the host is that of the URL, the connection goes to the entrance. */
   ask(url: string, headers?: Record<string, string>, options?: RequestOptions): Promise<Answer>;
@@ -34,6 +34,8 @@ export interface EntranceOptions {
   namespace: string;
   /** Of the IngressClass, the GatewayClass, the Gateway and all else. */
   name: string;
+  /** `example.com`. */
+  domain: string;
   /** PEM, for all hosts. */
   certificate: string;
   key: string;
@@ -70,7 +72,7 @@ function accepts(host: string, port: number): Promise<true | undefined> {
 }
 
 /** The cluster has the Gateway API. */
-export async function openEntrance({ cluster, kube }: TestCluster, { namespace, name, certificate, key }: EntranceOptions): Promise<Entrance> {
+export async function openEntrance({ cluster, kube }: TestCluster, { namespace, name, domain, certificate, key }: EntranceOptions): Promise<Entrance> {
   const image = await ensureTraefikImage();
   await loadImages(cluster, [image]);
   const { items: nodes } = await kube.list<NodeObject>(resources.Node);
@@ -112,7 +114,7 @@ export async function openEntrance({ cluster, kube }: TestCluster, { namespace, 
       await kube.apply({ apiVersion: gatewayApi, kind: 'GatewayClass', metadata: { name }, spec: { controllerName: 'traefik.io/gateway-controller' } } as KubeObject, apply, types.GatewayClass);
       await kube.apply({
         apiVersion: gatewayApi, kind: 'Gateway', metadata: { name, namespace },
-        spec: { gatewayClassName: name, listeners: [{ name: 'tls', protocol: 'HTTPS', port: ports.tls, tls: { mode: 'Terminate', certificateRefs: [{ group: '', kind: 'Secret', name }] }, allowedRoutes: { namespaces: { from: 'All' } } }] },
+        spec: { gatewayClassName: name, listeners: [{ name: 'tls', protocol: 'HTTPS', port: ports.tls, hostname: `*.${domain}`, tls: { mode: 'Terminate', certificateRefs: [{ group: '', kind: 'Secret', name }] }, allowedRoutes: { namespaces: { from: 'All' } } }] },
       } as KubeObject, apply, types.Gateway);
     },
     ask: (url, headers = {}, more = {}) => new Promise((resolve, reject) => {
