@@ -9,11 +9,16 @@ export interface LevelLoopOptions {
   gatherMs?: number;
   onError: (error: unknown) => void;
   signal: AbortSignal;
+  /** Processor time that this program has used, in microseconds. Without it, it never rests. */
+  cpuUs?: (() => number) | undefined;
 }
 
 const firstRetryMs = 100;
 const mostRetryMs = 10_000;
 const idlePollMs = 5;
+/** Triggers wait for so many times the processor time that the last run took: where there is much to look at, more of them become one run. */
+const restShare = 2;
+const mostRestMs = 300;
 
 export class LevelLoop {
   readonly #task: () => Promise<void>;
@@ -23,6 +28,7 @@ export class LevelLoop {
   #wanted = false;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
+  #restsUntil = 0;
 
   constructor(task: () => Promise<void>, options: LevelLoopOptions) {
     this.#task = task;
@@ -33,7 +39,7 @@ export class LevelLoop {
   /** Something may have changed. */
   trigger(): void {
     if (this.#running) this.#wanted = true;
-    else this.triggerIn(this.#options.gatherMs ?? 0);
+    else this.triggerIn(Math.max(this.#options.gatherMs ?? 0, this.#restsUntil - Date.now()));
   }
 
   /** Run no later than this, even if nothing happens. */
@@ -57,6 +63,8 @@ export class LevelLoop {
       this.#wanted = true;
       return;
     }
+    const { cpuUs = () => 0 } = this.#options;
+    const before = cpuUs();
     this.#running = true;
     this.#wanted = false;
     try {
@@ -67,6 +75,7 @@ export class LevelLoop {
       this.triggerIn(this.#backoff.next());
     } finally {
       this.#running = false;
+      this.#restsUntil = Date.now() + Math.min((cpuUs() - before) / 1000 * restShare, mostRestMs);
       if (this.#wanted) this.trigger();
     }
   }

@@ -12,6 +12,11 @@ const roles: Record<string, () => Promise<Role>> = {
 
 const log: Log = (event, facts = {}) => console.log(JSON.stringify({ at: new Date().toISOString(), event, ...facts }));
 
+function cpuUs(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
 async function main(name: string | undefined): Promise<number> {
   const load = name === undefined ? undefined : roles[name];
   if (load === undefined) {
@@ -25,7 +30,7 @@ async function main(name: string | undefined): Promise<number> {
     const version = process.env['PODBRIDGE_VERSION'] ?? 'unknown';
     const kube = new HttpKube(await inClusterConnection(process.env), { userAgent: `podbridge-${name}/${version}` });
     log('started', { role: name, version });
-    await (await load())({ kube, env: process.env, log, signal: stop.signal });
+    await (await load())({ kube, env: process.env, log, signal: stop.signal, cpuUs });
     return 0;
   } catch (error) {
     log('fatal', { role: name, message: words(error) });

@@ -8,6 +8,8 @@ export interface RoleContext {
   log: Log;
   /** Aborted by SIGTERM. */
   signal: AbortSignal;
+  /** Processor time that this program has used, in microseconds. */
+  cpuUs: () => number;
 }
 
 /** Resolves after an orderly end; rejects when it cannot go on, and the kubelet starts it again. */

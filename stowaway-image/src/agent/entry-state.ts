@@ -2,9 +2,9 @@
 import { looksInside } from '../../../protocol/traffic.ts';
 import type { EgressWays } from './egress-ways.ts';
 import type { FrozenOriginals } from './freeze/frozen-originals.ts';
-import { frontendId } from './frontends.ts';
+import { bridgeAt, frontendId } from './frontends.ts';
 import type { PodNetwork } from './netns/pod-network.ts';
-import type { Assignment } from './plan.ts';
+import { bridgeKey, type Assignment } from './plan.ts';
 import { checkTimings } from './proxy/check.ts';
 import { hubPortName } from './proxy/hub-port.ts';
 import type { EntryState } from './status-entries.ts';
@@ -14,8 +14,9 @@ export interface EntryFacts {
   /** By UID of the pod. */
   network: (uid: string) => Pick<PodNetwork, 'address'> | undefined;
   trouble: (uid: string) => string | undefined;
-  /** Ids of frontends: where the application greets first, and which HAProxy has. */
+  /** Ids of frontends where the application greets first. */
   serverFirst: ReadonlySet<string>;
+  /** HAProxy has these: see {@link bridgeAt}. */
   running: ReadonlySet<string>;
   /** Hub ports that accept connections. */
   serving: ReadonlySet<string>;
@@ -33,7 +34,7 @@ export function entryState(assignment: Assignment, facts: EntryFacts): EntryStat
   const address = facts.network(uid)?.address;
   const message = whyNotReady(assignment, facts);
   const note = noteOf(assignment, facts);
-  const inForce = tcp.every(({ port }) => facts.running.has(frontendId(uid, port))) && tcp.length + udp.length === bridge.spec.ports.length;
+  const inForce = tcp.every(({ port }) => facts.running.has(bridgeAt(frontendId(uid, port), bridgeKey(bridge)))) && tcp.length + udp.length === bridge.spec.ports.length;
   return {
     name, ready: message === undefined && inForce, ...(address === undefined ? {} : { address }),
     ...(tcp.length === 0 || pod.leaving || bridge.spec.mode === 'tap' ? {} : { serving: !draining && tcp.every(({ route }) => facts.serving.has(hubPortName(route.hub))) }),

@@ -6,6 +6,12 @@ import { hubPortName } from './proxy/hub-port.ts';
 import type { Frontend, Route } from './proxy/model.ts';
 import type { Steadiness } from './steadiness.ts';
 
+/** A process for so many hub ports is started in no time. */
+const cheapHubPorts = 50;
+const restMsPerHubPort = 5;
+const waryRestMsPerHubPort = 100;
+const mostWaryRestMs = 30_000;
+
 export interface PortFacts {
   /** Ports of a pod for which probes are answered, because the process that has them stands still. */
   frozenPorts?: (uid: string) => ReadonlySet<number>;
@@ -69,14 +75,25 @@ function temper(route: Route, steadiness: PortFacts['steadiness']): Route {
   return { ...route, fallback: steadiness.proven(name) ? route.fallback : 'original', check: { ...route.check, wary: steadiness.wary(name) } };
 }
 
-/** What a running configuration lacks. Frontends that are only too many do no harm: no packet is led to them any more. */
-export function lacks(running: readonly Frontend[], wanted: readonly Frontend[]): boolean {
-  return differs(running, wanted, (frontend) => JSON.stringify(frontend));
+/** Which bridges a running configuration has, at which frontend. */
+export function bridgesIn(running: readonly Frontend[]): Set<string> {
+  return new Set(running.flatMap(({ id, routes, taps }) => [...routes, ...taps].map(({ bridge }) => bridgeAt(id, bridge))));
 }
 
-/** The same, but for how long containers that go up and down are checked: that can wait where a new process is dear. */
-export function lacksNow(running: readonly Frontend[], wanted: readonly Frontend[]): boolean {
-  return differs(running, wanted, (frontend) => JSON.stringify(frontend, (key, value: unknown) => (key === 'wary' ? undefined : value)));
+export function bridgeAt(frontend: string, bridge: string): string {
+  return `${frontend} ${bridge}`;
+}
+
+/**
+ * So long after the last process of HAProxy a new one may be started, in ms; undefined: the running one lacks nothing. Frontends that are only too many
+ * do no harm: no packet is led to them any more. Where there is much in it, a new process is dear: what comes meanwhile is in the next, and that
+ * containers go up and down, or do so no more, has its time.
+ */
+export function restBeforeNext(running: readonly Frontend[], wanted: readonly Frontend[]): number | undefined {
+  if (!differs(running, wanted, (frontend) => JSON.stringify(frontend))) return undefined;
+  const hubPorts = new Set(wanted.flatMap(({ routes }) => routes.map(({ hub }) => hubPortName(hub)))).size;
+  const lacksMore = differs(running, wanted, (frontend) => JSON.stringify(frontend, (key, value: unknown) => (key === 'wary' ? undefined : value)));
+  return lacksMore ? Math.max(0, hubPorts - cheapHubPorts) * restMsPerHubPort : Math.min(hubPorts * waryRestMsPerHubPort, mostWaryRestMs);
 }
 
 function differs(running: readonly Frontend[], wanted: readonly Frontend[], text: (frontend: Frontend) => string): boolean {

@@ -18,7 +18,7 @@ import { acceptMs, Drains } from './drains.ts';
 import { EgressWays } from './egress-ways.ts';
 import { entryState } from './entry-state.ts';
 import { FrozenOriginals } from './freeze/frozen-originals.ts';
-import { buildFrontends, frontendId, lacks, lacksNow } from './frontends.ts';
+import { bridgesIn, buildFrontends, frontendId, restBeforeNext } from './frontends.ts';
 import { LostRules } from './lost-rules.ts';
 import { bridgeKey, planAssignments, regexRules, type Assignment } from './plan.ts';
 import { netnsPrefix, PodNetworks, uidOf } from './pod-networks.ts';
@@ -26,6 +26,7 @@ import { checkRules, nftTrouble, rulesFor } from './pod-rules.ts';
 import type { NodePod } from './pods/node-pod.ts';
 import type { Processes } from './pods/proc-table.ts';
 import { unboundFrontends } from './proxy/bind-errors.ts';
+import { checkOrder } from './proxy/check.ts';
 import { frontendName, renderConfig, tlsFrontendName } from './proxy/config.ts';
 import { hubPortName } from './proxy/hub-port.ts';
 import type { Frontend } from './proxy/model.ts';
@@ -55,8 +56,6 @@ const cleanupDelayMs = 3000;
 const killedEndMs = 500;
 /** So long the status tells of a hang that is over. */
 const hangNoteMs = 60_000;
-const temperMsPerHubPort = 100;
-const mostTemperMs = 30_000;
 /** Is all over that an agent which stops has waited for? */
 const stopIntervalMs = 30;
 /** Changes of many pods become one reload. */
@@ -81,6 +80,7 @@ export interface NodeAgentOptions {
   writeStatus: (bridge: Bridge, entries: BridgePod[]) => Promise<void>;
   log: Log;
   signal: AbortSignal;
+  cpuUs?: () => number;
 }
 
 export class NodeAgent {
@@ -115,7 +115,7 @@ export class NodeAgent {
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
-    const { log, signal, processes } = options;
+    const { log, signal, processes, cpuUs } = options;
     const trigger = (): void => this.#loop.trigger();
     const triggerIn = (ms: number): void => this.#loop.triggerIn(ms);
     this.#networks = new PodNetworks(processes, options);
@@ -138,7 +138,7 @@ export class NodeAgent {
     this.#frozen = new FrozenOriginals({ processes, wary: (name) => this.#looks.steadiness.wary(name), log, trigger, triggerIn });
     this.#statuses = new Statuses({ ...options, triggerIn });
     this.#loop = new LevelLoop(async () => await this.#reconcile(), {
-      gatherMs, signal, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
+      gatherMs, signal, cpuUs, onError: (error) => log('reconciling failed; it is tried again', { error: words(error) }),
     });
     void this.#look();
     // Longer than everything else: whoever stops asks HAProxy, too.
@@ -275,10 +275,12 @@ export class NodeAgent {
     await this.#drains.start(assignments);
     // A process that hangs hands nothing over; its end brings us here again.
     if (!this.#proxy.hangs && (this.#isOutdated(frontends) || this.#reopens(frontends) || this.#cleanupDue(frontends))) await this.#launch(frontends);
-    await this.#applyRules(assignments, frontends, frozenPorts);
+    const running = new Set(this.#running.map(({ id }) => id));
+    const served = frontends.filter(({ id }) => running.has(id));
+    await this.#applyRules(assignments, served, frozenPorts);
     await this.#frozen.set(toFreeze);
     this.#remember(assignments);
-    this.#quietOriginals.watch(this.#wholePorts(assignments, frontends, frozenPorts));
+    this.#quietOriginals.watch(this.#wholePorts(assignments, served, frozenPorts));
     await this.#egress.apply(assignments);
     await this.#writeStatuses(all, assignments, serverFirst);
     await this.#leavePods(wantedPods, log);
@@ -305,7 +307,7 @@ export class NodeAgent {
     await this.#looks.look();
     const unknown = [...hubs.keys()].filter((name) => !this.#looks.serving.has(name) || this.#drains.isClosed(name));
     const launch: Launch = {
-      config: ({ socket, stateFile }) => renderConfig({ frontends: [...frontends] }, { socket, stateFile, threads: this.#options.threads }),
+      config: ({ socket, stateFile }) => renderConfig({ frontends: [...frontends] }, { socket, stateFile, threads: this.#options.threads, checkFirst: checkOrder([...hubs.keys()], new Set(unknown), this.#proxy.current?.number ?? 0) }),
       serverState: renderServerState(unknown, hubs),
       contents: new Set(frontends.map(({ netns }) => netns)),
       frontends: frontends.map(frontendName),
@@ -348,12 +350,11 @@ export class NodeAgent {
     return frontends.some(({ routes }) => routes.some(({ hub }) => this.#drains.isClosed(hubPortName(hub))));
   }
 
-  /** HAProxy lacks something. That containers go up and down, or do so no more, has its time: the longer, the more there is to check. */
+  /** HAProxy lacks something, and it is time for a new process. */
   #isOutdated(frontends: readonly Frontend[]): boolean {
-    if (!lacks(this.#running, frontends)) return false;
-    if (lacksNow(this.#running, frontends)) return true;
-    const hubPorts = new Set(frontends.flatMap(({ routes }) => routes.map(({ hub }) => hubPortName(hub)))).size;
-    const leftMs = this.#launchedAt + Math.min(hubPorts * temperMsPerHubPort, mostTemperMs) - Date.now();
+    const restMs = restBeforeNext(this.#running, frontends);
+    if (restMs === undefined) return false;
+    const leftMs = this.#launchedAt + restMs - Date.now();
     if (leftMs <= 0) return true;
     this.#loop.triggerIn(leftMs);
     return false;
@@ -406,7 +407,7 @@ export class NodeAgent {
   async #writeStatuses(bridges: readonly Bridge[], assignments: readonly Assignment[], serverFirst: ReadonlySet<string>): Promise<void> {
     const byBridge = Map.groupBy(assignments, ({ bridge }) => bridgeKey(bridge));
     const facts = {
-      network: (uid: string) => this.#networks.get(uid), trouble: (uid: string) => this.#troubles.get(uid), serverFirst, running: new Set(this.#running.map(({ id }) => id)),
+      network: (uid: string) => this.#networks.get(uid), trouble: (uid: string) => this.#troubles.get(uid), serverFirst, running: bridgesIn(this.#running),
       serving: this.#looks.serving, steadiness: this.#looks.steadiness, egress: this.#egress, frozen: this.#frozen, hangs: this.#proxy.hangs, hungBefore: this.#hangNote(),
     };
     await this.#statuses.write(bridges, (bridge) => (byBridge.get(bridgeKey(bridge)) ?? [])

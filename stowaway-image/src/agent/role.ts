@@ -35,7 +35,7 @@ const stopGraceMs = 3000;
 /** As many as cargo will ask. */
 const mostAgentsNamed = 16;
 
-export const runAgent: Role = async ({ kube, env, log, signal }) => {
+export const runAgent: Role = async ({ kube, env, log, signal, cpuUs }) => {
   const node = required(env, 'NODE_NAME');
   const address = required(env, 'POD_IP');
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -59,7 +59,7 @@ export const runAgent: Role = async ({ kube, env, log, signal }) => {
   const agent = new NodeAgent({
     node, agent: `${address}:${ports.agent}`, instance, nodePid, directory, threads: Math.min(mostThreads, availableParallelism()),
     // Before all three are known, a missing object means nothing.
-    pods: () => pods.values(), bridges: () => (synced ? bridges.values() : []), client, processes, log, signal,
+    pods: () => pods.values(), bridges: () => (synced ? bridges.values() : []), client, processes, log, signal, cpuUs,
     writeStatus: async ({ metadata: { namespace, name, uid } }, entries) => {
       try {
         await kube.apply(resources.bridges, {

@@ -41,6 +41,7 @@ export interface ControllerOptions {
   pool: (ranges: string[]) => Promise<string>;
   log: Log;
   signal: AbortSignal;
+  cpuUs?: () => number;
   now?: () => number;
 }
 
@@ -72,9 +73,9 @@ export class Controller {
 
   constructor(options: ControllerOptions) {
     this.#options = options;
-    const { log, signal } = options;
+    const { log, signal, cpuUs } = options;
     const onError = (error: unknown): void => log('failed', { message: words(error) });
-    this.#loop = new LevelLoop(() => this.#reconcile(), { gatherMs, onError, signal });
+    this.#loop = new LevelLoop(() => this.#reconcile(), { gatherMs, onError, signal, cpuUs });
     this.#world = watchWorld(options.kube, { onChange: () => { if (this.#pool !== undefined) this.#loop.trigger(); }, onEnded: (bridge) => void this.#audit(bridge, 'ended'), onError, signal });
   }
 

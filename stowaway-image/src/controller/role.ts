@@ -38,7 +38,7 @@ async function isGone(kube: RoleContext['kube'], pod: string): Promise<boolean> 
   }
 }
 
-async function lead({ kube, env, log }: RoleContext, signal: AbortSignal): Promise<void> {
+async function lead({ kube, env, log, cpuUs }: RoleContext, signal: AbortSignal): Promise<void> {
   log('leading');
   let serviceCidrs = await readServiceCidrs(kube);
   const refresh = setInterval(() => {
@@ -46,7 +46,7 @@ async function lead({ kube, env, log }: RoleContext, signal: AbortSignal): Promi
   }, serviceCidrIntervalMs);
   const deployment = await kube.get<KubeObject>(resources.deployments, { namespace: systemNamespace, name: names.controller });
   const controller = new Controller({
-    kube,
+    kube, cpuUs,
     agent: {
       image: required(env, 'STOWAWAY_IMAGE'),
       version: required(env, 'PODBRIDGE_VERSION'),

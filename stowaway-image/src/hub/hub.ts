@@ -21,6 +21,7 @@ export interface HubOptions {
   tools: TunnelTools;
   log: Log;
   signal: AbortSignal;
+  cpuUs?: () => number;
   now?: () => number;
 }
 
@@ -72,7 +73,7 @@ export class Hub {
 
   /** Resolves when peers and ports of all present clients are in force and heartbeats are heard. */
   async start(pool: string): Promise<void> {
-    const { kube, key, tools, log, signal } = this.#options;
+    const { kube, key, tools, log, signal, cpuUs } = this.#options;
     await bringUp(tools, key, pool);
     const trigger = (): void => this.#loop?.trigger();
     const onError = (error: unknown): void => log('failed', { message: words(error) });
@@ -85,7 +86,7 @@ export class Hub {
     this.#tunnel = tunnel;
     const resync = setInterval(() => tunnel.distrust(), resyncIntervalMs);
     signal.addEventListener('abort', () => clearInterval(resync), { once: true });
-    this.#loop = new LevelLoop(() => this.#reconcile(clients, bridges, tunnel, facts), { gatherMs, onError, signal });
+    this.#loop = new LevelLoop(() => this.#reconcile(clients, bridges, tunnel, facts), { gatherMs, onError, signal, cpuUs });
     await this.#reconcile(clients, bridges, tunnel, facts);
     const ended = new EndedBridges({ kube, log, find: (ref) => bridges.get(ref) });
     await serveHeartbeats({ address: facts.address, onHeartbeat: (from, heartbeat) => this.#hear(from, heartbeat, ended), onError, signal });

@@ -12,7 +12,7 @@ import { loadOrMakeKey } from './key.ts';
 import { EgressTunnels } from './egress-tunnels.ts';
 import { device, requireForwarding } from './tunnel.ts';
 
-export const runHub: Role = async ({ kube, env, log, signal }) => {
+export const runHub: Role = async ({ kube, env, log, signal, cpuUs }) => {
   let ailment: string | undefined = 'starting';
   await serveHealth({ ailment: () => ailment, signal });
   await requireForwarding();
@@ -21,7 +21,7 @@ export const runHub: Role = async ({ kube, env, log, signal }) => {
     makeTunnelDevice(device, { forceUserspace: env['PODBRIDGE_WIREGUARD'] === 'userspace', onLine: (line) => log('wireguard-go', { line }) }),
     awaitPool(kube, signal, (error) => log('failed', { what: 'wait for the client pool', message: words(error) })),
   ]);
-  const hub = new Hub({ kube, key, tools: { wg, ip, nft, egress: new EgressTunnels({ ip, uplinkMtu }) }, log, signal });
+  const hub = new Hub({ kube, key, tools: { wg, ip, nft, egress: new EgressTunnels({ ip, uplinkMtu }) }, log, signal, cpuUs });
   await hub.start(pool);
   await serveRelay({ signal, onError: (error) => log('failed', { what: 'relay', message: words(error) }) });
   ailment = undefined;

@@ -41,6 +41,15 @@ describe('HAProxy configuration', () => {
     expect(config.match(/track c_10-0-9-9_20001\/s/g)).toHaveLength(2);
   });
 
+  test('hub ports stand in the order in which they shall be checked first; with many, the first checks are spread', () => {
+    const hubPorts = [20_001, 20_002, 20_003].map((port) => route(String(port), { hub: { address: '10.0.9.9', port }, rules: [{ mark: String(port) }] }));
+    const config = renderConfig({ frontends: [frontend(hubPorts)] }, { ...process, checkFirst: ['c_10-0-9-9_20003', 'c_gone', 'c_10-0-9-9_20002'] });
+    expect(config.match(/^backend c_\S+$/gm)).toEqual(['backend c_10-0-9-9_20003', 'backend c_10-0-9-9_20002', 'backend c_10-0-9-9_20001']);
+    expect(section(config, 'global')).toContain('max-spread-checks 10ms');
+    const many = Array.from({ length: 150 }, (_, index) => route(String(index), { hub: { address: '10.0.9.9', port: 20_001 + index }, rules: [{ mark: String(index) }] }));
+    expect(section(render(frontend(many)), 'global')).toContain('max-spread-checks 1010ms');
+  });
+
   test('with rules: the first byte decides before anything that could wait', () => {
     const lines = section(render(frontend([marked])), 'frontend f_uid_8080').filter((line) => line.startsWith('tcp-request content'));
     expect(lines).toEqual([

@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { Drains } from '../../../stowaway-image/src/agent/drains.ts';
 import { entryState, type EntryFacts } from '../../../stowaway-image/src/agent/entry-state.ts';
+import { bridgeAt } from '../../../stowaway-image/src/agent/frontends.ts';
 import type { Assignment } from '../../../stowaway-image/src/agent/plan.ts';
 import { hubPortName } from '../../../stowaway-image/src/agent/proxy/hub-port.ts';
 import type { Generation } from '../../../stowaway-image/src/agent/proxy/supervisor.ts';
@@ -64,12 +65,14 @@ test('a pod that stays for a while keeps its clients until they find the others'
 
 test('what is told of a pod: the first reason why it is not ready, and one note', () => {
   const facts: EntryFacts = {
-    network: () => ({ address: '10.0.0.7' }), trouble: () => undefined, serverFirst: new Set(), running: new Set(['uid-api-1_8080']), serving: new Set([hub]),
+    network: () => ({ address: '10.0.0.7' }), trouble: () => undefined, serverFirst: new Set(), running: new Set([bridgeAt('uid-api-1_8080', 'shop/a')]), serving: new Set([hub]),
     steadiness: { wary: () => false }, egress: { trouble: () => undefined, isOpen: () => true }, frozen: { trouble: () => undefined, has: () => false }, hangs: false, hungBefore: undefined,
   };
   const told = (over: Partial<EntryFacts>, of: Partial<Assignment> = {}): object => entryState(assignment('a', of), { ...facts, ...over });
   expect(told({})).toEqual({ name: 'api-1', ready: true, address: '10.0.0.7', serving: true });
   expect(told({ running: new Set(), serving: new Set() })).toEqual({ name: 'api-1', ready: false, address: '10.0.0.7', serving: false });
+  // HAProxy has the port, but not this bridge yet.
+  expect(told({ running: new Set([bridgeAt('uid-api-1_8080', 'shop/b')]) })).toMatchObject({ ready: false });
   expect(told({ trouble: () => 'x', hangs: true })).toMatchObject({ ready: false, message: 'x' });
   expect(told({ hangs: true })).toMatchObject({ ready: false, message: expect.stringContaining('hangs') });
   expect(told({ trouble: () => 'x' }, { draining: true, trouble: 'y' })).toMatchObject({ serving: false, message: 'draining' });

@@ -3,7 +3,7 @@ import { connectionsIn } from '../../../stowaway-image/src/adapters/haproxy-proc
 import { tablesNamed } from '../../../stowaway-image/src/adapters/netns.ts';
 import { answeredByOwner, parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
 import { isGoodMoment, isIdle } from '../../../stowaway-image/src/agent/drain.ts';
-import { lacks, lacksNow } from '../../../stowaway-image/src/agent/frontends.ts';
+import { bridgesIn, restBeforeNext } from '../../../stowaway-image/src/agent/frontends.ts';
 import { freePort, listeningPorts, takenPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
 import { unboundFrontends } from '../../../stowaway-image/src/agent/proxy/bind-errors.ts';
 import { UnboundFrontends } from '../../../stowaway-image/src/agent/unbound.ts';
@@ -165,12 +165,16 @@ test('the port towards the original leaves the range that systems choose theirs 
 test('a running configuration that has more than is wanted lacks nothing', () => {
   const one = frontend([route('a')]);
   const two = frontend([route('b')], { id: 'other' });
-  expect(lacks([one, two], [one])).toBe(false);
-  expect(lacks([one], [one, two])).toBe(true);
-  expect(lacks([one], [frontend([route('a'), route('b')])])).toBe(true);
+  expect(restBeforeNext([one, two], [one])).toBeUndefined();
+  expect(restBeforeNext([one], [one, two])).toBe(0);
+  expect(restBeforeNext([one], [frontend([route('a'), route('b')])])).toBe(0);
   // For how long a container is checked is nothing that hurries.
   const tempered = frontend([route('a', { check: { ...route('a').check, wary: true } })]);
-  expect([lacks([one], [tempered]), lacksNow([one], [tempered]), lacksNow([one], [tempered, two])]).toEqual([true, false, true]);
+  expect([restBeforeNext([one], [tempered]), restBeforeNext([one], [tempered, two])]).toEqual([100, 0]);
+  // Where there is much in it, what comes meanwhile is in the next.
+  const many = frontend(Array.from({ length: 400 }, (_, index) => route(`b${index}`, { hub: { address: '10.0.9.9', port: 20_001 + index } })));
+  expect([restBeforeNext([one], [many]), restBeforeNext([many], [{ ...many, routes: many.routes.map((each) => ({ ...each, check: { ...each.check, wary: true } })) }])]).toEqual([1750, 30_000]);
+  expect(bridgesIn([one]).has('uid_8080 shop/a') && !bridgesIn([one]).has('uid_8080 shop/b')).toBe(true);
 });
 
 test('status entries keep the time of their last change', () => {

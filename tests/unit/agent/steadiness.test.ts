@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { checkedServer, checkOf, checkTimings } from '../../../stowaway-image/src/agent/proxy/check.ts';
+import { checkedServer, checkOf, checkOrder, checkTimings, spreadMs } from '../../../stowaway-image/src/agent/proxy/check.ts';
 import { Steadiness } from '../../../stowaway-image/src/agent/steadiness.ts';
 
 const name = 'c_10-0-9-9_20001';
@@ -73,10 +73,18 @@ describe('checks', () => {
     expect(checkedServer('10.0.9.9:20001', { http: undefined, wary: false, proxyProtocol: false })).toEqual(['server s 10.0.9.9:20001 check inter 500ms fastinter 100ms downinter 100ms fall 2 rise 1']);
     expect(checkedServer('10.0.9.9:20001', { http: undefined, wary: true, proxyProtocol: false })).toEqual([`server s 10.0.9.9:20001 check inter 500ms fastinter 100ms downinter 100ms fall 1 rise ${checkTimings.waryMs / 100}`]);
   });
+  test('more hub ports on one node are not more checks, also when all are in doubt or a new process begins; and they have more time to answer', () => {
+    expect(checkedServer('10.0.9.9:20001', { http: undefined, wary: false, proxyProtocol: false }, 50)).toEqual([expect.stringContaining(' inter 500ms fastinter 100ms downinter 100ms ')]);
+    expect(checkedServer('10.0.9.9:20001', { http: undefined, wary: true, proxyProtocol: false }, 150)).toEqual(['timeout connect 1500ms', 'server s 10.0.9.9:20001 check inter 1500ms fastinter 300ms downinter 300ms fall 1 rise 10']);
+    expect(checkedServer('10.0.9.9:20001', { http: { path: '/', port: 1, tls: false }, wary: false, proxyProtocol: false }, 400).slice(0, 3)).toEqual(['timeout connect 2000ms', 'option httpchk', 'timeout check 2000ms']);
+    expect([1, 50, 51, 400].map(spreadMs)).toEqual([10, 10, 20, 3510]);
+  });
+  test('a new process asks first those that are not known to serve, then the others, each time beginning with other ones', () => {
+    const order = (generation: number): string[] => checkOrder(['a', 'b', 'new', 'c', 'd', 'e', 'down'], new Set(['new', 'down', 'elsewhere']), generation);
+    expect([0, 1, 2, 3].map(order)).toEqual([['new', 'down', 'a', 'b', 'c', 'd', 'e'], ['new', 'down', 'c', 'd', 'e', 'a', 'b'], ['new', 'down', 'e', 'a', 'b', 'c', 'd'], ['new', 'down', 'b', 'c', 'd', 'e', 'a']]);
+    expect(checkOrder(['new'], new Set(['new']), 7)).toEqual(['new']);
+  });
   test('an answer is asked for at the port that the check names', () => {
-    // More of them on one node are not more checks.
-    expect(checkedServer('10.0.9.9:20001', { http: undefined, wary: false, proxyProtocol: false }, 50)[0]).toContain(' inter 500ms fastinter 100ms downinter 100ms ');
-    expect(checkedServer('10.0.9.9:20001', { http: undefined, wary: true, proxyProtocol: false }, 200)[0]).toContain(' inter 2000ms fastinter 100ms downinter 400ms fall 1 rise 8');
     const lines = checkedServer('10.0.9.9:20001', { http: { path: "/ok?a='b'", port: 20_002, tls: false }, wary: false, proxyProtocol: false });
     expect(lines).toContain(String.raw`http-check send meth GET uri '/ok?a='\''b'\''' ver HTTP/1.1 hdr host podbridge-check hdr user-agent podbridge-check hdr connection close`);
     expect(lines.at(-1)).toBe('server s 10.0.9.9:20001 check port 20002 inter 1000ms fastinter 250ms downinter 250ms fall 2 rise 2');

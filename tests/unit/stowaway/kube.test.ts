@@ -208,4 +208,29 @@ describe('small parts', () => {
     await settle(1_000);
     expect(runs).toBe(3);
   });
+
+  test('after a run that was much work it rests, so that what comes meanwhile is one run; what is due at a time is not put off', async () => {
+    const stop = new AbortController();
+    let runs = 0;
+    let cpuUs = 0;
+    const loop = new LevelLoop(async () => {
+      await Promise.resolve();
+      runs += 1;
+      cpuUs += 50_000;
+    }, { onError: () => undefined, signal: stop.signal, cpuUs: () => cpuUs });
+    loop.trigger();
+    await settle(1);
+    expect(runs).toBe(1);
+    for (let ms = 0; ms < 90; ms += 10) {
+      loop.trigger();
+      await settle(10);
+    }
+    expect(runs).toBe(1);
+    await settle(10);
+    expect(runs).toBe(2);
+    loop.triggerIn(5);
+    await settle(5);
+    expect(runs).toBe(3);
+    stop.abort();
+  });
 });

@@ -15,17 +15,24 @@ export const checkTimings = {
 
 /** So many hub ports of a node are checked as fast as can be. */
 const promptHubPorts = 50;
+/** A node that has so much to check may be short of time: what is not answered within half a second is not gone. */
+const mostAnswerMs = 2000;
+/** So long one of the first checks of a new process may wait for each hub port before it. */
+const firstCheckMs = 10;
 
 /**
  * @param hubPorts how many this node checks. Each check is a connection through the hub and a laptop's tunnel, from every node: above
- * {@link promptHubPorts} they are so much rarer that there are not more of them. A request that meets a dead port before its check does is led to the original all the same, half a second later.
+ * {@link promptHubPorts} they are so much rarer that there are not more of them, also when all are in doubt at once. A request that meets a dead port before its check does is led to the original all the same, half a second later.
  */
 export function checkedServer(address: string, { http, wary, proxyProtocol }: Check, hubPorts = 1): string[] {
-  const { suspectMs, fall, rise, answerMs, ...prompt } = http === undefined ? checkTimings.tcp : checkTimings.http;
+  const { fall, rise, ...prompt } = http === undefined ? checkTimings.tcp : checkTimings.http;
   const rarer = Math.max(1, hubPorts / promptHubPorts);
-  const [everyMs, downMs] = [Math.round(prompt.everyMs * rarer), Math.round(prompt.downMs * rarer)];
+  const [everyMs, suspectMs, downMs] = [prompt.everyMs, prompt.suspectMs, prompt.downMs].map((ms) => Math.round(ms * rarer)) as [number, number, number];
+  const answerMs = Math.max(prompt.answerMs, Math.min(Math.round(prompt.answerMs * rarer), mostAnswerMs));
   const [down, up] = wary ? [1, Math.ceil(checkTimings.waryMs / downMs)] : [fall, rise];
   return [
+    // No request goes by way of this backend: the time is that of its checks.
+    ...(rarer > 1 ? [`timeout connect ${answerMs}ms`] : []),
     ...(http === undefined ? [] : [
       'option httpchk', `timeout check ${answerMs}ms`,
       `http-check send meth GET uri ${quote(http.path)} ver HTTP/1.1 hdr host podbridge-check hdr user-agent podbridge-check hdr connection close`,
@@ -33,6 +40,18 @@ export function checkedServer(address: string, { http, wary, proxyProtocol }: Ch
     ]),
     `server s ${address} check${http === undefined ? '' : ` port ${http.port}`}${http?.tls === true ? ' check-ssl verify none' : ''}${proxyProtocol ? ' check-send-proxy' : ''} inter ${everyMs}ms fastinter ${suspectMs}ms downinter ${downMs}ms fall ${down} rise ${up}`,
   ];
+}
+
+/** Over so long a new process spreads its first checks: at once while there are few of them, so that no bridge waits for its first. */
+export function spreadMs(hubPorts: number): number {
+  return firstCheckMs * (1 + Math.max(0, hubPorts - promptHubPorts));
+}
+
+/** In which order a new process makes its first checks: those that are not known to serve, then the others, each time beginning with other ones, because the process may be replaced before it comes to the last. */
+export function checkOrder(hubPorts: readonly string[], unknown: ReadonlySet<string>, generation: number): string[] {
+  const known = hubPorts.filter((name) => !unknown.has(name));
+  const from = known.length === 0 ? 0 : (generation * Math.ceil(known.length / 3)) % known.length;
+  return [...hubPorts.filter((name) => unknown.has(name)), ...known.slice(from), ...known.slice(0, from)];
 }
 
 /** The check of a bridge's hub ports. @param portOf the hub port that stands for a TCP port of the pod; without a number for the first */

@@ -1,7 +1,7 @@
 /** HAProxy's configuration, rendered from the state. Every fixed value here was measured or has its reason beside it. */
 import { basename, dirname } from 'node:path';
 import { servedByHeader } from '../../../../protocol/rule.ts';
-import { checkedServer, checkTimings } from './check.ts';
+import { checkedServer, checkTimings, spreadMs } from './check.ts';
 import { hubPortName } from './hub-port.ts';
 import type { Frontend, ProxyModel, Route } from './model.ts';
 import { orderRoutes, type OrderedRules } from './order.ts';
@@ -16,6 +16,8 @@ export interface Process {
   /** State of servers that the next process must not believe to be up before their first check. */
   stateFile: string;
   threads: number;
+  /** Names of hub ports (see ./hub-port.ts) that are checked first, in this order. */
+  checkFirst?: readonly string[];
 }
 
 /** A refused connection costs no request anything; only a silent link makes them wait `connect`. */
@@ -30,9 +32,11 @@ export const timings = {
 } as const;
 
 export function renderConfig(model: ProxyModel, process: Process): string {
-  const hubPorts = new Map(model.frontends.flatMap(({ routes }) => routes).map((route) => [hubPortName(route.hub), route]));
+  const routes = new Map(model.frontends.flatMap((frontend) => frontend.routes).map((route) => [hubPortName(route.hub), route]));
+  // HAProxy begins its checks in the order of the file.
+  const hubPorts = new Map([...process.checkFirst ?? [], ...routes.keys()].flatMap((name) => (routes.has(name) ? [[name, routes.get(name)!]] : [])));
   return [
-    global(process, needsLua(model)), defaults(),
+    global(process, needsLua(model), hubPorts.size), defaults(),
     ...[...hubPorts].map(([name, route]) => hubPortBackend(name, route, hubPorts.size)),
     ...model.frontends.map((frontend) => port(frontend, process)),
     '',
@@ -56,7 +60,7 @@ function section(head: string, lines: readonly string[]): string {
   return [head, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-function global({ socket, stateFile, threads }: Process, lua: boolean): string {
+function global({ socket, stateFile, threads }: Process, lua: boolean, hubPorts: number): string {
   return section('global', [
     `stats socket ${socket} mode 600 level admin expose-fd listeners`,
     // The agent keeps one connection to every worker, to see when a replaced one has no sessions left.
@@ -66,7 +70,7 @@ function global({ socket, stateFile, threads }: Process, lua: boolean): string {
     // Tables are sized by the limit of open files, which container runtimes set to a million.
     'fd-hard-limit 20000',
     // Otherwise the first checks are spread over an interval, and a bridge waits for its first.
-    'max-spread-checks 10ms',
+    `max-spread-checks ${spreadMs(hubPorts)}ms`,
     'tune.bufsize 16384',
     ...(lua ? [`lua-load-per-thread ${luaFile(socket)}`] : []),
   ]);
