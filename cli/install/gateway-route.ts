@@ -29,8 +29,8 @@ export async function unservedRoute(cluster: Cluster, { way, name: gateway = '' 
     return undefined;
   } catch (error) {
     // Who may write the route need not be allowed to watch it.
-    if (isBridgeError(error) && error.facts.code === 'cluster-forbidden') return undefined;
-    if (!isBridgeError(error) || error.facts.code !== 'cluster-timeout') throw error;
+    if (isBridgeError(error) && error.facts.code === 'cluster-forbidden' && last === undefined) return undefined;
+    if (!isBridgeError(error) || !['cluster-timeout', 'cluster-forbidden'].includes(error.facts.code)) throw error;
     return last === undefined ? `no controller has looked at it for Gateway ${gateway}: there may be no such Gateway` : `Gateway ${gateway} does not take it (${[last.reason, last.message].filter(Boolean).join(': ')})`;
   }
 }

@@ -39,12 +39,12 @@ export class LevelLoop {
   /** Something may have changed. */
   trigger(): void {
     if (this.#running) this.#wanted = true;
-    else this.triggerIn(Math.max(this.#options.gatherMs ?? 0, this.#restsUntil - Date.now()));
+    else this.triggerIn(Math.max(this.#options.gatherMs ?? 0, this.#restsUntil - performance.now()));
   }
 
   /** Run no later than this, even if nothing happens. */
   triggerIn(ms: number): void {
-    const dueAt = Date.now() + ms;
+    const dueAt = performance.now() + ms;
     if (this.#options.signal.aborted || dueAt >= this.#dueAt) return;
     clearTimeout(this.#timer);
     this.#dueAt = dueAt;
@@ -75,7 +75,7 @@ export class LevelLoop {
       this.triggerIn(this.#backoff.next());
     } finally {
       this.#running = false;
-      this.#restsUntil = Date.now() + Math.min((cpuUs() - before) / 1000 * restShare, mostRestMs);
+      this.#restsUntil = performance.now() + Math.min((cpuUs() - before) / 1000 * restShare, mostRestMs);
       if (this.#wanted) this.trigger();
     }
   }

@@ -34,7 +34,7 @@ export function entryState(assignment: Assignment, facts: EntryFacts): EntryStat
   const address = facts.network(uid)?.address;
   const message = whyNotReady(assignment, facts);
   const note = noteOf(assignment, facts);
-  const inForce = tcp.every(({ port }) => facts.running.has(bridgeAt(frontendId(uid, port), bridgeKey(bridge)))) && tcp.length + udp.length === bridge.spec.ports.length;
+  const inForce = tcp.every(({ port, route }) => facts.running.has(bridgeAt(frontendId(uid, port), bridgeKey(bridge), route.mode === 'tap' ? undefined : route.hub.port))) && tcp.length + udp.length === bridge.spec.ports.length;
   return {
     name, ready: message === undefined && inForce, ...(address === undefined ? {} : { address }),
     ...(tcp.length === 0 || pod.leaving || bridge.spec.mode === 'tap' ? {} : { serving: !draining && tcp.every(({ route }) => facts.serving.has(hubPortName(route.hub))) }),

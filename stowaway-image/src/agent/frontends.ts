@@ -9,6 +9,7 @@ import type { Steadiness } from './steadiness.ts';
 /** A process for so many hub ports is started in no time. */
 const cheapHubPorts = 50;
 const restMsPerHubPort = 5;
+const mostRestMs = 2000;
 const waryRestMsPerHubPort = 100;
 const mostWaryRestMs = 30_000;
 
@@ -77,11 +78,12 @@ function temper(route: Route, steadiness: PortFacts['steadiness']): Route {
 
 /** Which bridges a running configuration has, at which frontend. */
 export function bridgesIn(running: readonly Frontend[]): Set<string> {
-  return new Set(running.flatMap(({ id, routes, taps }) => [...routes, ...taps].map(({ bridge }) => bridgeAt(id, bridge))));
+  return new Set(running.flatMap(({ id, routes, taps }) => [...routes.map(({ bridge, hub }) => bridgeAt(id, bridge, hub.port)), ...taps.map(({ bridge }) => bridgeAt(id, bridge))]));
 }
 
-export function bridgeAt(frontend: string, bridge: string): string {
-  return `${frontend} ${bridge}`;
+/** @param hubPort another one is another bridge, of the same name; not of taps, to which nothing is led */
+export function bridgeAt(frontend: string, bridge: string, hubPort?: number): string {
+  return [frontend, bridge, hubPort].join(' ');
 }
 
 /**
@@ -93,7 +95,18 @@ export function restBeforeNext(running: readonly Frontend[], wanted: readonly Fr
   if (!differs(running, wanted, (frontend) => JSON.stringify(frontend))) return undefined;
   const hubPorts = new Set(wanted.flatMap(({ routes }) => routes.map(({ hub }) => hubPortName(hub)))).size;
   const lacksMore = differs(running, wanted, (frontend) => JSON.stringify(frontend, (key, value: unknown) => (key === 'wary' ? undefined : value)));
-  return lacksMore ? Math.max(0, hubPorts - cheapHubPorts) * restMsPerHubPort : Math.min(hubPorts * waryRestMsPerHubPort, mostWaryRestMs);
+  if (!lacksMore) return Math.min(hubPorts * waryRestMsPerHubPort, mostWaryRestMs);
+  return isUrgent(running, wanted) ? 0 : Math.min(Math.max(0, hubPorts - cheapHubPorts) * restMsPerHubPort, mostRestMs);
+}
+
+/** Somebody has to answer the probes of a process that is about to stand still; and what a bridge disturbs ends with it. */
+function isUrgent(running: readonly Frontend[], wanted: readonly Frontend[]): boolean {
+  const have = new Map(running.map((frontend) => [frontend.id, frontend]));
+  return wanted.some(({ id, frozen, routes }) => {
+    const before = have.get(id);
+    const disturbing = before?.routes.filter(({ delayMs, fault }) => delayMs > 0 || fault !== undefined) ?? [];
+    return (frozen && before?.frozen !== true) || disturbing.some(({ bridge }) => !routes.some((route) => route.bridge === bridge));
+  });
 }
 
 function differs(running: readonly Frontend[], wanted: readonly Frontend[], text: (frontend: Frontend) => string): boolean {

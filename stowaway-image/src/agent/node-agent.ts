@@ -102,8 +102,8 @@ export class NodeAgent {
   readonly #watching = new AbortController();
   /** HAProxy has these. */
   #running: Frontend[] = [];
-  /** When the current HAProxy was started. */
-  #launchedAt = 0;
+  /** When the current HAProxy was started, by a clock that nobody sets. */
+  #launchedAt = -Infinity;
   /** When HAProxy is made to drop what nobody needs any more. */
   #cleanupAt: number | undefined;
   /** When HAProxy was found hung last. */
@@ -124,7 +124,7 @@ export class NodeAgent {
     this.#lost = new LostRules({ networks: () => [...this.#networks.entries()].map(([, network]) => network), log, trigger, triggerIn });
     this.#ruleCheck = new RuleCheck(options.directory);
     this.#certificates = new Certificates(options.directory, processes);
-    this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: trigger, onTapLine: (line) => this.#tap(line) });
+    this.#proxy = new HaproxySupervisor({ directory: options.directory, log, onEnd: (_, unexpected) => this.#onProcessEnd(unexpected), onTapLine: (line) => this.#tap(line) });
     const generations = (): readonly Generation[] => this.#proxy.generations;
     const watchdog = new Watchdog({ watched: generations, sample: sampleProcess, onHung: (generation, facts) => this.#endHung(generation, facts) });
     this.#drains = new Drains({ generations, network: (uid) => this.#networks.get(uid), log, onEnd: trigger });
@@ -154,6 +154,12 @@ export class NodeAgent {
     if (retiredAt !== undefined) return;
     this.#hungAt = new Date();
     this.#loop.triggerIn(killedEndMs);
+  }
+
+  /** One that ended by itself comes back with what it had: what has changed since does not wait. */
+  #onProcessEnd(unexpected: boolean): void {
+    if (unexpected) this.#launchedAt = -Infinity;
+    this.#loop.trigger();
   }
 
   /** At what HAProxy says, again and again. */
@@ -319,7 +325,7 @@ export class NodeAgent {
     });
     this.#unbound.opened(frontends.map(({ id }) => id));
     this.#running = [...frontends];
-    this.#launchedAt = Date.now();
+    this.#launchedAt = performance.now();
     for (const [, network] of this.#networks.entries()) network.keepListenPorts(new Set(frontends.filter(({ netns }) => netns === network.netns).map(({ port }) => port)));
     this.#looks.steadiness.keep(new Set(hubs.keys()));
     this.#certificates.keep(new Set(frontends.flatMap(({ routes }) => routes.flatMap(({ certificate }) => certificate ?? []))));
@@ -354,7 +360,7 @@ export class NodeAgent {
   #isOutdated(frontends: readonly Frontend[]): boolean {
     const restMs = restBeforeNext(this.#running, frontends);
     if (restMs === undefined) return false;
-    const leftMs = this.#launchedAt + restMs - Date.now();
+    const leftMs = this.#launchedAt + restMs - performance.now();
     if (leftMs <= 0) return true;
     this.#loop.triggerIn(leftMs);
     return false;

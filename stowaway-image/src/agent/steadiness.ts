@@ -2,13 +2,14 @@
  * Which containers go up and down too often (a crash loop), and which were ever up. Read from HAProxy's counters at each look,
  * so that no change between two looks is missed.
  */
+import { rarity } from './proxy/check.ts';
 import { isHubPortName } from './proxy/hub-port.ts';
 import type { ServerStat } from './proxy/stats.ts';
 
 /**
  * So many times within so long that a check failed while the container was up: from then on one failed check is enough to take
  * it out, and it has to stay up for a while (checkTimings.waryMs) before it gets traffic again. A fall is two or three failed
- * checks in a row; those closer together than `oneMs` are one.
+ * checks in a row; those closer together than `oneMs` are one, or longer where checks are rarer.
  */
 const stumbles = { most: 4, withinMs: 30_000, oneMs: 400 } as const;
 /** Where so many containers, and such a share of all, fail at once, it is not for them: the node, the hub or the network had no time. */
@@ -35,7 +36,8 @@ export class Steadiness {
     const ports = stats.filter(({ backend }) => isHubPortName(backend));
     const stumbled = new Set(ports.filter((stat) => this.#stumbled(stat, generation)).map(({ backend }) => backend));
     const counts = stumbled.size < Math.max(common.least, ports.length * common.share);
-    return ports.map((stat) => this.#take(stat, generation, now, stumbled.has(stat.backend), counts)).some(Boolean);
+    const oneMs = stumbles.oneMs * rarity(ports.length);
+    return ports.map((stat) => this.#take(stat, generation, now, stumbled.has(stat.backend), counts ? oneMs : Infinity)).some(Boolean);
   }
 
   /** It goes up and down too often. */
@@ -58,14 +60,14 @@ export class Steadiness {
     return failedChecks > (known?.generation === generation ? known.failedChecks : 0);
   }
 
-  /** @param counts it is for this container that it stumbled */
-  #take({ backend, up, failedChecks }: ServerStat, generation: number, now: number, stumbled: boolean, counts: boolean): boolean {
+  /** @param oneMs stumbles closer together are one; none counts where it is not for this container that it stumbled */
+  #take({ backend, up, failedChecks }: ServerStat, generation: number, now: number, stumbled: boolean, oneMs: number): boolean {
     const known = this.#known.get(backend) ?? { generation, failedChecks: 0, stumbles: [], upSince: undefined, wary: false, proven: false };
     this.#known.set(backend, known);
     const { wary, proven } = known;
     known.generation = generation;
     known.failedChecks = failedChecks;
-    if (stumbled && counts && now - (known.stumbles.at(-1) ?? -Infinity) >= stumbles.oneMs) known.stumbles.push(now);
+    if (stumbled && oneMs < Infinity && now - (known.stumbles.at(-1) ?? -Infinity) >= oneMs) known.stumbles.push(now);
     known.stumbles = known.stumbles.slice(-stumbles.most).filter((at) => now - at <= stumbles.withinMs);
     known.upSince = !up ? undefined : stumbled ? now : known.upSince ?? now;
     known.proven ||= up || stumbled;

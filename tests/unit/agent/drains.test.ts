@@ -65,14 +65,14 @@ test('a pod that stays for a while keeps its clients until they find the others'
 
 test('what is told of a pod: the first reason why it is not ready, and one note', () => {
   const facts: EntryFacts = {
-    network: () => ({ address: '10.0.0.7' }), trouble: () => undefined, serverFirst: new Set(), running: new Set([bridgeAt('uid-api-1_8080', 'shop/a')]), serving: new Set([hub]),
+    network: () => ({ address: '10.0.0.7' }), trouble: () => undefined, serverFirst: new Set(), running: new Set([bridgeAt('uid-api-1_8080', 'shop/a', 20_001)]), serving: new Set([hub]),
     steadiness: { wary: () => false }, egress: { trouble: () => undefined, isOpen: () => true }, frozen: { trouble: () => undefined, has: () => false }, hangs: false, hungBefore: undefined,
   };
   const told = (over: Partial<EntryFacts>, of: Partial<Assignment> = {}): object => entryState(assignment('a', of), { ...facts, ...over });
   expect(told({})).toEqual({ name: 'api-1', ready: true, address: '10.0.0.7', serving: true });
   expect(told({ running: new Set(), serving: new Set() })).toEqual({ name: 'api-1', ready: false, address: '10.0.0.7', serving: false });
   // HAProxy has the port, but not this bridge yet.
-  expect(told({ running: new Set([bridgeAt('uid-api-1_8080', 'shop/b')]) })).toMatchObject({ ready: false });
+  expect(told({ running: new Set([bridgeAt('uid-api-1_8080', 'shop/b', 20_001), bridgeAt('uid-api-1_8080', 'shop/a', 20_002)]) })).toMatchObject({ ready: false });
   expect(told({ trouble: () => 'x', hangs: true })).toMatchObject({ ready: false, message: 'x' });
   expect(told({ hangs: true })).toMatchObject({ ready: false, message: expect.stringContaining('hangs') });
   expect(told({ trouble: () => 'x' }, { draining: true, trouble: 'y' })).toMatchObject({ serving: false, message: 'draining' });

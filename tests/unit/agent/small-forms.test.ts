@@ -3,12 +3,13 @@ import { connectionsIn } from '../../../stowaway-image/src/adapters/haproxy-proc
 import { tablesNamed } from '../../../stowaway-image/src/adapters/netns.ts';
 import { answeredByOwner, parseSockets } from '../../../stowaway-image/src/adapters/socket-idle.ts';
 import { isGoodMoment, isIdle } from '../../../stowaway-image/src/agent/drain.ts';
-import { bridgesIn, restBeforeNext } from '../../../stowaway-image/src/agent/frontends.ts';
+import { bridgeAt, bridgesIn, restBeforeNext } from '../../../stowaway-image/src/agent/frontends.ts';
 import { freePort, listeningPorts, takenPorts } from '../../../stowaway-image/src/agent/netns/listening.ts';
 import { unboundFrontends } from '../../../stowaway-image/src/agent/proxy/bind-errors.ts';
 import { UnboundFrontends } from '../../../stowaway-image/src/agent/unbound.ts';
 import { renderRemoval, renderReturn, renderRules, returnRoute, ruledPorts, strayReturns, tableInstance, tableName } from '../../../stowaway-image/src/agent/netns/tables.ts';
 import { parseServerStats, parseSessions, refusingHubPorts, servingHubPorts, receivedBytes, sessionsTo } from '../../../stowaway-image/src/agent/proxy/stats.ts';
+import type { Frontend, Route } from '../../../stowaway-image/src/agent/proxy/model.ts';
 import { movedPeer } from '../../../stowaway-image/src/agent/proxy/source-port.ts';
 import { statusEntries } from '../../../stowaway-image/src/agent/status-entries.ts';
 import { frontend, route } from './fixtures.ts';
@@ -174,7 +175,16 @@ test('a running configuration that has more than is wanted lacks nothing', () =>
   // Where there is much in it, what comes meanwhile is in the next.
   const many = frontend(Array.from({ length: 400 }, (_, index) => route(`b${index}`, { hub: { address: '10.0.9.9', port: 20_001 + index } })));
   expect([restBeforeNext([one], [many]), restBeforeNext([many], [{ ...many, routes: many.routes.map((each) => ({ ...each, check: { ...each.check, wary: true } })) }])]).toEqual([1750, 30_000]);
-  expect(bridgesIn([one]).has('uid_8080 shop/a') && !bridgesIn([one]).has('uid_8080 shop/b')).toBe(true);
+  // But probes of a process that is about to stand still need an answer, and what a bridge disturbs ends with it.
+  expect(restBeforeNext([many], [{ ...many, frozen: true }])).toBe(0);
+  const [first, ...others] = many.routes;
+  const disturbed = (over: Partial<Route>): Frontend => ({ ...many, routes: [{ ...first!, ...over }, ...others] });
+  expect([{ delayMs: 5 }, { fault: { percent: 1, status: 503 } }, {}].map((over) => restBeforeNext([disturbed(over)], [frontend([...others, route('new')])]))).toEqual([0, 0, 1750]);
+  expect(restBeforeNext([], [frontend(Array.from({ length: 3000 }, (_, index) => route(`b${index}`, { hub: { address: '10.0.9.9', port: 20_001 + index } })))])).toBe(2000);
+});
+
+test('which bridges a running configuration has: with their hub ports, since one of the same name may be another', () => {
+  expect([...bridgesIn([frontend([route('a')], { taps: [{ bridge: 'shop/t', rules: [], headers: false, certificate: undefined }] })])]).toEqual([bridgeAt('uid_8080', 'shop/a', 20_001), bridgeAt('uid_8080', 'shop/t')]);
 });
 
 test('status entries keep the time of their last change', () => {

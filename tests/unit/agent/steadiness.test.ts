@@ -76,12 +76,13 @@ describe('checks', () => {
   test('more hub ports on one node are not more checks, also when all are in doubt or a new process begins; and they have more time to answer', () => {
     expect(checkedServer('10.0.9.9:20001', { http: undefined, wary: false, proxyProtocol: false }, 50)).toEqual([expect.stringContaining(' inter 500ms fastinter 100ms downinter 100ms ')]);
     expect(checkedServer('10.0.9.9:20001', { http: undefined, wary: true, proxyProtocol: false }, 150)).toEqual(['timeout connect 1500ms', 'server s 10.0.9.9:20001 check inter 1500ms fastinter 300ms downinter 300ms fall 1 rise 10']);
+    expect(checkedServer('10.0.9.9:20001', { http: { path: '/', port: 1, tls: false }, wary: false, proxyProtocol: false }, 400).at(-1)).toContain(' inter 8000ms fastinter 1000ms downinter 2000ms ');
     expect(checkedServer('10.0.9.9:20001', { http: { path: '/', port: 1, tls: false }, wary: false, proxyProtocol: false }, 400).slice(0, 3)).toEqual(['timeout connect 2000ms', 'option httpchk', 'timeout check 2000ms']);
     expect([1, 50, 51, 400].map(spreadMs)).toEqual([10, 10, 20, 3510]);
   });
   test('a new process asks first those that are not known to serve, then the others, each time beginning with other ones', () => {
     const order = (generation: number): string[] => checkOrder(['a', 'b', 'new', 'c', 'd', 'e', 'down'], new Set(['new', 'down', 'elsewhere']), generation);
-    expect([0, 1, 2, 3].map(order)).toEqual([['new', 'down', 'a', 'b', 'c', 'd', 'e'], ['new', 'down', 'c', 'd', 'e', 'a', 'b'], ['new', 'down', 'e', 'a', 'b', 'c', 'd'], ['new', 'down', 'b', 'c', 'd', 'e', 'a']]);
+    expect([0, 1, 2, 3].map(order)).toEqual([['new', 'down', 'a', 'b', 'c', 'd', 'e'], ['down', 'new', 'c', 'd', 'e', 'a', 'b'], ['new', 'down', 'e', 'a', 'b', 'c', 'd'], ['down', 'new', 'b', 'c', 'd', 'e', 'a']]);
     expect(checkOrder(['new'], new Set(['new']), 7)).toEqual(['new']);
   });
   test('an answer is asked for at the port that the check names', () => {

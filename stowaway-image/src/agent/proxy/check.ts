@@ -15,6 +15,8 @@ export const checkTimings = {
 
 /** So many hub ports of a node are checked as fast as can be. */
 const promptHubPorts = 50;
+/** Doubt of an answer is not drawn out longer than this: a new process begins anew, and soon. */
+const mostSuspectMs = 1000;
 /** A node that has so much to check may be short of time: what is not answered within half a second is not gone. */
 const mostAnswerMs = 2000;
 /** So long one of the first checks of a new process may wait for each hub port before it. */
@@ -26,8 +28,9 @@ const firstCheckMs = 10;
  */
 export function checkedServer(address: string, { http, wary, proxyProtocol }: Check, hubPorts = 1): string[] {
   const { fall, rise, ...prompt } = http === undefined ? checkTimings.tcp : checkTimings.http;
-  const rarer = Math.max(1, hubPorts / promptHubPorts);
-  const [everyMs, suspectMs, downMs] = [prompt.everyMs, prompt.suspectMs, prompt.downMs].map((ms) => Math.round(ms * rarer)) as [number, number, number];
+  const rarer = rarity(hubPorts);
+  const [everyMs, downMs] = [Math.round(prompt.everyMs * rarer), Math.round(prompt.downMs * rarer)];
+  const suspectMs = Math.max(prompt.suspectMs, Math.min(Math.round(prompt.suspectMs * rarer), mostSuspectMs));
   const answerMs = Math.max(prompt.answerMs, Math.min(Math.round(prompt.answerMs * rarer), mostAnswerMs));
   const [down, up] = wary ? [1, Math.ceil(checkTimings.waryMs / downMs)] : [fall, rise];
   return [
@@ -42,6 +45,11 @@ export function checkedServer(address: string, { http, wary, proxyProtocol }: Ch
   ];
 }
 
+/** So many times longer than in {@link checkTimings} are the pauses between checks. */
+export function rarity(hubPorts: number): number {
+  return Math.max(1, hubPorts / promptHubPorts);
+}
+
 /** Over so long a new process spreads its first checks: at once while there are few of them, so that no bridge waits for its first. */
 export function spreadMs(hubPorts: number): number {
   return firstCheckMs * (1 + Math.max(0, hubPorts - promptHubPorts));
@@ -49,9 +57,11 @@ export function spreadMs(hubPorts: number): number {
 
 /** In which order a new process makes its first checks: those that are not known to serve, then the others, each time beginning with other ones, because the process may be replaced before it comes to the last. */
 export function checkOrder(hubPorts: readonly string[], unknown: ReadonlySet<string>, generation: number): string[] {
-  const known = hubPorts.filter((name) => !unknown.has(name));
-  const from = known.length === 0 ? 0 : (generation * Math.ceil(known.length / 3)) % known.length;
-  return [...hubPorts.filter((name) => unknown.has(name)), ...known.slice(from), ...known.slice(0, from)];
+  const { unsure = [], sure = [] } = Object.groupBy(hubPorts, (name) => (unknown.has(name) ? 'unsure' : 'sure'));
+  return [unsure, sure].flatMap((names) => {
+    const from = (generation * Math.ceil(names.length / 3)) % Math.max(names.length, 1);
+    return [...names.slice(from), ...names.slice(0, from)];
+  });
 }
 
 /** The check of a bridge's hub ports. @param portOf the hub port that stands for a TCP port of the pod; without a number for the first */

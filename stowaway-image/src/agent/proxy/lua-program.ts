@@ -14,6 +14,9 @@
  */
 export const mirrorLimits = { bodyBytes: 1024 * 1024, heldBytes: 4 * 1024 * 1024, copies: 64, share: { heldBytes: 1024 * 1024, copies: 16 }, answerS: 30 } as const;
 
+/** A copy begins so much later than its request: by then most requests are answered, and what the copy costs this node's processors is nobody's delay. */
+const copyDelayMs = 5;
+
 /** Of pairs of answers: how much of each is kept, and how many a second one thread tells of. */
 export const diffLimits = { bodyBytes: 8192, headBytes: 4096, perSecond: 20 } as const;
 
@@ -195,6 +198,7 @@ end
 -- For ever: HAProxy collects all garbage of the thread when a task ends that had a socket.
 local function work(copy)
   while true do
+    core.msleep(${copyDelayMs})
     pcall(send, copy)
     if copy.pair then
       copy.pair.copied = true
