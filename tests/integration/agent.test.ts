@@ -505,10 +505,10 @@ describe('nothing is lost', () => {
     const running = load();
     await sleep(500);
     await world.killHaproxy();
-    // Who asks in the moment of its death is cut off.
     await until('it is back', async () => ((await ask().catch(() => undefined))?.who === 'local' ? true : undefined), 10_000);
     await running.stop();
-    expect(running.fresh.failed.length).toBeLessThanOrEqual(running.fresh.sent / 20);
+    // Who asks in the moment of its death is cut off: what comes in a tenth of a second.
+    expect(running.fresh.failed.length).toBeLessThanOrEqual(20);
     expect(running.fresh.longestGapMs).toBeLessThan(longestGapMs);
   }, limitMs);
 
