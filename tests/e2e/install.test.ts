@@ -6,6 +6,7 @@ import { groupVersion, labels, managedBy, names, systemNamespace } from '../../p
 import type { Bridge, Client } from '../../protocol/objects.ts';
 import { bridge, bridgeOk, type BridgeOptions } from '../support/bridge-command.ts';
 import { clusterInventory, difference } from '../support/inventory.ts';
+import type { Kube } from '../support/kube.ts';
 import { cleanNamespace, makeNamespace } from '../support/namespace.ts';
 import { testCluster, type TestCluster } from '../support/test-cluster.ts';
 import { until } from '../support/wait.ts';
@@ -131,9 +132,13 @@ describe('policies', () => {
     await expect(alice.kube.delete(resources.Client, 'alice-client', { namespace: systemNamespace })).resolves.toBe(true);
   });
 
+  /** The API server hears of a binding a moment after it was made. */
+  const untilAllowed = (access: Parameters<Kube['can']>[0]): Promise<true> => until('the right is in force', async () => (await alice.kube.can(access) ? true : undefined), 10_000);
+
   test('nobody bridges podbridge or Kubernetes, and clients live in one namespace', async () => {
     await expect(refusal(alice.kube.create(bridgeOf(alice.username, systemNamespace)))).resolves.toMatch(/cluster-denied.*cannot be bridged/s);
     await grant(world.kube, alice, names.userRole, 'kube-system');
+    await untilAllowed({ verb: 'create', resource: 'bridges.podbridge.dev', namespace: 'kube-system' });
     await expect(refusal(alice.kube.create(bridgeOf(alice.username, 'kube-system')))).resolves.toMatch(/cluster-denied.*cannot be bridged/s);
     await expect(refusal(alice.kube.create(clientOf(alice.username, 'astray', shop)))).resolves.toMatch(/cluster-denied.*live in bridge-system only/s);
   });
@@ -141,6 +146,7 @@ describe('policies', () => {
   test('status belongs to podbridge, even for who has rights on it', async () => {
     await world.kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'status', namespace: shop }, rules: [{ apiGroups: ['podbridge.dev'], resources: ['bridges/status'], verbs: ['*'] }] } as never);
     await world.kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'status', namespace: shop }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'status' }, subjects: [{ kind: 'ServiceAccount', name: 'alice', namespace: people }] } as never);
+    await untilAllowed({ verb: 'patch', resource: 'bridges.podbridge.dev', subresource: 'status', namespace: shop });
     await alice.kube.create(bridgeOf(alice.username, shop, 'status'));
     const forged = { status: { pods: [{ name: 'p', node: 'n', ready: true, since: '2026-01-01T00:00:00Z', agent: '10.0.0.1:7080' }] } };
     await expect(refusal(alice.kube.patch(resources.Bridge, 'status', forged, { namespace: shop, subresource: 'status' }))).resolves.toMatch(/cluster-denied.*podbridge's own parts/s);
