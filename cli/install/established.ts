@@ -7,13 +7,18 @@ import { timing } from '../timing.ts';
 import type { Manifest } from './manifests/manifest.ts';
 import { policyProbe } from './policy-probe.ts';
 
-interface Crd extends KubeObject {
+export interface Crd extends KubeObject {
   status?: { conditions?: { type: string; status: string; message?: string }[] };
+}
+
+/** The API server serves its kind. */
+export function isEstablished(crd: Crd | undefined): boolean {
+  return crd?.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true;
 }
 
 export async function waitForKinds(cluster: Cluster): Promise<void> {
   await Promise.all([`clients.${apiGroup}`, `bridges.${apiGroup}`].map((name) =>
-    cluster.until<Crd>(resources.CustomResourceDefinition, name, (crd) => crd?.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true, { timeoutMs: timing.establishTimeoutMs })));
+    cluster.until<Crd>(resources.CustomResourceDefinition, name, isEstablished, { timeoutMs: timing.establishTimeoutMs })));
 }
 
 /** An owner that nobody can be: user names of this form belong to no authenticator. */

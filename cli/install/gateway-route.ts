@@ -28,9 +28,10 @@ export async function unservedRoute(cluster: Cluster, { way, name: gateway = '' 
     await cluster.until<Route>(resources.HTTPRoute, names.preview, accepted, { namespace: systemNamespace, timeoutMs: timing.gatewayVerdictTimeoutMs });
     return undefined;
   } catch (error) {
+    const code = isBridgeError(error) ? error.facts.code : undefined;
+    if (code !== 'cluster-timeout' && code !== 'cluster-forbidden') throw error;
+    if (last !== undefined) return `Gateway ${gateway} does not take it (${[last.reason, last.message].filter(Boolean).join(': ')})`;
     // Who may write the route need not be allowed to watch it.
-    if (isBridgeError(error) && error.facts.code === 'cluster-forbidden' && last === undefined) return undefined;
-    if (!isBridgeError(error) || !['cluster-timeout', 'cluster-forbidden'].includes(error.facts.code)) throw error;
-    return last === undefined ? `no controller has looked at it for Gateway ${gateway}: there may be no such Gateway` : `Gateway ${gateway} does not take it (${[last.reason, last.message].filter(Boolean).join(': ')})`;
+    return code === 'cluster-forbidden' ? undefined : `no controller has looked at it for Gateway ${gateway}: there may be no such Gateway`;
   }
 }

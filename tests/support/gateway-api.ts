@@ -2,16 +2,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { resources, type KubeObject } from '../../cli/adapters/cluster/index.ts';
+import { resources } from '../../cli/adapters/cluster/index.ts';
+import { isEstablished, type Crd } from '../../cli/install/established.ts';
+import { labels } from '../../protocol/names.ts';
 import { moduleFolder } from '../cluster/go-build.ts';
 import type { Kube } from './kube.ts';
 
 const gatewayModule = 'sigs.k8s.io/gateway-api@v1.4.0';
 /** By this the next run knows what one that was broken off has left. */
-const ours = { 'app.kubernetes.io/managed-by': 'podbridge-test' };
+const ours = 'podbridge-test';
 const establishedLimitMs = 60_000;
-
-interface Crd extends KubeObject { status?: { conditions?: { type: string; status: string }[] } }
 
 /** @returns what takes away again those that the cluster did not have */
 export async function haveGatewayApi(kube: Kube): Promise<() => Promise<void>> {
@@ -21,9 +21,9 @@ export async function haveGatewayApi(kube: Kube): Promise<() => Promise<void>> {
     const crd = parse(await readFile(join(folder, file), 'utf8')) as Crd;
     const { name } = crd.metadata;
     const there = await kube.find(resources.CustomResourceDefinition, name);
-    if (there !== undefined && there.metadata.labels?.['app.kubernetes.io/managed-by'] !== ours['app.kubernetes.io/managed-by']) return [];
-    await kube.apply({ ...crd, metadata: { ...crd.metadata, labels: { ...crd.metadata.labels, ...ours } } }, { fieldManager: 'podbridge-test' });
-    await kube.until<Crd>(resources.CustomResourceDefinition, name, (found) => found?.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true, { timeoutMs: establishedLimitMs });
+    if (there !== undefined && there.metadata.labels?.[labels.managedBy] !== ours) return [];
+    await kube.apply({ ...crd, metadata: { ...crd.metadata, labels: { ...crd.metadata.labels, [labels.managedBy]: ours } } }, { fieldManager: ours });
+    await kube.until<Crd>(resources.CustomResourceDefinition, name, isEstablished, { timeoutMs: establishedLimitMs });
     return [name];
   }))).flat();
   return async () => {

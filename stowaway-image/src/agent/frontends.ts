@@ -2,12 +2,12 @@
 import { words } from '../log.ts';
 import type { Assignment } from './plan.ts';
 import type { PodNetwork } from './netns/pod-network.ts';
+import { costlyHubPorts } from './proxy/check.ts';
 import { hubPortName } from './proxy/hub-port.ts';
 import type { Frontend, Route } from './proxy/model.ts';
 import type { Steadiness } from './steadiness.ts';
 
-/** A process for so many hub ports is started in no time. */
-const cheapHubPorts = 50;
+/** For each that costs something. */
 const restMsPerHubPort = 5;
 const mostRestMs = 2000;
 const waryRestMsPerHubPort = 100;
@@ -96,7 +96,7 @@ export function restBeforeNext(running: readonly Frontend[], wanted: readonly Fr
   const hubPorts = new Set(wanted.flatMap(({ routes }) => routes.map(({ hub }) => hubPortName(hub)))).size;
   const lacksMore = differs(running, wanted, (frontend) => JSON.stringify(frontend, (key, value: unknown) => (key === 'wary' ? undefined : value)));
   if (!lacksMore) return Math.min(hubPorts * waryRestMsPerHubPort, mostWaryRestMs);
-  return isUrgent(running, wanted) ? 0 : Math.min(Math.max(0, hubPorts - cheapHubPorts) * restMsPerHubPort, mostRestMs);
+  return isUrgent(running, wanted) ? 0 : Math.min(costlyHubPorts(hubPorts) * restMsPerHubPort, mostRestMs);
 }
 
 /** Somebody has to answer the probes of a process that is about to stand still; and what a bridge disturbs ends with it. */

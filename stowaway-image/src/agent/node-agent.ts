@@ -311,10 +311,10 @@ export class NodeAgent {
     for (const { netns } of frontends) await this.#networks.at(netns)?.prepareReturn();
     const hubs = new Map(frontends.flatMap(({ routes }) => routes).map(({ hub }) => [hubPortName(hub), hub]));
     await this.#looks.look();
-    const unknown = [...hubs.keys()].filter((name) => !this.#looks.serving.has(name) || this.#drains.isClosed(name));
+    const unknown = new Set([...hubs.keys()].filter((name) => !this.#looks.serving.has(name) || this.#drains.isClosed(name)));
     const launch: Launch = {
-      config: ({ socket, stateFile }) => renderConfig({ frontends: [...frontends] }, { socket, stateFile, threads: this.#options.threads, checkFirst: checkOrder([...hubs.keys()], new Set(unknown), this.#proxy.current?.number ?? 0) }),
-      serverState: renderServerState(unknown, hubs),
+      config: ({ socket, stateFile }) => renderConfig({ frontends: [...frontends] }, { socket, stateFile, threads: this.#options.threads, checkFirst: checkOrder([...hubs.keys()], unknown, this.#proxy.current?.number ?? 0) }),
+      serverState: renderServerState([...unknown], hubs),
       contents: new Set(frontends.map(({ netns }) => netns)),
       frontends: frontends.map(frontendName),
       inner: frontends.filter(({ routes }) => routes.some(({ certificate }) => certificate !== undefined)).map(tlsFrontendName),

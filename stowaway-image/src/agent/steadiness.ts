@@ -37,7 +37,7 @@ export class Steadiness {
     const stumbled = new Set(ports.filter((stat) => this.#stumbled(stat, generation)).map(({ backend }) => backend));
     const counts = stumbled.size < Math.max(common.least, ports.length * common.share);
     const oneMs = stumbles.oneMs * rarity(ports.length);
-    return ports.map((stat) => this.#take(stat, generation, now, stumbled.has(stat.backend), counts ? oneMs : Infinity)).some(Boolean);
+    return ports.map((stat) => this.#take(stat, generation, now, stumbled.has(stat.backend), counts ? oneMs : undefined)).some(Boolean);
   }
 
   /** It goes up and down too often. */
@@ -60,14 +60,14 @@ export class Steadiness {
     return failedChecks > (known?.generation === generation ? known.failedChecks : 0);
   }
 
-  /** @param oneMs stumbles closer together are one; none counts where it is not for this container that it stumbled */
-  #take({ backend, up, failedChecks }: ServerStat, generation: number, now: number, stumbled: boolean, oneMs: number): boolean {
+  /** @param oneMs stumbles closer together are one; undefined: it is not for this container that it stumbled, and none counts */
+  #take({ backend, up, failedChecks }: ServerStat, generation: number, now: number, stumbled: boolean, oneMs: number | undefined): boolean {
     const known = this.#known.get(backend) ?? { generation, failedChecks: 0, stumbles: [], upSince: undefined, wary: false, proven: false };
     this.#known.set(backend, known);
     const { wary, proven } = known;
     known.generation = generation;
     known.failedChecks = failedChecks;
-    if (stumbled && oneMs < Infinity && now - (known.stumbles.at(-1) ?? -Infinity) >= oneMs) known.stumbles.push(now);
+    if (stumbled && oneMs !== undefined && now - (known.stumbles.at(-1) ?? -Infinity) >= oneMs) known.stumbles.push(now);
     known.stumbles = known.stumbles.slice(-stumbles.most).filter((at) => now - at <= stumbles.withinMs);
     known.upSince = !up ? undefined : stumbled ? now : known.upSince ?? now;
     known.proven ||= up || stumbled;

@@ -48,7 +48,7 @@ export class HttpKube implements Kube {
     this.#userAgent = options.userAgent;
     this.#timeouts = options.timeouts ?? { requestMs: requestTimeoutMs, watchSilenceMs };
     const tls = { keepAlive: true, keepAliveMsecs: 15_000, ca: connection.ca, cert: connection.cert, key: connection.key };
-    this.#agent = new Agent({ ...tls, maxSockets: maxRequests, maxFreeSockets: maxRequests });
+    this.#agent = new Agent({ ...tls, maxSockets: maxRequests });
     // Watches hold their connection for minutes; they must not wait for each other.
     this.#watchAgent = new Agent(tls);
   }

@@ -29,9 +29,8 @@ const firstCheckMs = 10;
 export function checkedServer(address: string, { http, wary, proxyProtocol }: Check, hubPorts = 1): string[] {
   const { fall, rise, ...prompt } = http === undefined ? checkTimings.tcp : checkTimings.http;
   const rarer = rarity(hubPorts);
-  const [everyMs, downMs] = [Math.round(prompt.everyMs * rarer), Math.round(prompt.downMs * rarer)];
-  const suspectMs = Math.max(prompt.suspectMs, Math.min(Math.round(prompt.suspectMs * rarer), mostSuspectMs));
-  const answerMs = Math.max(prompt.answerMs, Math.min(Math.round(prompt.answerMs * rarer), mostAnswerMs));
+  const longer = (ms: number, most = Infinity): number => Math.min(Math.round(ms * rarer), most);
+  const [everyMs, downMs, suspectMs, answerMs] = [longer(prompt.everyMs), longer(prompt.downMs), longer(prompt.suspectMs, mostSuspectMs), longer(prompt.answerMs, mostAnswerMs)];
   const [down, up] = wary ? [1, Math.ceil(checkTimings.waryMs / downMs)] : [fall, rise];
   return [
     // No request goes by way of this backend: the time is that of its checks.
@@ -50,9 +49,14 @@ export function rarity(hubPorts: number): number {
   return Math.max(1, hubPorts / promptHubPorts);
 }
 
+/** How many hub ports a node has beyond those that cost next to nothing. */
+export function costlyHubPorts(hubPorts: number): number {
+  return Math.max(0, hubPorts - promptHubPorts);
+}
+
 /** Over so long a new process spreads its first checks: at once while there are few of them, so that no bridge waits for its first. */
 export function spreadMs(hubPorts: number): number {
-  return firstCheckMs * (1 + Math.max(0, hubPorts - promptHubPorts));
+  return firstCheckMs * (1 + costlyHubPorts(hubPorts));
 }
 
 /** In which order a new process makes its first checks: those that are not known to serve, then the others, each time beginning with other ones, because the process may be replaced before it comes to the last. */
